@@ -1,0 +1,71 @@
+# Every target that needs Python sets up $(VENV) by itself, once, and again when what it was made
+# from changes. `make VENV=elsewhere PYTHON=python3.12 test` puts other things in their place.
+
+VENV ?= .venv
+CONSTRAINTS := requirements/constraints-ci.txt
+
+# The first that runs and is new enough. A version manager's stand-in may be found and yet not run.
+ifndef PYTHON
+PYTHON := $(shell for python in python3.11 python3 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
+	&& echo $$python && break; done)
+endif
+
+BIN := $(VENV)/bin
+BASE := $(VENV)/.sktpecr-base
+DEV := $(VENV)/.sktpecr-dev
+PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c $(CONSTRAINTS)
+
+# Small arrays lose time to threads, and implicit warns unless OpenBLAS has one.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: help demo test lint docs clean
+
+help: ## say what there is to make
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do \
+		printf '  make %-6s %s\n' "$$name" "$$what"; done
+
+demo: $(BASE) ## a recommender explained and refined, in the terminal
+	@$(BIN)/python -m sktpecr demo
+
+test: $(DEV) ## tests, doctests, the examples of README.md
+	@$(BIN)/python -m pytest
+
+lint: $(DEV) ## ruff, mypy, codespell
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/codespell
+
+docs: $(DEV) ## the manual, into docs/_build/html
+	@rm -rf docs/_build docs/generated
+	@$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+clean: ## remove what was made, but keep $(VENV)
+	@rm -rf build dist docs/_build docs/generated .coverage htmlcov .hypothesis
+	@rm -rf .mypy_cache .pytest_cache .ruff_cache
+	@find sktpecr tests docs -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "sktpecr needs Python 3.11 or newer; found: $(or $(PYTHON),none)." \
+		"Name one: make PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "==> $(VENV): a new environment with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "no virtual environment; Debian and Ubuntu have venv in the package python3-venv" >&2; exit 1; }
+
+$(BASE): pyproject.toml $(CONSTRAINTS) | $(BIN)/python
+	@echo "==> $(VENV): sktpecr and what it needs (the first time takes minutes: torch)"
+	@$(PIP_INSTALL) -e .
+	@touch $@
+
+# After $(BASE), never beside it: two pips in one environment break each other under make -j.
+$(DEV): $(BASE)
+	@echo "==> $(VENV): tools to test, lint and document"
+	@$(PIP_INSTALL) -e '.[dev]'
+	@touch $@

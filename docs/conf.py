@@ -1,0 +1,81 @@
+"""How Sphinx builds the manual: offline, with every warning an error."""
+
+import inspect
+import re
+
+from sktpecr import __version__
+
+project = "sktpecr"
+author = "the sktpecr developers"
+copyright = f"2026, {author}"
+version = release = __version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.doctest",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build"]
+default_role = "literal"
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # numpydoc's Parameters section has the types
+numpydoc_show_class_members = False  # the template of a class page lists them
+
+# A reference to a name of ours that does not exist is an error. There is no intersphinx, since a
+# remote inventory fails a build that is offline, so names of other packages stay plain text.
+nitpicky = True
+nitpick_ignore_regex = [
+    (
+        r"py:.*",
+        r"(collections|implicit|joblib|lime|matplotlib|numpy|pandas|pathlib|scipy|shap|sklearn"
+        r"|skorch|torch|typing)(\..*)?",
+    ),
+    (
+        r"py:(class|obj|exc)",
+        r"(object|bool|int|float|str|list|dict|tuple|set|None|\w+(Error|Warning))",
+    ),
+]
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"sktpecr {release}"
+html_show_sourcelink = False
+html_copy_source = False
+html_theme_options = {
+    "navigation_with_keys": False,
+    "show_prev_next": False,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+html_sidebars = {"index": [], "changelog": []}
+
+
+def skip_members_of_others(app, what, name, obj, skip, options):
+    """Leave scikit-learn's methods out of a class's page: their docstrings refer to its manual."""
+    obj = inspect.unwrap(getattr(obj, "fget", None) or getattr(obj, "func", None) or obj)
+    module = getattr(obj, "__module__", None) or "sktpecr"
+    return True if module.split(".")[0] != "sktpecr" else None
+
+
+def include_changelog(app, docname, source):
+    """Write CHANGELOG.md, of which only headings, links and code need it, as reStructuredText."""
+    if docname != "changelog":
+        return
+    lines = []
+    for line in (app.srcdir.parent / "CHANGELOG.md").read_text(encoding="utf-8").splitlines():
+        heading = re.fullmatch(r"(#+) \[?(.*?)\]?(?: - (.*))?", line)
+        if heading:
+            title = " - ".join(filter(None, heading.groups()[1:]))
+            lines += [title, "=-~"[len(heading[1]) - 1] * len(title)]
+        else:
+            line = re.sub(r"`([^`]+)`", r"``\1``", line)
+            lines.append(re.sub(r"\[([^\]]+)\]\(([^)]+)\)", r"`\1 <\2>`__", line))
+    source[0] = "\n".join(lines)
+
+
+def setup(app):
+    app.connect("autodoc-skip-member", skip_members_of_others)
+    app.connect("source-read", include_changelog)
