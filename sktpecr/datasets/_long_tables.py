@@ -1,0 +1,216 @@
+"""Columns of long tables, checked, and their raw ids turned into row numbers."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Hashable, Iterable, Mapping
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# The row numbers of one column and the id that each number stands for.
+Coded = tuple[NDArray, list[Any]]
+
+
+def check_frame(frame: Any, table: str, one_row_per: str) -> None:
+    """Raise unless `frame` is a DataFrame with rows.
+
+    Parameters
+    ----------
+    frame : object
+        What the user gave.
+    table : str
+        The parameter it came as, for messages.
+    one_row_per : str
+        What a row stands for, for messages.
+    """
+    import pandas as pd
+
+    if not isinstance(frame, pd.DataFrame):
+        raise TypeError(
+            f"{table} must be a pandas DataFrame with one row per {one_row_per}, got "
+            f"{type(frame).__name__}; build one with pandas.DataFrame(...) or, from another "
+            f"library's frame, with its to_pandas()"
+        )
+    if not len(frame):
+        raise ValueError(
+            f"{table} is empty; expected a DataFrame with one row per {one_row_per}, got no rows "
+            f"(was everything filtered out?)"
+        )
+
+
+def take_column(frame: pd.DataFrame, name: Hashable, table: str, parameter: str) -> pd.Series:
+    """Return one column of `frame`, or say which name it may have."""
+    if name not in frame.columns:
+        known = {str(column).casefold(): column for column in frame.columns}
+        wanted = str(name).casefold()
+        close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.75)
+        # "userId" is what people mean by "user" more often than the count of letters tells.
+        close = close or [text for text in known if wanted in text][:1]
+        way_out = (
+            f"did you mean {parameter}={known[close[0]]!r}?"
+            if close
+            else f"name the right one with {parameter}=..."
+        )
+        listed = ", ".join(map(repr, frame.columns[:10]))
+        raise ValueError(
+            f"{table} has no column {name!r} (parameter {parameter}), only {listed}"
+            f"{', ...' if len(frame.columns) > 10 else ''}; {way_out}"
+        )
+    column = frame[name]
+    if column.ndim != 1:
+        raise ValueError(
+            f"{table} has {column.shape[1]} columns named {name!r} (parameter {parameter}), "
+            f"expected one; rename the others"
+        )
+    return column
+
+
+def encode(column: pd.Series, table: str, parameter: str) -> Coded:
+    """Give every id of a column a number, in the order of first appearance."""
+    import pandas as pd
+
+    try:
+        # Arrays, because a Series of tuples would come back as a MultiIndex; and pandas's own one
+        # of times, because NumPy's would come back as whole numbers.
+        in_numpy = isinstance(column.dtype, np.dtype) and column.dtype.kind not in "mM"
+        codes, uniques = pd.factorize(column.to_numpy() if in_numpy else column.array)
+    except TypeError as error:
+        raise ValueError(
+            f"{table}[{column.name!r}] (parameter {parameter}) must hold hashable ids, such as "
+            f"numbers, strings or tuples: {error}; turn lists into tuples with .map(tuple)"
+        ) from error
+    missing = codes == -1
+    if missing.any():
+        raise ValueError(
+            f"{table}[{column.name!r}] (parameter {parameter}) must not have missing ids, got "
+            f"{int(missing.sum())} (None or NaN), the first in row {int(missing.argmax())}; drop "
+            f"those rows with {table}.dropna(subset=[{column.name!r}])"
+        )
+    return codes, [_plain(label) for label in uniques.tolist()]
+
+
+def take_numbers(column: pd.Series, table: str, parameter: str) -> NDArray:
+    """Return a column as finite float32."""
+    import pandas as pd
+
+    where = f"{table}[{column.name!r}] (parameter {parameter})"
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        raise ValueError(
+            f"{where} must hold numbers, got dtype {column.dtype}; convert it with "
+            f"pandas.to_numeric"
+        )
+    with np.errstate(over="ignore"):  # becomes infinite, which is refused below
+        numbers = column.to_numpy(dtype=np.float64, na_value=np.nan).astype(np.float32)
+    wrong = ~np.isfinite(numbers)
+    if wrong.any():
+        raise ValueError(
+            f"{where} must be finite in float32, got {int(wrong.sum())} NaN or infinite, the first "
+            f"in row {int(wrong.argmax())}; drop those rows or fill in what they should be"
+        )
+    return numbers
+
+
+def in_order(labels: Iterable[Any]) -> list[Any]:
+    """Return the labels sorted, or as they came if they cannot be compared."""
+    labels = list(labels)
+    try:
+        return sorted(labels)
+    except TypeError:
+        return labels
+
+
+def merge(*columns: Coded) -> tuple[list[Any], list[NDArray]]:
+    """Bring several numbered columns to one numbering of all their ids.
+
+    Parameters
+    ----------
+    *columns : tuple of (ndarray of shape (n_rows,), list)
+        What `encode` returned.
+
+    Returns
+    -------
+    labels : list
+        Every id once, sorted where they can be compared, else in order of first appearance.
+    codes : list of ndarray of shape (n_rows,)
+        Positions in `labels`, one array per column.
+    """
+    labels = in_order(dict.fromkeys(chain.from_iterable(uniques for _, uniques in columns)))
+    if {type(label) for label in labels} == {int, float} and all(n % 1 == 0 for n in labels):
+        labels = [int(label) for label in labels]  # a gap elsewhere made pandas turn ids to floats
+    # A dict, not an index: ids of different columns are equal when Python says that they are.
+    position = {label: number for number, label in enumerate(labels)}
+    codes = [
+        np.fromiter((position[label] for label in uniques), np.intp, len(uniques))[numbers]
+        for numbers, uniques in columns
+    ]
+    return labels, codes
+
+
+def last_of_each(rows: NDArray, columns: NDArray, n_columns: int) -> NDArray:
+    """Return a mask that keeps the last of every (row, column) pair."""
+    import pandas as pd
+
+    return ~pd.Series(rows * n_columns + columns).duplicated(keep="last").to_numpy()
+
+
+def label_array(labels: list[Any]) -> NDArray:
+    """Make a 1-d array of ids: of numbers if all are, else of the very objects.
+
+    Strings stay objects, because an array of fixed-width strings is as wide as the longest, and
+    drops trailing null characters.
+    """
+    kinds = {type(label) for label in labels}
+    if len(kinds) == 1 and kinds <= {int, float}:
+        return np.asarray(labels)
+    array = np.empty(len(labels), dtype=object)
+    # Not array[:] = labels, which would look inside tuples.
+    for row, label in enumerate(labels):
+        array[row] = label
+    return array
+
+
+def check_names(item_names: Any) -> dict[Any, str]:
+    """Return the names that were given, "" where one is missing."""
+    import pandas as pd
+
+    if item_names is None:
+        return {}
+    if not isinstance(item_names, Mapping | pd.Series):
+        raise TypeError(
+            f"item_names must map item ids to names, as a dict or a Series, got "
+            f"{type(item_names).__name__}; make one with dict(zip(ids, names))"
+        )
+    names: dict[Any, str] = {}
+    for key, name in item_names.items():
+        names[_plain(key)] = "" if pd.isna(name) else str(name)
+    if any(key is None or key is pd.NA or key != key for key in names):
+        raise ValueError(
+            "item_names must not have missing ids (None or NaN), got one; drop it from its keys"
+        )
+    return names
+
+
+def check_common(known: Coded, given: Coded, table: str, others: str) -> None:
+    """Raise if no id of `given` is among the known ones, the mark of ids of two kinds."""
+    if set(known[1]).isdisjoint(given[1]):
+        one, other = given[1][0], known[1][0]
+        way_out = (
+            "check that both speak of the same items"
+            if type(one) is type(other)
+            else f"bring both to one type, for example with .map({type(other).__name__})"
+        )
+        raise ValueError(
+            f"{table} has no item id in common with {others}: expected ids such as {other!r} "
+            f"({type(other).__name__}), got {one!r} ({type(one).__name__}); {way_out}"
+        )
+
+
+def _plain(label: Any) -> Any:
+    """Turn a number or string of NumPy into Python's: both are equal, but only one is wanted."""
+    return label.item() if isinstance(label, np.number | np.bool_ | np.str_) else label

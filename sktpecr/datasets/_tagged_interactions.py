@@ -1,0 +1,271 @@
+"""Interactions, the tags of their items, and all ids and names that belong to them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from sktpecr.datasets._long_tables import (
+    Coded,
+    check_common,
+    check_frame,
+    check_names,
+    encode,
+    label_array,
+    last_of_each,
+    merge,
+    take_column,
+    take_numbers,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TaggedInteractions:
+    """Hold who interacted with what, the tags of the items, and all ids and names.
+
+    The fields are what the estimators of this library take: ``fit(data.interactions,
+    user_ids=data.user_ids, item_names=data.item_names)`` and ``item_tags=data.item_tags``. The
+    object is frozen, the arrays in it are not: they belong to whoever asked for them.
+
+    Parameters
+    ----------
+    interactions : csr_matrix of shape (n_users, n_items), dtype float32
+        Values of the interactions, such as ratings or counts, in canonical form: sorted, and no
+        entry twice.
+    item_tags : DataFrame of shape (n_items, n_tags)
+        Weights of tags on items, 0 where an item does not have the tag; the index holds the item
+        ids in the order of the columns of `interactions`, the columns are named by the tags.
+    user_ids : ndarray of shape (n_users,)
+        Raw ids of the users.
+    item_ids : ndarray of shape (n_items,)
+        Raw ids of the items.
+    item_names : ndarray of shape (n_items,), default=None
+        What to call the items; need not be unique. By default the ids as strings.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit each other, the index of `item_tags` is not `item_ids`, or
+        `interactions` is not in canonical form.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sktpecr.datasets import TaggedInteractions
+    >>> watched = pd.DataFrame({"user": ["ann", "ann", "bob"], "item": [7, 5, 7]})
+    >>> genres = pd.DataFrame({"item": [5, 7, 7], "tag": ["Drama", "Comedy", "Crime"]})
+    >>> data = TaggedInteractions.from_frames(watched, genres, item_names={7: "Fargo"})
+    >>> data
+    TaggedInteractions(2 users, 2 items, 3 tags; 3 interactions, density 75%)
+    >>> data.interactions.toarray()
+    array([[1., 1.],
+           [0., 1.]], dtype=float32)
+    >>> data.item_names
+    array(['5', 'Fargo'], dtype=object)
+    >>> data.item_tags
+       Comedy  Crime  Drama
+    5       0      0      1
+    7       1      1      0
+    """
+
+    interactions: sp.csr_matrix
+    item_tags: pd.DataFrame
+    user_ids: NDArray
+    item_ids: NDArray
+    item_names: NDArray | None = None
+
+    def __post_init__(self) -> None:
+        """Fill in names, and refuse parts that do not belong together."""
+        names = self.item_names
+        if names is None:
+            names = label_array([str(item) for item in self.item_ids.tolist()])
+            object.__setattr__(self, "item_names", names)
+        if not (sp.issparse(self.interactions) and self.interactions.format == "csr"):
+            raise ValueError(
+                f"interactions must be a CSR matrix, got {type(self.interactions).__name__}; "
+                f"convert it with scipy.sparse.csr_matrix(interactions)"
+            )
+        if not self.interactions.has_canonical_format:
+            raise ValueError(
+                "interactions must be in canonical form, got unsorted or repeated entries; call "
+                "interactions.sum_duplicates()"
+            )
+        n_users, n_items = self.interactions.shape
+        for parameter, part, expected, axis in (
+            ("user_ids", self.user_ids, n_users, "row"),
+            ("item_ids", self.item_ids, n_items, "column"),
+            ("item_names", names, n_items, "column"),
+            ("item_tags", self.item_tags, n_items, "column"),
+        ):
+            if len(part) != expected:
+                raise ValueError(
+                    f"{parameter} must have one entry per {axis} of interactions: expected "
+                    f"{expected}, got {len(part)}"
+                )
+        if list(self.item_tags.index) != self.item_ids.tolist():
+            raise ValueError(
+                "the index of item_tags must be item_ids in the same order; bring it in line with "
+                "item_tags.reindex(item_ids)"
+            )
+
+    def __repr__(self) -> str:
+        """Tell the counts."""
+        n_users, n_items = self.interactions.shape
+        density = self.interactions.nnz / max(1, n_users * n_items)
+        return (
+            f"{type(self).__name__}({n_users} users, {n_items} items, "
+            f"{self.item_tags.shape[1]} tags; {self.interactions.nnz} interactions, "
+            f"density {100 * density:.3g}%)"
+        )
+
+    @classmethod
+    def from_frames(
+        cls,
+        interactions: pd.DataFrame,
+        item_tags: pd.DataFrame,
+        *,
+        user: Hashable = "user",
+        item: Hashable = "item",
+        value: Hashable | None = None,
+        tag: Hashable = "tag",
+        weight: Hashable | None = None,
+        item_names: Mapping[Any, str] | pd.Series | None = None,
+    ) -> TaggedInteractions:
+        """Build the matrices from long tables with any kind of ids.
+
+        Ids may be anything hashable. Users, items and tags come out sorted; a kind whose ids
+        cannot be compared with each other, such as numbers mixed with strings, keeps the order of
+        first appearance: in `interactions`, then `item_tags`, then `item_names`. Where a
+        (user, item) or (item, tag) pair occurs more than once, its **last** row counts; nothing is
+        summed. Sum first, with ``groupby``, where sums are meant.
+
+        Parameters
+        ----------
+        interactions : DataFrame
+            One row per interaction of a user with an item. A value of 0 says that there is none:
+            user and item are kept, the entry is not stored.
+        item_tags : DataFrame
+            One row per tag of an item. A weight of 0 says that the item does not have the tag; a
+            tag that is left without items is dropped.
+        user : hashable, default="user"
+            Name of the column of `interactions` with the user ids.
+        item : hashable, default="item"
+            Name of the column with the item ids, in both tables.
+        value : hashable, default=None
+            Name of the column of `interactions` with the values, of any sign. Every interaction
+            is worth 1.0 by default.
+        tag : hashable, default="tag"
+            Name of the column of `item_tags` with the tags.
+        weight : hashable, default=None
+            Name of the column of `item_tags` with weights of at least 0. By default, an item has
+            a tag or has not, and the result is 0 or 1 of type int8; with weights it is float32.
+        item_names : mapping or Series, default=None
+            Names by item id. An item without a name is called by its id, as a string.
+
+        Returns
+        -------
+        TaggedInteractions
+            Its users are those of `interactions`. Its items are all that occur anywhere: in
+            `interactions`, `item_tags` or `item_names`. So an item may have no interactions (a
+            column of zeros) or no tags (a row of zeros).
+
+        Raises
+        ------
+        TypeError
+            If a table is not a DataFrame, or the names are no mapping.
+        ValueError
+            If a table is empty, lacks a column, has missing ids, or numbers that are not finite;
+            if a weight is negative; if no tags are left; if the tables have no item in common.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from sktpecr.datasets import TaggedInteractions
+        >>> rated = pd.DataFrame({"who": ["ann", "bob"], "film": [7, 5], "stars": [4.5, 2.0]})
+        >>> genres = pd.DataFrame({"film": [5, 7], "genre": ["Drama", "Comedy"]})
+        >>> data = TaggedInteractions.from_frames(
+        ...     rated, genres, user="who", item="film", value="stars", tag="genre"
+        ... )
+        >>> data.interactions.toarray()
+        array([[0. , 4.5],
+               [2. , 0. ]], dtype=float32)
+        >>> TaggedInteractions.from_frames(rated, genres, user="who", item="film")
+        Traceback (most recent call last):
+            ...
+        ValueError: item_tags has no column 'tag' (parameter tag), only 'film', 'genre'; name the
+        right one with tag=...
+        """
+        import pandas as pd
+
+        check_frame(interactions, "interactions", "(user, item) pair")
+        check_frame(item_tags, "item_tags", "(item, tag) pair")
+        column = take_column(interactions, user, "interactions", "user")
+        users, (rows,) = merge(encode(column, "interactions", "user"))
+        column = take_column(interactions, item, "interactions", "item")
+        seen = encode(column, "interactions", "item")
+        column = take_column(item_tags, item, "item_tags", "item")
+        tagged = encode(column, "item_tags", "item")
+        column = take_column(item_tags, tag, "item_tags", "tag")
+        tags, (tag_columns,) = merge(encode(column, "item_tags", "tag"))
+        check_common(seen, tagged, "item_tags", "interactions")
+        names = check_names(item_names)
+        named: Coded = np.arange(len(names)), list(names)
+        if names:
+            check_common((seen[0], seen[1] + tagged[1]), named, "item_names", "the tables")
+        items, (columns, tag_rows, _) = merge(seen, tagged, named)
+
+        values = np.ones(len(rows), dtype=np.float32)
+        if value is not None:
+            column = take_column(interactions, value, "interactions", "value")
+            values = take_numbers(column, "interactions", "value")
+        last = last_of_each(rows, columns, len(items))
+        matrix = sp.csr_matrix(
+            (values[last], (rows[last], columns[last])), shape=(len(users), len(items))
+        )
+        matrix.eliminate_zeros()
+        if not matrix.nnz:
+            raise ValueError(
+                f"interactions[{value!r}] (parameter value) must not be 0 everywhere: 0 says that "
+                f"there is no interaction; leave value out to count every row as 1.0"
+            )
+
+        weights = np.ones(len(tag_rows), dtype=np.int8)
+        if weight is not None:
+            column = take_column(item_tags, weight, "item_tags", "weight")
+            weights = take_numbers(column, "item_tags", "weight")
+        negative = weights < 0
+        if negative.any():
+            raise ValueError(
+                f"item_tags[{weight!r}] (parameter weight) must be at least 0, got "
+                f"{int(negative.sum())} negative weights, the first in row "
+                f"{int(negative.argmax())}; clip them with .clip(lower=0)"
+            )
+        last = last_of_each(tag_rows, tag_columns, len(tags))
+        table = np.zeros((len(items), len(tags)), dtype=weights.dtype)
+        table[tag_rows[last], tag_columns[last]] = weights[last]
+        used = table.any(axis=0)
+        if not used.any():
+            raise ValueError(
+                f"item_tags[{weight!r}] (parameter weight) must leave tags, got only weights of 0; "
+                f"leave weight out to count every row as 1"
+            )
+        return cls(
+            interactions=matrix,
+            # Not tupleized: an id or a tag that is a tuple is one label, not several levels.
+            item_tags=pd.DataFrame(
+                table[:, used],
+                index=pd.Index(label_array(items), tupleize_cols=False),
+                columns=pd.Index(label_array(tags)[used], tupleize_cols=False),
+            ),
+            user_ids=label_array(users),
+            item_ids=label_array(items),
+            item_names=label_array([names.get(label) or str(label) for label in items]),
+        )
