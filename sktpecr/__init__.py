@@ -1,0 +1,19 @@
+"""Explain the recommendations of a trained model by tags, and refine them from feedback on tags."""
+
+from sktpecr._explanation import Explanation
+from sktpecr._feedback_refiner import FeedbackRefiner
+from sktpecr._refinement import Refinement
+from sktpecr._tag_preference_extractor import TagPreferenceExtractor
+from sktpecr._tpecr_explainer import TPECRExplainer
+from sktpecr.generators import GaussianGenerator
+
+__version__ = "0.1.0.dev0"
+
+__all__ = [
+    "Explanation",
+    "FeedbackRefiner",
+    "GaussianGenerator",
+    "Refinement",
+    "TPECRExplainer",
+    "TagPreferenceExtractor",
+]

@@ -1,0 +1,158 @@
+"""Who and what is known: users, items, names, and who interacted with what."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from sktpecr._ids import Ids
+from sktpecr._ranking import top_items
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Catalogue:
+    """Users and items by raw id, item names, and the interactions between them.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Number of users and items.
+    interactions : csr_matrix of shape (n_users, n_items) or None
+        None where the explainer was never given any.
+    user_ids, item_ids : iterable of hashable or None
+        Raw ids; None for row and column numbers.
+    item_names : iterable of str, Series or None
+        Names; None for the ids.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        interactions: sp.csr_matrix | None,
+        user_ids: Iterable[Hashable] | None,
+        item_ids: Iterable[Hashable] | None,
+        item_names: Any,
+    ) -> None:
+        n_users, n_items = shape
+        self.users = Ids("user", user_ids, n_users, "user_ids")
+        self.items = Ids("item", item_ids, n_items, "item_tags (its index)")
+        self.item_ids = self.items.array()
+        self.item_names = _check_names(item_names, self.item_ids)
+        self.interactions = interactions
+
+    def history(self, row: int) -> NDArray:
+        """Return the columns a user interacted with, none if no interactions were given."""
+        X = self.interactions
+        if X is None:
+            return np.empty(0, dtype=np.intp)
+        return X.indices[X.indptr[row] : X.indptr[row + 1]]
+
+    def active_users(self) -> NDArray:
+        """Return which users have interactions; all of them where that cannot be told."""
+        if self.interactions is None or not self.interactions.nnz:
+            return np.ones(len(self.users), dtype=bool)
+        return np.diff(self.interactions.indptr) > 0
+
+    def candidates(self, row: int, exclude_seen: bool, exclude: Iterable[Hashable]) -> NDArray:
+        """Return which items may be recommended to a user.
+
+        Parameters
+        ----------
+        row : int
+            Row of the user.
+        exclude_seen : bool
+            Whether the user's history is left out.
+        exclude : iterable of hashable
+            Raw ids of further items to leave out.
+
+        Returns
+        -------
+        ndarray of bool, shape (n_items,)
+            True where the item may be listed.
+        """
+        allowed = np.ones(len(self.items), dtype=bool)
+        if exclude_seen:
+            if self.interactions is None:
+                raise ValueError(
+                    "exclude_seen=True needs interactions, and the explainer was not given any; "
+                    "call its fit(interactions) first, or pass exclude_seen=False"
+                )
+            allowed[self.history(row)] = False
+        if isinstance(exclude, str):
+            raise ValueError(f"exclude must be a list of item ids, got the string {exclude!r}")
+        allowed[self.items.rows(exclude)] = False
+        return allowed
+
+    def ranked(self, scores: NDArray, candidates: NDArray, n: int) -> tuple[NDArray, pd.DataFrame]:
+        """Return the n best candidates, as columns and as a frame with ids and names."""
+        import pandas as pd
+
+        columns = top_items(scores, candidates, n)
+        frame = pd.DataFrame(
+            {
+                "item": self.item_ids[columns],
+                "name": self.item_names[columns],
+                "score": scores[columns],
+                "rank": np.arange(1, len(columns) + 1),
+            }
+        )
+        return columns, frame
+
+
+def check_item_ids(item_tags: Any, X: Any) -> list[Any] | None:
+    """Return the raw item ids, and make sure that tags and interactions agree on them.
+
+    Parameters
+    ----------
+    item_tags : DataFrame, array or None
+        As the user gave them. The index of a DataFrame is item ids.
+    X : DataFrame, array or None
+        Interactions as the user gave them. The columns of a DataFrame are item ids.
+
+    Returns
+    -------
+    list or None
+        Item ids, None where nobody named any.
+    """
+    labels = list(item_tags.index) if hasattr(item_tags, "columns") else None
+    columns = list(X.columns) if hasattr(X, "columns") else None
+    if labels is None or columns is None or labels == columns:
+        return columns if labels is None else labels
+    known = set(labels)
+    unknown = [column for column in columns if column not in known]
+    if unknown:
+        what = f"{len(unknown)} columns of X are not in it, such as {unknown[0]!r}"
+    elif len(labels) != len(columns):
+        what = f"it has {len(labels)} items, X has {len(columns)}"
+    else:
+        what = "they are the same ids in another order"
+    raise ValueError(
+        f"the index of item_tags contradicts the columns of X: {what}; use "
+        f"item_tags.reindex(X.columns)"
+    )
+
+
+def _check_names(item_names: Any, item_ids: NDArray) -> NDArray:
+    if item_names is None:
+        return np.asarray([str(item) for item in item_ids], dtype=object)
+    if hasattr(item_names, "reindex"):
+        item_names = item_names.reindex(list(item_ids))
+        unnamed = item_names.index[item_names.isna()]
+        if len(unnamed):
+            raise ValueError(
+                f"item_names has no name for {len(unnamed)} items, such as {unnamed[0]!r}; the "
+                f"index of a Series must be the item ids"
+            )
+    names = np.asarray(item_names, dtype=object)
+    if names.shape != item_ids.shape:
+        raise ValueError(
+            f"item_names must have one name per item: expected {len(item_ids)}, "
+            f"got shape {names.shape}"
+        )
+    return names

@@ -1,0 +1,116 @@
+"""The main job on the shipped films, from training to refined recommendations."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sktpecr import FeedbackRefiner, Refinement, TPECRExplainer, plotting
+from sktpecr.datasets import load_movielens
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def run(user: int, more: list[str], less: list[str], strength: float, folder: Path) -> None:
+    """Train, explain, refine, print, and write the figures.
+
+    Parameters
+    ----------
+    user : int
+        MovieLens user id.
+    more, less : list of str
+        Genres to like and dislike.
+    strength : float
+        Strength of the feedback.
+    folder : Path
+        Where the figures go.
+    """
+    from implicit.als import AlternatingLeastSquares
+
+    with _step("Load the films that come with the package"):
+        data = load_movielens()
+        print(data)
+
+    with _step("Train a recommender: implicit's ALS with 64 factors"):
+        als = AlternatingLeastSquares(factors=64, random_state=0)
+        als.fit(data.interactions, show_progress=False)
+
+    with _step("Fit the explainer: the model stays as it is"):
+        explainer = TPECRExplainer(als, item_tags=data.item_tags)
+        explainer.fit(data.interactions, user_ids=data.user_ids, item_names=data.item_names)
+
+    with _step(f"How the model sees user {user}: the genres furthest from the average user's"):
+        profile = explainer.profile(user)
+        ends = profile.iloc[[*range(4), *range(-4, 0)]]
+        print(ends.to_string(index=False, float_format="{:+.3f}".format))
+
+    with _step("What it recommends"):
+        listed = explainer.recommend(user, 10)
+        print(_table(listed))
+
+    with _step("Why: the first film in full, the next two in words"):
+        explanation = explainer.explain(user, listed["item"][0])
+        print(explanation, end="\n\n")
+        for item in listed["item"][1:3]:
+            print(explainer.explain(user, item).to_text(), end="\n\n")
+
+    refiner = FeedbackRefiner(explainer)
+    with _step(f"The user answers: more {', '.join(more)}; less {', '.join(less)}"):
+        refined = refiner.refine(user, like=more, dislike=less, strength=strength)
+        asked = refined.to_frame().set_index("tag").loc[more + less]
+        print("in standard deviations of the population:")
+        print(asked.to_string(float_format="{:+.2f}".format))
+
+    with _step("What it recommends now, and where each film stood before"):
+        print(_table(_with_moves(refined)))
+
+    with _step("Films of these genres among the first 100, before and after"):
+        everything = refined.recommend(len(data.item_ids))
+        tags = data.item_tags.loc[everything["item"]]
+        for genre in more + less:
+            counts = [
+                int((tags[genre].to_numpy() > 0)[(everything[rank] <= 100).to_numpy()].sum())
+                for rank in ("rank_before", "rank")
+            ]
+            print(f"{genre}: {counts[0]} -> {counts[1]}")
+
+    with _step("Why the first film that is new to the list is there"):
+        now = refined.recommend(10)
+        entered = now[now["rank_before"] > len(now)]
+        newest = (entered if len(entered) else now)["item"].iloc[0]
+        print(refined.explain(newest).to_text())
+
+    with _step("Figures"):
+        folder.mkdir(parents=True, exist_ok=True)
+        figures: dict[str, Any] = {
+            "explanation.png": explanation.plot(),
+            "profile.png": plotting.plot_profile(profile),
+            "refinement.png": refined.plot(),
+        }
+        for name, ax in figures.items():
+            ax.figure.savefig(folder / name, dpi=120)
+            print((folder / name).resolve())
+
+
+@contextmanager
+def _step(title: str) -> Iterator[None]:
+    print(f"\n== {title}")
+    start = time.perf_counter()
+    yield
+    print(f"-- {time.perf_counter() - start:.3f} s")
+
+
+def _with_moves(refined: Refinement) -> pd.DataFrame:
+    frame = refined.recommend(10)
+    moves = frame["rank_before"] - frame["rank"]
+    frame["move"] = [f"up {move}" if move > 0 else f"down {-move}" * (move < 0) for move in moves]
+    return frame
+
+
+def _table(frame: pd.DataFrame) -> str:
+    frame = frame.assign(name=frame["name"].str.slice(0, 50))
+    return frame.to_string(index=False, float_format="{:.3f}".format)

@@ -1,0 +1,305 @@
+"""What explain returns."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sktpecr import plotting
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from sktpecr._tpecr_explainer import TPECRExplainer
+
+# Contributions under this share of the largest one are not worth words.
+_WORTH_SAYING = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Why a recommender gives an item its score, in tags.
+
+    Returned by :meth:`TPECRExplainer.explain`; not built by hand.
+
+    Parameters
+    ----------
+    user, item : hashable
+        Raw ids.
+    item_name : str
+        Name of the item.
+    method : str
+        Generator, attribution and unit.
+    unit : str
+        Unit of `importances`.
+    tag_names : ndarray of shape (n_tags,)
+        Names of the tags.
+    item_tags : ndarray of shape (n_tags,)
+        Weight of each tag on the item, 0 where it is not on it.
+    tag_preferences : ndarray of shape (n_tags,)
+        The user's tag preferences in the recommender's view, in units of the score.
+    vs_population : ndarray of shape (n_tags,)
+        How they stand to the population, in standard deviations.
+    vs_own_average : ndarray of shape (n_tags,)
+        How they stand to the user's mean score over all items, in units of the score.
+    importances : ndarray of shape (n_tags,)
+        Effect of one standard deviation more of each tag preference (the paper's I_uv).
+    contributions : ndarray of shape (n_tags,)
+        What the user's distance from the population did to this score: importance times
+        `vs_population`.
+    base_value : float
+        The average user's value.
+    residual : float
+        What no tag sees: `value` minus base value and contributions.
+    value : float
+        What is taken apart: the score itself for the exact attribution.
+    score : float
+        The recommender's own score.
+    prediction : float
+        The composite function's score, at the user's own tag preferences.
+    fidelity : float
+        R^2 of the surrogate, times what distillation kept of the recommender; 1 is exact.
+
+    Notes
+    -----
+    ``base_value + contributions.sum() + residual == value``, always.
+
+    Examples
+    --------
+    >>> from sklearn.decomposition import TruncatedSVD
+    >>> from sktpecr import TPECRExplainer
+    >>> from sktpecr.datasets import make_tagged_interactions
+    >>> data = make_tagged_interactions(random_state=0)
+    >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+    >>> explanation = explainer.fit(data.interactions).explain(0, data.item_ids[0])
+    >>> sorted(explanation.to_frame().columns)[:3]
+    ['contribution', 'importance', 'on_item']
+    """
+
+    user: Any
+    item: Any
+    item_name: str
+    method: str
+    unit: str
+    tag_names: NDArray
+    item_tags: NDArray
+    tag_preferences: NDArray
+    vs_population: NDArray
+    vs_own_average: NDArray
+    importances: NDArray
+    contributions: NDArray
+    base_value: float
+    residual: float
+    value: float
+    score: float
+    prediction: float
+    fidelity: float
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row per tag, the largest contribution first.
+
+        Returns
+        -------
+        DataFrame
+            Columns tag, on_item, preference, vs_population, vs_own_average, importance,
+            contribution.
+        """
+        import pandas as pd
+
+        frame = pd.DataFrame(
+            {
+                "tag": self.tag_names,
+                "on_item": self.item_tags > 0,
+                "preference": self.tag_preferences,
+                "vs_population": self.vs_population,
+                "vs_own_average": self.vs_own_average,
+                "importance": self.importances,
+                "contribution": self.contributions,
+            }
+        )
+        return frame.iloc[_by_size(self.contributions)].reset_index(drop=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain Python values, ready for JSON where the ids are.
+
+        Returns
+        -------
+        dict
+            Field names to values; arrays become lists.
+        """
+        return {
+            name: value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+            for name, value in vars(self).items()
+        }
+
+    def to_text(self) -> str:
+        """Say it in words, the item's own tags first.
+
+        Returns
+        -------
+        str
+            A few sentences.
+        """
+        on_item = self.item_tags > 0
+        own_for, own_against = self._worth_saying(on_item)
+        other_for, other_against = self._worth_saying(~on_item)
+        sentences = []
+        if not on_item.any():
+            sentences.append(f"{self.item_name} has no tags, so none of its own can explain it.")
+        elif own_for:
+            despite = f", despite {self._phrases(own_against)}" if own_against else ""
+            sentences.append(
+                f"The model links {self.item_name} to {self._phrases(own_for)}{despite}."
+            )
+        elif own_against:
+            sentences.append(
+                f"The tags of {self.item_name} count against it: {self._phrases(own_against)}."
+            )
+        else:
+            sentences.append(f"The tags of {self.item_name} say little about its score.")
+        for tags, side in ((other_for, "for"), (other_against, "against")):
+            if tags:
+                sentences.append(
+                    f"Of the tags that it does not carry, {self._phrases(tags[:2])} "
+                    f"{'counts' if len(tags) == 1 else 'count'} {side} it."
+                )
+        sentences.append(
+            f"From {_number(self.base_value)} for the average user, tags lead by "
+            f"{_number(self.contributions.sum(), signed=True)} and what no tag sees by "
+            f"{_number(self.residual, signed=True)} to {_number(self.value)}."
+        )
+        return " ".join(sentences)
+
+    def plot(self, ax: Axes | None = None, n_tags: int = 8) -> Axes:
+        """Draw how the contributions lead from the average user's value to this one.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Where to draw. A new figure by default.
+        n_tags : int, default=8
+            How many tags get a bar of their own; the rest share one.
+
+        Returns
+        -------
+        matplotlib Axes
+            The axes drawn on.
+        """
+        return plotting.plot_contributions(self, ax=ax, n_tags=n_tags)
+
+    def __str__(self) -> str:
+        frame = self.to_frame().head(10)
+        table = frame.to_string(index=False, float_format=lambda value: f"{value:+.3f}")
+        more = len(self.tag_names) - len(frame)
+        return "\n".join(
+            [
+                f"method      {self.method}",
+                f"user        {self.user}",
+                f"item        {self.item}  {self.item_name}",
+                f"score       {_number(self.score)}",
+                f"fidelity    {self.fidelity:.3f}",
+                "",
+                table + (f"\n... {more} more tags" if more > 0 else ""),
+                "",
+                self.to_text(),
+            ]
+        )
+
+    def __repr__(self) -> str:
+        return f"Explanation(user={self.user!r}, item={self.item!r}, score={self.score:.4g})"
+
+    def _repr_html_(self) -> str:
+        table = self.to_frame().to_html(
+            index=False, float_format=lambda value: f"{value:+.3f}", escape=True
+        )
+        return (
+            f"<figure><figcaption><p>{html.escape(self.to_text())}</p>"
+            f"<p>{html.escape(self.method)}; fidelity {self.fidelity:.3f}</p></figcaption>"
+            f"{table}</figure>"
+        )
+
+    def _worth_saying(self, mask: NDArray) -> tuple[list[int], list[int]]:
+        """Return the tags that speak for and against the item, the largest first."""
+        threshold = _WORTH_SAYING * np.abs(self.contributions).max(initial=0.0)
+        tags = [
+            t
+            for t in _by_size(self.contributions)
+            if mask[t] and abs(self.contributions[t]) > threshold
+        ]
+        return (
+            [t for t in tags if self.contributions[t] > 0],
+            [t for t in tags if self.contributions[t] < 0],
+        )
+
+    def _phrases(self, tags: list[int]) -> str:
+        phrases = [
+            f"{self.tag_names[t]}, liked {'more' if self.vs_population[t] > 0 else 'less'} than "
+            f"average ({_number(self.contributions[t], signed=True)})"
+            for t in tags
+        ]
+        return " and ".join([", ".join(phrases[:-1]), phrases[-1]] if phrases[1:] else phrases)
+
+
+def explain_item(
+    explainer: TPECRExplainer, user: Any, embedding: NDArray, column: int
+) -> Explanation:
+    """Explain one item for a user given by embedding, with a fitted explainer.
+
+    Parameters
+    ----------
+    explainer : TPECRExplainer
+        Fitted.
+    user : hashable
+        Raw user id, only to be named.
+    embedding : ndarray of shape (n_factors,)
+        The user's embedding, refined or not.
+    column : int
+        Column of the item.
+
+    Returns
+    -------
+    Explanation
+        All of it.
+    """
+    extractor, attribution = explainer.extractor_, explainer.attribution_
+    preferences = explainer._tag_preferences(embedding)
+    vs_population = explainer._vs_population(preferences)
+    attributed = attribution.attribute(preferences, embedding, [column])
+    contributions = attributed.importances[0] * vs_population
+    base_value, value = float(attributed.base_values[0]), float(attributed.values[0])
+    scores = explainer._scores(embedding)
+    generator = type(explainer.generator_).__name__
+    return Explanation(
+        user=user,
+        item=explainer._catalogue.items[column],
+        item_name=explainer.item_names_[column],
+        method=f"{generator}, {attribution.name} attribution, {attribution.unit}",
+        unit=attribution.unit,
+        tag_names=explainer.tag_names_,
+        item_tags=extractor.tags_of(column),
+        tag_preferences=preferences,
+        vs_population=vs_population,
+        vs_own_average=preferences - scores.mean(),
+        importances=attributed.importances[0],
+        contributions=contributions,
+        base_value=base_value,
+        residual=value - base_value - float(contributions.sum()),
+        value=value,
+        score=float(scores[column]),
+        prediction=float(explainer.composite_(preferences[None], embedding[None], [column])[0, 0]),
+        # What a distilled recommender lost of the original is lost here as well.
+        fidelity=float(attributed.fidelity[0] * getattr(extractor.recommender_, "fidelity", 1.0)),
+    )
+
+
+def _by_size(values: NDArray) -> NDArray:
+    return np.argsort(-np.abs(values), kind="stable")
+
+
+def _number(value: float, signed: bool = False) -> str:
+    return f"{value:+.2g}" if signed else f"{value:.3g}"

@@ -1,0 +1,122 @@
+"""What users say about tags, checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+from sktpecr._ids import Ids
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """Feedback on tags, by column of the tag.
+
+    Parameters
+    ----------
+    like, dislike : dict of int to float
+        Column of the tag to strength > 0.
+    set : dict of int to float
+        Column of the tag to the value asked for.
+    tags : Ids
+        Names of the tags.
+    """
+
+    like: dict[int, float]
+    dislike: dict[int, float]
+    set: dict[int, float]
+    tags: Ids
+
+    @classmethod
+    def parse(cls, tags: Ids, like: Any, dislike: Any, set: Any, strength: Any) -> Feedback:
+        """Check feedback as the user gave it; tags with strength 0 are left out.
+
+        Parameters
+        ----------
+        tags : Ids
+            Names of the tags.
+        like, dislike : tag name, list of tag names, dict of tag name to strength, or None
+            What to show more and less of.
+        set : dict of tag name to value, or None
+            Where tags should be.
+        strength : float
+            Multiplies all strengths.
+
+        Returns
+        -------
+        Feedback
+            The same, by column.
+
+        Raises
+        ------
+        ValueError
+            If a tag is unknown or named twice, or a number is NaN, infinite or negative.
+        """
+        strength = _number(strength, "strength", minimum=0.0)
+        if set is not None and not isinstance(set, Mapping):
+            raise ValueError(f"set must be a dict of tag to value, got {type(set).__name__}")
+        parsed = {
+            "like": _strengths(tags, like, "like"),
+            "dislike": _strengths(tags, dislike, "dislike"),
+            "set": {
+                tags.row(tag): _number(value, f"set[{tag!r}]") for tag, value in (set or {}).items()
+            },
+        }
+        for first, second in (("like", "dislike"), ("like", "set"), ("dislike", "set")):
+            both = sorted(parsed[first].keys() & parsed[second].keys())
+            if both:
+                raise ValueError(
+                    f"feedback contradicts itself: {tags[both[0]]!r} is in both {first} and "
+                    f"{second}; keep it in one of them"
+                )
+        for name in ("like", "dislike"):
+            parsed[name] = {
+                tag: value * strength for tag, value in parsed[name].items() if value * strength > 0
+            }
+        return cls(**parsed, tags=tags)
+
+    @property
+    def strength(self) -> float:
+        """How far likes and dislikes move the list: the largest strength among them."""
+        return max([*self.like.values(), *self.dislike.values()], default=0.0)
+
+    def __bool__(self) -> bool:
+        return bool(self.like or self.dislike or self.set)
+
+    def __str__(self) -> str:
+        parts = [f"more {self.tags[tag]}" for tag in self.like]
+        parts += [f"less {self.tags[tag]}" for tag in self.dislike]
+        parts += [f"{self.tags[tag]} at {value:g}" for tag, value in self.set.items()]
+        return ", ".join(parts) or "no feedback"
+
+
+def _strengths(tags: Ids, given: Any, parameter: str) -> dict[int, float]:
+    if given is None:
+        return {}
+    if isinstance(given, Mapping):
+        return {
+            tags.row(tag): _number(value, f"{parameter}[{tag!r}]", minimum=0.0)
+            for tag, value in given.items()
+        }
+    several = [given] if isinstance(given, str) or not hasattr(given, "__iter__") else given
+    columns = [tags.row(tag) for tag in several]
+    twice = [column for column in columns if columns.count(column) > 1]
+    if twice:
+        raise ValueError(
+            f"{parameter} names {tags[twice[0]]!r} twice; give it once, or a dict with strengths"
+        )
+    return dict.fromkeys(columns, 1.0)
+
+
+def _number(value: Any, parameter: str, minimum: float = -math.inf) -> float:
+    if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+        raise ValueError(f"{parameter} must be a finite number, got {value!r}")
+    if value < minimum:
+        raise ValueError(
+            f"{parameter} must be at least {minimum:g}, got {value!r}; to show less of a tag, "
+            f"put it in dislike"
+        )
+    return float(value)

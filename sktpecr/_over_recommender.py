@@ -1,0 +1,126 @@
+"""What the estimators over a recommender have in common: a fitted recommender stays as it is."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import (
+    _check_feature_names_in,
+    check_is_fitted,
+    validate_data,
+)
+
+from sktpecr.recommenders import AdapterError, as_recommender
+
+
+class OverRecommender(TransformerMixin, BaseEstimator):
+    """What the extractor and the explainer have in common.
+
+    Both are transformers from interactions to tag preferences, and both leave a fitted
+    recommender as it is: clones share it, and the item tags, instead of copying them.
+    """
+
+    def transform(self, X: Any) -> NDArray:
+        """Embed rows of interactions and return their tag preferences.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_users, n_items)
+            Interactions; rows are folded in, whether or not the recommender knows them.
+
+        Returns
+        -------
+        ndarray of shape (n_users, n_tags)
+            Tag preferences, in units of the recommender's score.
+        """
+        extractor = self._fitted_extractor()
+        return extractor.tag_preferences(self._fold_in(X))
+
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray:
+        """Return the tag names.
+
+        Parameters
+        ----------
+        input_features : array-like of str, optional
+            Checked against the columns of X seen in fit, otherwise unused.
+
+        Returns
+        -------
+        ndarray of str objects, shape (n_tags,)
+            Tag names.
+        """
+        extractor = self._fitted_extractor()
+        _check_feature_names_in(self, input_features)
+        return np.asarray([str(name) for name in extractor.tag_names_], dtype=object)
+
+    def _fitted_extractor(self) -> Any:
+        raise NotImplementedError
+
+    def _fold_in(self, X: Any) -> NDArray:
+        recommender = self._fitted_extractor().recommender_
+        return recommender.fold_in(check_interactions(self, X, reset=False))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    def __sklearn_clone__(self) -> Any:
+        # scikit-learn would deep-copy factors of gigabytes, and unfit a fitted estimator.
+        shared = {"item_tags"}
+        if not is_unfitted_estimator(self.recommender):
+            shared.add("recommender")
+        params = self.get_params(deep=False)
+        copied = type(self)(
+            **{
+                name: value if name in shared else clone(value, safe=False)
+                for name, value in params.items()
+            }
+        )
+        for attribute in ("_sklearn_output_config", "_metadata_request"):
+            if hasattr(self, attribute):
+                setattr(copied, attribute, deepcopy(getattr(self, attribute)))
+        return copied
+
+
+def check_interactions(estimator: BaseEstimator, X: Any, reset: bool = True) -> sp.csr_matrix:
+    """Check rows of interactions as scikit-learn does, and return them sparse."""
+    X = validate_data(
+        estimator, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset
+    )
+    return sp.csr_matrix(X)
+
+
+def is_unfitted_estimator(model: Any) -> bool:
+    """Tell whether a model is a scikit-learn estimator that has not been fitted."""
+    if not isinstance(model, BaseEstimator):
+        return False
+    try:
+        check_is_fitted(model)
+    except NotFittedError:
+        return True
+    return False
+
+
+def resolve_recommender(model: Any, X: sp.csr_matrix) -> Any:
+    """Return the recommender behind a model, fitting a clone of it on X if it is not fitted."""
+    if model is None or isinstance(model, type):
+        what = "None" if model is None else f"the class {model.__name__}"
+        raise AdapterError(f"recommender must be a model, got {what}; pass a trained one")
+    if is_unfitted_estimator(model):
+        model = clone(model).fit(X)
+    recommender = as_recommender(model)
+    item_embeddings = getattr(recommender, "item_embeddings", None)
+    if item_embeddings is not None and len(item_embeddings) != X.shape[1]:
+        raise ValueError(
+            f"X has {X.shape[1]} columns, but the recommender knows {len(item_embeddings)} items; "
+            f"rows of X are users, columns are items, in the order it was trained on"
+        )
+    return recommender

@@ -1,0 +1,68 @@
+"""Lists of items, ranked."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def check_n(n: Any) -> int:
+    """Return n, or say that a list needs at least one item."""
+    if not isinstance(n, Integral) or isinstance(n, bool) or n < 1:
+        raise ValueError(f"n must be a whole number of at least 1 item, got {n!r}")
+    return int(n)
+
+
+def top_items(scores: NDArray, candidates: NDArray, n: int) -> NDArray:
+    """Return the columns of the n best candidates, best first, ties in column order.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_items,)
+        Scores of all items.
+    candidates : ndarray of bool, shape (n_items,)
+        Which items may be listed.
+    n : int
+        Length of the list; fewer come back where there are fewer candidates.
+
+    Returns
+    -------
+    ndarray of int
+        Columns.
+    """
+    columns = np.flatnonzero(candidates)
+    if n < len(columns):
+        # Everything that scores at least the n-th best, so that ties at the end stay stable.
+        threshold = np.partition(scores[columns], len(columns) - n)[len(columns) - n]
+        columns = columns[scores[columns] >= threshold]
+    return columns[np.argsort(-scores[columns], kind="stable")][:n]
+
+
+def ranks_of(columns: NDArray, scores: NDArray, candidates: NDArray) -> NDArray:
+    """Return the ranks of items among the candidates, from 1; ties count in column order.
+
+    Parameters
+    ----------
+    columns : ndarray of int
+        Items to rank, candidates or not.
+    scores : ndarray of shape (n_items,)
+        Scores of all items.
+    candidates : ndarray of bool, shape (n_items,)
+        Which items they are ranked against.
+
+    Returns
+    -------
+    ndarray of int
+        1 plus the number of candidates ahead of each item.
+    """
+    rivals = np.flatnonzero(candidates)
+    rival_scores = np.sort(scores[rivals])
+    ahead = len(rivals) - np.searchsorted(rival_scores, scores[columns], side="right")
+    tied = ahead + [
+        np.count_nonzero(scores[rivals[: np.searchsorted(rivals, column)]] == scores[column])
+        for column in columns
+    ]
+    return np.asarray(tied, dtype=np.intp) + 1

@@ -1,0 +1,208 @@
+"""From a recommender's scores to tag preferences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import _fit_context
+from sklearn.utils import gen_batches
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from sktpecr._item_tags import check_item_tags
+from sktpecr._over_recommender import OverRecommender, check_interactions, resolve_recommender
+
+# Scores held at a time where they cannot be avoided: 32 MB of float64.
+_BLOCK_SCORES = 4_000_000
+# A rare tag's mean counts as if this many average items stood beside its own.
+_SHRINKAGE_ITEMS = 10.0
+
+
+class TagPreferenceExtractor(OverRecommender):
+    r"""Tell how much a recommender thinks each user likes each tag.
+
+    The preference for a tag is the mean score of its items. Where the score is a dot product
+    this is linear in the user embedding, so the scores are never formed; otherwise they are
+    streamed in blocks.
+
+    Parameters
+    ----------
+    recommender : object
+        A trained model, see :func:`sktpecr.recommenders.as_recommender`; used as it is, never
+        refitted, and shared by clones. An unfitted scikit-learn estimator is cloned and fitted
+        on X.
+    item_tags : DataFrame, array-like or sparse matrix of shape (n_items, n_tags), optional
+        Tags of the items, 0/1 or weights >= 0; row i belongs to column i of X. None makes every
+        item its own tag.
+    tag_names : array-like of shape (n_tags,), optional
+        Names of the tags. By default the columns of a DataFrame, else "tag_0" and so on.
+    aggregate : {"mean", "shrunk"} or callable, default="mean"
+        How the scores of a tag's items become one number. "mean" weighs items by `item_tags`;
+        "shrunk" adds ten items of average score to every tag, which steadies rare tags; a
+        callable takes the scores of the tag's items, shape (n_users, n_tag_items), and returns
+        shape (n_users,).
+
+    Attributes
+    ----------
+    recommender_ : object
+        The recommender that is read.
+    tag_names_ : ndarray of shape (n_tags,)
+        Names of the tags.
+    tag_matrix_ : ndarray of shape (n_tags, n_factors) or None
+        The linear map from embeddings to tag preferences, where there is one.
+    tag_offsets_ : ndarray of shape (n_tags,) or None
+        Its constant: the mean item bias of each tag.
+    n_features_in_ : int
+        Number of items.
+    feature_names_in_ : ndarray of shape (n_items,)
+        Names of the items, if X was a DataFrame with string columns.
+
+    Notes
+    -----
+    Equation 2 of the paper, :math:`c_{ut} = Agg\{r_{uv} : v \in V_t\}` [1]_. With
+    :math:`r_{uv} = e_u e_v + b_v` and A the item-tag matrix with columns divided by their sums,
+    :math:`c_u = M e_u + m` with :math:`M = A^T V` and :math:`m = A^T b`.
+
+    References
+    ----------
+    .. [1] Xu et al., "A Tag-Based Post-Hoc Framework for Explainable Conversational
+       Recommendation", ICTIR 2022.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktpecr import TagPreferenceExtractor
+    >>> user_factors, item_factors = np.eye(2), np.array([[1.0, 0.0], [3.0, 0.0], [0.0, 5.0]])
+    >>> tags = [[1, 0], [1, 0], [0, 1]]
+    >>> extractor = TagPreferenceExtractor((user_factors, item_factors), tags)
+    >>> extractor.fit(np.eye(2, 3)).tag_preferences(user_factors)
+    array([[2., 0.],
+           [0., 5.]])
+    """
+
+    _parameter_constraints: dict = {
+        "recommender": "no_validation",
+        "item_tags": "no_validation",
+        "tag_names": ["array-like", None],
+        "aggregate": [StrOptions({"mean", "shrunk"}), callable],
+    }
+
+    def __init__(
+        self,
+        recommender: Any,
+        item_tags: Any = None,
+        *,
+        tag_names: Iterable[Any] | None = None,
+        aggregate: str | Callable[[NDArray], NDArray] = "mean",
+    ) -> None:
+        self.recommender = recommender
+        self.item_tags = item_tags
+        self.tag_names = tag_names
+        self.aggregate = aggregate
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X: Any, y: Any = None) -> TagPreferenceExtractor:
+        """Read the recommender and the tags.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_users, n_items)
+            Interactions. Only their columns matter here, unless the recommender is an unfitted
+            scikit-learn estimator.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted extractor.
+        """
+        X = check_interactions(self, X)
+        recommender = resolve_recommender(self.recommender, X)
+        return self._read(recommender, X.shape[1], getattr(self, "feature_names_in_", None))
+
+    def tag_preferences(self, embeddings: ArrayLike) -> NDArray:
+        """Return the tag preferences of users given by their embeddings.
+
+        Parameters
+        ----------
+        embeddings : array-like of shape (n, n_factors)
+            User embeddings.
+
+        Returns
+        -------
+        ndarray of shape (n, n_tags)
+            Tag preferences, float32 for float32 embeddings.
+        """
+        check_is_fitted(self)
+        embeddings = np.asarray(embeddings)
+        if self.tag_matrix_ is not None and self.tag_offsets_ is not None:
+            dtype = np.float32 if embeddings.dtype == np.float32 else np.float64
+            return embeddings @ self.tag_matrix_.T.astype(dtype) + self.tag_offsets_.astype(dtype)
+        n_items, n_tags = self._item_tags.shape
+        preferences = np.empty((len(embeddings), n_tags), dtype=np.float64)
+        for rows in gen_batches(len(embeddings), max(1, _BLOCK_SCORES // n_items)):
+            preferences[rows] = self._aggregate(self.recommender_.score_items(embeddings[rows]))
+        return preferences.astype(embeddings.dtype, copy=False)
+
+    def tags_of(self, item: int) -> NDArray:
+        """Return the tag weights of an item.
+
+        Parameters
+        ----------
+        item : int
+            Column number of the item.
+
+        Returns
+        -------
+        ndarray of shape (n_tags,)
+            Weights, 0 for tags that are not on the item.
+        """
+        check_is_fitted(self)
+        start, stop = self._tags_by_item.indptr[item : item + 2]
+        weights = np.zeros(self._item_tags.shape[1])
+        weights[self._tags_by_item.indices[start:stop]] = self._tags_by_item.data[start:stop]
+        return weights
+
+    def _fitted_extractor(self) -> TagPreferenceExtractor:
+        check_is_fitted(self)
+        return self
+
+    def _read(
+        self, recommender: Any, n_items: int, feature_names: NDArray | None
+    ) -> TagPreferenceExtractor:
+        self._item_tags, self.tag_names_ = check_item_tags(
+            self.item_tags, self.tag_names, n_items, feature_names
+        )
+        self._tags_by_item = self._item_tags.tocsr()
+        self.recommender_ = recommender
+        self.tag_matrix_, self.tag_offsets_ = self._linear_map()
+        return self
+
+    def _linear_map(self) -> tuple[NDArray | None, NDArray | None]:
+        item_embeddings = getattr(self.recommender_, "item_embeddings", None)
+        if item_embeddings is None or callable(self.aggregate):
+            return None, None
+        items = np.column_stack([item_embeddings, self.recommender_.item_biases])
+        aggregated = self._aggregate(items.T.astype(np.float64)).T
+        return aggregated[:, :-1], aggregated[:, -1]
+
+    def _aggregate(self, scores: NDArray) -> NDArray:
+        """Aggregate scores (n, n_items) to (n, n_tags)."""
+        weights = self._item_tags
+        if callable(self.aggregate):
+            return np.column_stack(
+                [
+                    self.aggregate(scores[:, weights.indices[start:stop]])
+                    for start, stop in zip(weights.indptr[:-1], weights.indptr[1:], strict=True)
+                ]
+            )
+        totals = np.asarray(weights.sum(axis=0)).ravel()
+        sums = np.asarray(weights.T @ scores.T).T
+        if self.aggregate == "shrunk":
+            mean_score = scores.mean(axis=1, keepdims=True)
+            return (sums + _SHRINKAGE_ITEMS * mean_score) / (totals + _SHRINKAGE_ITEMS)
+        return sums / totals

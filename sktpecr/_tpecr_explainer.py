@@ -1,0 +1,400 @@
+"""The main path: a trained recommender explained by tags."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import _fit_context, clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import HasMethods, StrOptions
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+
+from sktpecr._catalogue import Catalogue, check_item_ids
+from sktpecr._composite import CompositeFunction
+from sktpecr._explanation import Explanation, explain_item
+from sktpecr._ids import Ids
+from sktpecr._over_recommender import OverRecommender, check_interactions, resolve_recommender
+from sktpecr._ranking import check_n
+from sktpecr._tag_preference_extractor import TagPreferenceExtractor
+from sktpecr.attribution import ExactAttribution
+from sktpecr.generators import GaussianGenerator
+from sktpecr.recommenders import AdapterError, as_recommender
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# One lock for all explainers: a lock of one's own could not be pickled, and fitting is rare.
+_FIT_LOCK = threading.RLock()
+
+
+class TPECRExplainer(OverRecommender):
+    """Explain the recommendations of a trained model by tags.
+
+    Parameters
+    ----------
+    recommender : object
+        A trained model, see :func:`sktpecr.recommenders.as_recommender`; explained as it is,
+        never refitted, and shared by clones. An unfitted scikit-learn estimator is cloned and
+        fitted on X.
+    item_tags : DataFrame, array-like or sparse matrix of shape (n_items, n_tags), optional
+        Tags of the items, 0/1 or weights >= 0; row i belongs to column i of X. A DataFrame
+        brings raw item ids (its index) and tag names (its columns). None makes every item its
+        own tag.
+    generator : object, optional
+        Estimator with ``fit(tag_preferences, embeddings)`` and
+        ``generate(tag_preferences, embeddings)``. By default :class:`GaussianGenerator`, exact
+        where the score is a dot product.
+    attribution : object, optional
+        How the score reacts to each tag. By default
+        :class:`~sktpecr.attribution.ExactAttribution`, for linear composite functions.
+    tag_names : array-like of shape (n_tags,), optional
+        Names of the tags. By default the columns of a DataFrame, else "tag_0" and so on.
+    aggregate : {"mean", "shrunk"} or callable, default="mean"
+        See :class:`TagPreferenceExtractor`.
+    random_state : int, RandomState instance or None, default=None
+        Pairs the users in :meth:`score`. None means the same pairs every time.
+
+    Attributes
+    ----------
+    extractor_ : TagPreferenceExtractor
+        Fitted extractor; ``extractor_.recommender_`` is the recommender that is explained.
+    generator_ : object
+        Fitted generator.
+    attribution_ : object
+        Fitted attribution.
+    composite_ : CompositeFunction
+        Generator and recommender chained.
+    tag_names_ : ndarray of shape (n_tags,)
+        Names of the tags.
+    user_ids_, item_ids_, item_names_ : ndarray
+        Raw ids and names, in row and column order.
+    user_embeddings_ : ndarray of shape (n_users, n_factors)
+        Embeddings of the users.
+    tag_preferences_ : ndarray of shape (n_users, n_tags)
+        Their tag preferences.
+    population_mean_, population_std_ : ndarray of shape (n_tags,)
+        Mean and standard deviation of the tag preferences of users with interactions.
+    n_features_in_ : int
+        Number of items.
+    feature_names_in_ : ndarray of shape (n_items,)
+        Names of the items, if X was a DataFrame with string columns.
+
+    Notes
+    -----
+    Sections 3.1 and 3.2 of the paper [1]_. Where the score is a dot product and `generator` and
+    `attribution` are the defaults, nothing is approximated, and the recommender's own score is
+    the average user's score plus one contribution per tag plus a residual that no tag sees.
+
+    With a fitted recommender that stores its users' embeddings and the default generator,
+    ``fit`` may be left out: the explainer then knows users and items by number, and nothing of
+    their history.
+
+    References
+    ----------
+    .. [1] Xu et al., "A Tag-Based Post-Hoc Framework for Explainable Conversational
+       Recommendation", ICTIR 2022.
+
+    Examples
+    --------
+    >>> from sklearn.decomposition import TruncatedSVD
+    >>> from sktpecr import TPECRExplainer
+    >>> from sktpecr.datasets import make_tagged_interactions
+    >>> data = make_tagged_interactions(random_state=0)
+    >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+    >>> explainer = explainer.fit(data.interactions, user_ids=data.user_ids)
+    >>> explanation = explainer.explain(data.user_ids[3], data.item_ids[5])
+    >>> total = explanation.base_value + explanation.contributions.sum() + explanation.residual
+    >>> bool(abs(total - explanation.score) < 1e-6)
+    True
+    >>> explainer.explain("Bob", data.item_ids[5])
+    Traceback (most recent call last):
+    ...
+    ValueError: unknown user 'Bob'; known are 200 ids: ...
+    """
+
+    _parameter_constraints: dict = {
+        "recommender": "no_validation",
+        "item_tags": "no_validation",
+        "generator": [HasMethods(["fit", "generate"]), None],
+        "attribution": [HasMethods(["fit", "attribute"]), None],
+        "tag_names": ["array-like", None],
+        "aggregate": [StrOptions({"mean", "shrunk"}), callable],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        recommender: Any,
+        item_tags: Any = None,
+        *,
+        generator: Any = None,
+        attribution: Any = None,
+        tag_names: Iterable[Any] | None = None,
+        aggregate: str | Callable[[NDArray], NDArray] = "mean",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.recommender = recommender
+        self.item_tags = item_tags
+        self.generator = generator
+        self.attribution = attribution
+        self.tag_names = tag_names
+        self.aggregate = aggregate
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        user_ids: Iterable[Hashable] | None = None,
+        item_names: Iterable[str] | None = None,
+    ) -> TPECRExplainer:
+        """Learn the population: tag preferences, generator, attribution.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_users, n_items)
+            Interactions. With as many rows as the recommender has users, rows are its users and
+            their stored embeddings are used; otherwise rows are folded in. A DataFrame brings
+            its own user ids (index) and item ids (columns).
+        y : None
+            Ignored.
+        user_ids : iterable of hashable, optional
+            One raw id per row of X. Row numbers by default.
+        item_names : iterable of str, optional
+            One name per column of X, or a Series by item id. The ids by default.
+
+        Returns
+        -------
+        self : object
+            The fitted explainer.
+
+        Raises
+        ------
+        ValueError
+            If ids, names, tags and interactions contradict each other.
+        """
+        # All or nothing: a fit that fails, and another thread, never see half a state.
+        fitted = clone(self)
+        item_ids = check_item_ids(self.item_tags, X)
+        if user_ids is None and hasattr(X, "columns"):
+            user_ids = list(X.index)
+        X = check_interactions(fitted, X)
+        recommender = resolve_recommender(self.recommender, X)
+        catalogue = Catalogue(X.shape, X, user_ids, item_ids, item_names)
+        fitted._fit_population(recommender, catalogue)
+        return self._take_state(fitted)
+
+    def explain(self, user: Hashable, item: Hashable) -> Explanation:
+        """Explain by tags why an item gets its score from a user.
+
+        Parameters
+        ----------
+        user : hashable
+            Raw user id, or row number if fit got no ids.
+        item : hashable
+            Raw item id, or column number if there are none.
+
+        Returns
+        -------
+        Explanation
+            Prints as a table with a sentence.
+
+        Raises
+        ------
+        ValueError
+            If the user or item is unknown (near ids are named), or the user has no
+            interactions.
+        """
+        self._ensure_fitted()
+        row = self._catalogue.users.row(user)
+        if self._catalogue.interactions is not None and not self._catalogue.history(row).size:
+            raise ValueError(
+                f"user {user!r} has no interactions, so the recommender knows nothing of this "
+                f"user that could be explained; refine from feedback on tags instead"
+            )
+        return explain_item(self, user, self.user_embeddings_[row], self._catalogue.items.row(item))
+
+    def recommend(
+        self,
+        user: Hashable,
+        n: int = 10,
+        *,
+        exclude_seen: bool = True,
+        exclude: Iterable[Hashable] = (),
+    ) -> pd.DataFrame:
+        """List the recommender's best items for a user.
+
+        Parameters
+        ----------
+        user : hashable
+            Raw user id, or row number if fit got no ids.
+        n : int, default=10
+            Length of the list.
+        exclude_seen : bool, default=True
+            Whether items of the user's interactions are left out.
+        exclude : iterable of hashable, default=()
+            Raw ids of further items to leave out.
+
+        Returns
+        -------
+        DataFrame
+            Columns item, name, score, rank.
+        """
+        self._ensure_fitted()
+        n, row = check_n(n), self._catalogue.users.row(user)
+        candidates = self._catalogue.candidates(row, exclude_seen, exclude)
+        return self._catalogue.ranked(self._scores(self.user_embeddings_[row]), candidates, n)[1]
+
+    def profile(self, user: Hashable) -> pd.DataFrame:
+        """Show how the recommender models a user's tag preferences.
+
+        Parameters
+        ----------
+        user : hashable
+            Raw user id, or row number if fit got no ids.
+
+        Returns
+        -------
+        DataFrame
+            A row per tag, the one furthest above the population first: tag, preference (units
+            of the score), vs_population (standard deviations), vs_own_average (preference minus
+            the user's mean score over all items).
+        """
+        import pandas as pd
+
+        self._ensure_fitted()
+        embedding = self.user_embeddings_[self._catalogue.users.row(user)]
+        preferences = self._tag_preferences(embedding)
+        frame = pd.DataFrame(
+            {
+                "tag": self.tag_names_,
+                "preference": preferences,
+                "vs_population": self._vs_population(preferences),
+                "vs_own_average": preferences - self._scores(embedding).mean(),
+            }
+        )
+        return frame.sort_values("vs_population", ascending=False, kind="stable").reset_index(
+            drop=True
+        )
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Measure how well the generator meets tag preferences swapped between users.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_users, n_items)
+            Interactions of users to swap among, at least 2.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        float
+            1 - (squared error of the generated embedding's tag preferences) / (squared error of
+            the unedited embedding's). 1 is exact, 0 no better than doing nothing.
+
+        Notes
+        -----
+        The protocol of Table 4 of the paper.
+        """
+        self._ensure_fitted()
+        embeddings = self._fold_in(X)
+        if len(embeddings) < 2:
+            raise ValueError(f"X must have at least 2 users to swap among, got {len(embeddings)}")
+        # A cycle through a random order pairs everybody with somebody else.
+        order = check_random_state(
+            0 if self.random_state is None else self.random_state
+        ).permutation(len(embeddings))
+        own = self.extractor_.tag_preferences(embeddings)
+        wanted = np.empty_like(own)
+        wanted[order] = own[np.roll(order, 1)]
+        met = self.extractor_.tag_preferences(self.generator_.generate(wanted, embeddings))
+        error, unedited = np.square(met - wanted).sum(), np.square(own - wanted).sum()
+        return float(1.0 - error / unedited) if unedited > 0 else float(error == 0)
+
+    def _fitted_extractor(self) -> TagPreferenceExtractor:
+        self._ensure_fitted()
+        return self.extractor_
+
+    def _ensure_fitted(self) -> None:
+        if hasattr(self, "composite_"):
+            return
+        with _FIT_LOCK:
+            if not hasattr(self, "composite_"):
+                self._fit_without_interactions()
+
+    def _fit_without_interactions(self) -> None:
+        try:
+            recommender = as_recommender(self.recommender)
+            n_users = len(recommender.user_embeddings)
+        except (AdapterError, NotFittedError):
+            n_users = 0
+        if n_users == 0 or self.generator is not None:
+            check_is_fitted(self)  # raises, and says what to do
+        self._validate_params()
+        n_items = recommender.score_items(recommender.user_embeddings[:1]).shape[1]
+        fitted = clone(self)
+        fitted.n_features_in_ = n_items
+        item_ids = check_item_ids(self.item_tags, None)
+        catalogue = Catalogue((n_users, n_items), None, None, item_ids, None)
+        fitted._fit_population(recommender, catalogue)
+        self._take_state(fitted)
+
+    def _fit_population(self, recommender: Any, catalogue: Catalogue) -> None:
+        n_users, n_items = len(catalogue.users), len(catalogue.items)
+        self.extractor_ = TagPreferenceExtractor(
+            recommender, self.item_tags, tag_names=self.tag_names, aggregate=self.aggregate
+        )._read(recommender, n_items, getattr(self, "feature_names_in_", None))
+        self.tag_names_ = self.extractor_.tag_names_
+        self._tags = Ids("tag", self.tag_names_, len(self.tag_names_), "tag_names")
+        self._catalogue = catalogue
+        self.user_ids_ = catalogue.users.array()
+        self.item_ids_ = catalogue.item_ids
+        self.item_names_ = catalogue.item_names
+
+        known = len(recommender.user_embeddings) == n_users
+        self.user_embeddings_ = (
+            recommender.user_embeddings if known else recommender.fold_in(catalogue.interactions)
+        )
+        self.tag_preferences_ = self.extractor_.tag_preferences(self.user_embeddings_)
+        # Users without interactions sit where training began: no part of the population.
+        active = catalogue.active_users()
+        preferences = self.tag_preferences_[active].astype(np.float64)
+        embeddings = self.user_embeddings_[active].astype(np.float64)
+        self.population_mean_ = preferences.mean(axis=0)
+        self.population_std_ = preferences.std(axis=0)
+
+        generator = GaussianGenerator() if self.generator is None else clone(self.generator)
+        exact = {}
+        if self.extractor_.tag_matrix_ is not None and has_fit_parameter(generator, "tag_matrix"):
+            exact["tag_matrix"] = self.extractor_.tag_matrix_
+        self.generator_ = generator.fit(preferences, embeddings, **exact)
+        composite = CompositeFunction(recommender, self.generator_)
+        attribution = ExactAttribution() if self.attribution is None else clone(self.attribution)
+        self.attribution_ = attribution.fit(composite, preferences, embeddings)
+        self.composite_ = composite
+
+    def _take_state(self, fitted: TPECRExplainer) -> TPECRExplainer:
+        params = self.get_params(deep=False)
+        state = {name: value for name, value in vars(fitted).items() if name not in params}
+        for name in set(vars(self)) - set(params) - set(state):
+            if name.endswith("_"):
+                delattr(self, name)
+        self.__dict__.update(state)
+        return self
+
+    def _tag_preferences(self, embedding: NDArray) -> NDArray:
+        return self.extractor_.tag_preferences(embedding[np.newaxis].astype(np.float64))[0]
+
+    def _vs_population(self, preferences: NDArray) -> NDArray:
+        spread = np.where(self.population_std_ > 0, self.population_std_, np.inf)
+        return (preferences - self.population_mean_) / spread
+
+    def _scores(self, embedding: NDArray) -> NDArray:
+        return self.extractor_.recommender_.score_items(embedding[np.newaxis])[0]

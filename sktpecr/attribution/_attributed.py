@@ -1,0 +1,29 @@
+"""What every attribution returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Attributed:
+    """Importances of tags for some items of one user, and the sum they are part of.
+
+    Parameters
+    ----------
+    importances : ndarray of shape (n_items, n_tags)
+        Effect of one standard deviation more of a tag preference, in the attribution's unit.
+    base_values : ndarray of shape (n_items,)
+        The explained value of the average user.
+    values : ndarray of shape (n_items,)
+        The explained value of this user; contributions and the residual lead from base to it.
+    fidelity : ndarray of shape (n_items,)
+        R^2 of the linear surrogate on the composite function.
+    """
+
+    importances: NDArray
+    base_values: NDArray
+    values: NDArray
+    fidelity: NDArray

@@ -1,0 +1,186 @@
+"""The closed-form generator."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, _fit_context
+from sklearn.covariance import ledoit_wolf
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+
+class GaussianGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
+    r"""Generate embeddings from tag preferences by conditioning a Gaussian.
+
+    Of all embeddings with the tag preferences asked for, this takes the one nearest to the
+    user's own, in the metric of the population of users. Where tag preferences are linear in
+    embeddings (dot-product recommenders) it is exact.
+
+    Parameters
+    ----------
+    regularization : float, default=1e-8
+        Added to the diagonal of the covariance of tag preferences, relative to its mean
+        diagonal. Raise it when tags are many or nearly the same.
+    shrinkage : {"ledoit-wolf"} or float in [0, 1], default="ledoit-wolf"
+        How far the covariance of the embeddings is shrunk towards a multiple of the identity.
+        It matters when there are not many more users than factors.
+
+    Attributes
+    ----------
+    gain_ : ndarray of shape (n_factors, n_tags)
+        K: the move of the embedding per unit of tag preference.
+    tag_matrix_ : ndarray of shape (n_tags, n_factors)
+        M: the linear map from embeddings to tag preferences.
+    embedding_mean_ : ndarray of shape (n_factors,)
+        Mean embedding.
+    tag_preference_mean_ : ndarray of shape (n_tags,)
+        Mean tag preference.
+    shrinkage_ : float
+        The shrinkage used.
+    linearity_ : float
+        Share of the variance of tag preferences that is linear in embeddings; 1 for a
+        dot-product recommender. Below 1, what is generated meets the tag preferences asked for
+        only so far.
+    n_features_in_ : int
+        Number of tags.
+
+    Notes
+    -----
+    With :math:`c = M e + m + \epsilon`, :math:`S = cov(e)`, :math:`\Psi = cov(\epsilon)`,
+
+    .. math:: e' = e + K (c' - M e - m), \quad K = S M^T (M S M^T + \Psi + \lambda I)^{-1}
+
+    the mean of e given c', see [1]_, section 2.3.1. :math:`\Psi` vanishes for a dot product.
+    Without shrinkage, K is also the population regression of embeddings on tag preferences.
+
+    References
+    ----------
+    .. [1] C. Bishop, "Pattern Recognition and Machine Learning", Springer 2006.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktpecr import GaussianGenerator
+    >>> embeddings = np.random.RandomState(0).normal(size=(100, 4))
+    >>> tag_matrix = np.array([[1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 0.0]])
+    >>> tag_preferences = embeddings @ tag_matrix.T
+    >>> generator = GaussianGenerator().fit(tag_preferences, embeddings)
+    >>> edited = generator.generate([[3.0, -1.0]], embeddings[:1])
+    >>> np.round(edited @ tag_matrix.T, 5)
+    array([[ 3., -1.]])
+    """
+
+    _parameter_constraints: dict = {
+        "regularization": [Interval(Real, 0, None, closed="left")],
+        "shrinkage": [StrOptions({"ledoit-wolf"}), Interval(Real, 0, 1, closed="both")],
+    }
+
+    def __init__(
+        self, *, regularization: float = 1e-8, shrinkage: str | float = "ledoit-wolf"
+    ) -> None:
+        self.regularization = regularization
+        self.shrinkage = shrinkage
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, tag_matrix: ArrayLike | None = None) -> GaussianGenerator:
+        """Fit the joint Gaussian of tag preferences and embeddings.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_users, n_tags)
+            Tag preferences.
+        y : array-like of shape (n_users, n_factors) or (n_users,)
+            Embeddings.
+        tag_matrix : array-like of shape (n_tags, n_factors), optional
+            M, where it is known exactly. By default it is the regression of X on y, which is
+            the same when there are more users than factors.
+
+        Returns
+        -------
+        self : object
+            The fitted generator.
+        """
+        X, y = validate_data(
+            self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
+        )
+        preferences = X.astype(np.float64)
+        embeddings = np.asarray(y, dtype=np.float64)
+        self._single_output = embeddings.ndim == 1
+        embeddings = embeddings.reshape(len(embeddings), -1)
+        self.embedding_mean_ = embeddings.mean(axis=0)
+        self.tag_preference_mean_ = preferences.mean(axis=0)
+        centred_embeddings = embeddings - self.embedding_mean_
+        centred_preferences = preferences - self.tag_preference_mean_
+        if tag_matrix is None:
+            self.tag_matrix_ = np.linalg.lstsq(centred_embeddings, centred_preferences)[0].T
+        else:
+            self.tag_matrix_ = check_array(tag_matrix, dtype=np.float64)
+        unexplained = centred_preferences - centred_embeddings @ self.tag_matrix_.T
+        noise = unexplained.T @ unexplained / len(X)
+        total = np.mean(np.square(centred_preferences))
+        self.linearity_ = 1.0 - np.mean(np.square(unexplained)) / total if total > 0 else 1.0
+        covariance, self.shrinkage_ = self._covariance(centred_embeddings)
+
+        covariance_with_tags = covariance @ self.tag_matrix_.T
+        tag_covariance = self.tag_matrix_ @ covariance_with_tags + noise
+        scale = np.trace(tag_covariance) / len(tag_covariance)
+        penalty = self.regularization * scale if scale > 0 else 1.0
+        tag_covariance[np.diag_indices_from(tag_covariance)] += penalty
+        # Least squares, not solve: with regularization=0 and equal tags the matrix is singular.
+        self.gain_ = np.linalg.lstsq(tag_covariance, covariance_with_tags.T)[0].T
+        return self
+
+    def predict(self, X: Any) -> NDArray:
+        """Generate embeddings of users known by their tag preferences alone.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_tags)
+            Tag preferences.
+
+        Returns
+        -------
+        ndarray of shape (n, n_factors) or (n,)
+            Embeddings: the population's mean, moved to the tag preferences.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        embeddings = self.embedding_mean_ + (X - self.tag_preference_mean_) @ self.gain_.T
+        return embeddings[:, 0] if self._single_output else embeddings
+
+    def generate(self, tag_preferences: ArrayLike, embeddings: ArrayLike) -> NDArray:
+        """Generate embeddings of known users with edited tag preferences.
+
+        Parameters
+        ----------
+        tag_preferences : array-like of shape (n, n_tags)
+            Tag preferences asked for.
+        embeddings : array-like of shape (n, n_factors)
+            The users' own embeddings.
+
+        Returns
+        -------
+        ndarray of shape (n, n_factors)
+            Embeddings with those tag preferences, as near to the users' own as they can be.
+        """
+        check_is_fitted(self)
+        embeddings = np.asarray(embeddings, dtype=np.float64)
+        own = self.tag_preference_mean_ + (embeddings - self.embedding_mean_) @ self.tag_matrix_.T
+        return embeddings + (np.asarray(tag_preferences) - own) @ self.gain_.T
+
+    def _covariance(self, centred: NDArray) -> tuple[NDArray, float]:
+        n_users, n_factors = centred.shape
+        empirical = centred.T @ centred / n_users
+        if self.shrinkage == "ledoit-wolf":
+            # One user, or one factor, leaves nothing to estimate a shrinkage from.
+            if n_users == 1 or n_factors == 1:
+                return empirical, 0.0
+            covariance, shrinkage = ledoit_wolf(centred, assume_centered=True)
+            return covariance, float(shrinkage)
+        shrinkage = float(self.shrinkage)
+        target = np.trace(empirical) / n_factors
+        return (1 - shrinkage) * empirical + shrinkage * target * np.eye(n_factors), shrinkage

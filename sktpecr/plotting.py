@@ -1,0 +1,198 @@
+"""The figures, each also a method of what it draws. matplotlib is imported when one is drawn."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from sktpecr._explanation import Explanation
+    from sktpecr._refinement import Refinement
+
+__all__ = ["plot_contributions", "plot_profile", "plot_refinement"]
+
+# Okabe and Ito's blue, vermilion and grey: apart for colour-blind readers, and in grey print.
+_UP, _DOWN, _NEUTRAL = "#0072B2", "#D55E00", "#999999"
+
+
+def plot_contributions(explanation: Explanation, ax: Axes | None = None, n_tags: int = 8) -> Axes:
+    """Draw a waterfall from the average user's value to this user's.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where to draw. A new figure by default.
+    n_tags : int, default=8
+        How many tags get a bar of their own; the rest share one.
+
+    Returns
+    -------
+    matplotlib Axes
+        The axes drawn on.
+
+    Examples
+    --------
+    >>> from sklearn.decomposition import TruncatedSVD
+    >>> from sktpecr import TPECRExplainer, plotting
+    >>> from sktpecr.datasets import make_tagged_interactions
+    >>> data = make_tagged_interactions(random_state=0)
+    >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+    >>> explanation = explainer.fit(data.interactions).explain(0, data.item_ids[0])
+    >>> ax = plotting.plot_contributions(explanation)
+    """
+    frame = explanation.to_frame()
+    shown, rest = frame.head(n_tags), frame.iloc[n_tags:]
+    labels = [
+        f"{tag} (on item)" if on else str(tag)
+        for tag, on in zip(shown["tag"], shown["on_item"], strict=True)
+    ]
+    steps = list(shown["contribution"])
+    if len(rest):
+        labels.append(f"{len(rest)} more tags")
+        steps.append(rest["contribution"].sum())
+    labels.append("no tag sees")
+    steps.append(explanation.residual)
+    starts = explanation.base_value + np.concatenate([[0.0], np.cumsum(steps)[:-1]])
+
+    ax = _axes(ax, n_rows=len(steps))
+    colours = [_UP if step > 0 else _DOWN for step in steps[:-1]] + [_NEUTRAL]
+    rows = np.arange(len(steps))
+    ax.barh(rows, steps, left=starts, color=colours, height=0.7)
+    for row, start, step in zip(rows, starts, steps, strict=True):
+        ax.annotate(
+            f"{step:+.3g}",
+            (max(start, start + step), row),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize="small",
+        )
+    for value, name in ((explanation.base_value, "average user"), (explanation.value, "this user")):
+        ax.axvline(value, color="black", linewidth=0.8, linestyle=":")
+        ax.annotate(
+            f"{name} {value:.3g}",
+            (value, 0),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="center",
+            fontsize="small",
+        )
+    ax.set_yticks(rows, labels)
+    ax.set_ylim(len(steps) + 0.2, -0.8)
+    ax.use_sticky_edges = False
+    ax.margins(x=0.12)
+    ax.set_title(f"{explanation.item_name}, user {explanation.user}", loc="left")
+    ax.set_xlabel("value")
+    return ax
+
+
+def plot_profile(profile: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw a user's tag preferences against the population.
+
+    Parameters
+    ----------
+    profile : DataFrame
+        What :meth:`sktpecr.TPECRExplainer.profile` returned.
+    ax : matplotlib Axes, optional
+        Where to draw. A new figure by default.
+
+    Returns
+    -------
+    matplotlib Axes
+        The axes drawn on.
+
+    Examples
+    --------
+    >>> from sklearn.decomposition import TruncatedSVD
+    >>> from sktpecr import TPECRExplainer, plotting
+    >>> from sktpecr.datasets import make_tagged_interactions
+    >>> data = make_tagged_interactions(random_state=0)
+    >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+    >>> ax = plotting.plot_profile(explainer.fit(data.interactions).profile(0))
+    """
+    ax = _axes(ax, n_rows=len(profile))
+    values = profile["vs_population"].to_numpy()
+    rows = np.arange(len(profile))
+    ax.hlines(rows, 0, values, color=_NEUTRAL)
+    ax.scatter(values, rows, color=[_UP if value > 0 else _DOWN for value in values], zorder=2)
+    ax.axvline(0, color="black", linewidth=0.8)
+    ax.set_yticks(rows, [str(tag) for tag in profile["tag"]])
+    ax.invert_yaxis()
+    ax.set_xlabel("standard deviations from the average user")
+    ax.set_title("Tag preferences in the model's view", loc="left")
+    return ax
+
+
+def plot_refinement(refinement: Refinement, ax: Axes | None = None, n: int = 10) -> Axes:
+    """Draw the ranks of a list before and after feedback.
+
+    Parameters
+    ----------
+    refinement : Refinement
+        What to draw.
+    ax : matplotlib Axes, optional
+        Where to draw. A new figure by default.
+    n : int, default=10
+        Length of the refined list.
+
+    Returns
+    -------
+    matplotlib Axes
+        The axes drawn on.
+
+    Examples
+    --------
+    >>> from sklearn.decomposition import TruncatedSVD
+    >>> from sktpecr import FeedbackRefiner, TPECRExplainer, plotting
+    >>> from sktpecr.datasets import make_tagged_interactions
+    >>> data = make_tagged_interactions(random_state=0)
+    >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+    >>> refiner = FeedbackRefiner(explainer.fit(data.interactions))
+    >>> ax = plotting.plot_refinement(refiner.refine(0, like="tag_1"))
+    """
+    frame = refinement.recommend(n)
+    ax = _axes(ax, n_rows=len(frame))
+    before, after = frame["rank_before"].to_numpy(), frame["rank"].to_numpy()
+    for start, end in zip(before, after, strict=True):
+        colour = _UP if end < start else _DOWN if end > start else _NEUTRAL
+        ax.plot([0, 1], [start, end], color=colour, marker="o", markersize=4)
+    # Ranks before can be in the thousands: a log axis keeps the top of the list readable.
+    ax.set_yscale("log")
+    ax.set_ylim(max(before.max(), len(frame)) * 1.2, 0.8)
+    ticks = [
+        tick
+        for tick in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
+        if tick <= max(before.max(), len(frame))
+    ]
+    ax.set_yticks(ticks, [str(tick) for tick in ticks])
+    ax.minorticks_off()
+    ax.set_xlim(-0.1, 2.2)
+    ax.set_xticks([0, 1], ["before", "after"])
+    for end, name in zip(after, frame["name"], strict=True):
+        ax.annotate(
+            f"{end}  {textwrap.shorten(str(name), 44, placeholder='...')}",
+            (1, end),
+            xytext=(8, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize="small",
+        )
+    ax.set_ylabel("rank")
+    ax.set_title(f"User {refinement.user}: {refinement.feedback}", loc="left")
+    return ax
+
+
+def _axes(ax: Axes | None, n_rows: int) -> Axes:
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=(7.5, 1.2 + 0.32 * n_rows), layout="constrained")[1]

@@ -1,0 +1,297 @@
+"""From feedback to the next recommendations."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.decomposition import TruncatedSVD
+from sklearn.exceptions import NotFittedError
+
+from sktpecr import FeedbackRefiner, GaussianGenerator, TPECRExplainer
+from sktpecr.attribution import ExactAttribution
+from sktpecr.datasets import make_tagged_interactions
+
+DATA = make_tagged_interactions(n_users=120, n_items=150, n_tags=6, random_state=0)
+TAGS = list(DATA.item_tags.columns)
+
+
+def fitted(data=DATA, **kwargs):
+    explainer = TPECRExplainer(TruncatedSVD(12, random_state=0), data.item_tags, **kwargs)
+    return explainer.fit(data.interactions, user_ids=data.user_ids)
+
+
+EXPLAINER = fitted()
+REFINER = FeedbackRefiner(EXPLAINER)
+
+
+def scores_of(embedding):
+    return EXPLAINER.extractor_.recommender_.score_items(embedding[np.newaxis])[0]
+
+
+feedback = st.dictionaries(
+    st.sampled_from(TAGS),
+    st.tuples(st.booleans(), st.floats(0.2, 3.0)),
+    min_size=1,
+    max_size=3,
+).map(
+    lambda said: {
+        "like": {tag: strength for tag, (likes, strength) in said.items() if likes},
+        "dislike": {tag: strength for tag, (likes, strength) in said.items() if not likes},
+    }
+)
+
+
+@given(user=st.sampled_from(list(DATA.user_ids)), said=feedback)
+@settings(max_examples=150)
+def test_every_named_tag_moves_its_way(user, said):
+    change = REFINER.refine(user, **said).to_frame().set_index("tag")["change"]
+    assert (change[list(said["like"])] > 0).all()
+    assert (change[list(said["dislike"])] < 0).all()
+
+
+@given(user=st.sampled_from(list(DATA.user_ids)), said=feedback, strength=st.floats(0.1, 5.0))
+@settings(max_examples=50)
+def test_strength_is_the_movement_of_the_list(user, said, strength):
+    refined = REFINER.refine(user, **said, strength=strength)
+    moved = (refined.scores.astype(float) - refined.scores_before).std()
+    strongest = strength * max([*said["like"].values(), *said["dislike"].values()])
+    assert moved == pytest.approx(strongest / 5 * refined.scores_before.std(), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"like": []},
+        {"like": "tag_1", "strength": 0},
+        {"like": {"tag_1": 0.0}, "dislike": {"tag_2": 0.0}},
+        {"set": {}},
+    ],
+)
+def test_empty_feedback_changes_nothing_exactly(said):
+    refined = REFINER.refine("user_003", **said)
+    np.testing.assert_array_equal(refined.embedding, EXPLAINER.user_embeddings_[3])
+    listed = refined.recommend(20)
+    assert (listed["rank"] == listed["rank_before"]).all()
+    assert (refined.to_frame()["change"] == 0).all()
+
+
+def test_strength_is_continuous_down_to_zero():
+    before = EXPLAINER.user_embeddings_[3]
+    for said in ({"like": "tag_1", "dislike": "tag_2"}, {"dislike": ["tag_0", "tag_4"]}):
+        moves = [
+            np.linalg.norm(REFINER.refine("user_003", **said, strength=s).embedding - before)
+            for s in (1e-3, 1e-6, 1e-9)
+        ]
+        assert moves[0] == pytest.approx(1e3 * moves[1], rel=1e-3)
+        assert moves[2] < 1e-8
+    alone = REFINER.refine("user_003", like={"tag_1": 1.0}).embedding
+    faint = REFINER.refine("user_003", like={"tag_1": 1.0}, dislike={"tag_2": 1e-7}).embedding
+    np.testing.assert_allclose(faint, alone, atol=1e-5 * np.abs(alone).max())
+
+
+def test_dict_strengths_multiply_with_strength():
+    twice = REFINER.refine("user_003", like={"tag_1": 2.0}).embedding
+    np.testing.assert_allclose(
+        REFINER.refine("user_003", like="tag_1", strength=2.0).embedding, twice
+    )
+
+
+@given(
+    user=st.sampled_from(list(DATA.user_ids)),
+    wanted=st.dictionaries(st.sampled_from(TAGS), st.floats(-3, 3), min_size=1),
+)
+@settings(max_examples=50)
+def test_set_puts_tags_where_they_were_asked_and_holds_the_others(user, wanted):
+    after = REFINER.refine(user, set=wanted).to_frame().set_index("tag")
+    for tag in TAGS:
+        expected = wanted.get(tag, after["before"][tag])
+        assert after["after"][tag] == pytest.approx(expected, abs=1e-4)
+
+
+def test_set_takes_raw_values():
+    refined = REFINER.refine("user_003", set={"tag_2": 0.25}, units="raw")
+    assert refined.tag_preferences[2] == pytest.approx(0.25, abs=1e-5)
+
+
+def test_set_goes_with_likes():
+    refined = REFINER.refine("user_003", like="tag_1", set={"tag_2": 0.0}).to_frame()
+    refined = refined.set_index("tag")
+    assert refined["after"]["tag_2"] == pytest.approx(0.0, abs=1e-4)
+    assert refined["change"]["tag_1"] > 0
+
+
+def test_the_refined_embedding_is_generated_from_what_the_direction_does_to_tags():
+    """Formula: e' = e + G(c + k M d) - G(c), with d rebuilt here by hand for one like."""
+    user, tag = 3, 1
+    V = EXPLAINER.extractor_.recommender_.item_embeddings.astype(float)
+    e = EXPLAINER.user_embeddings_[user].astype(float)
+    inside = DATA.item_tags.to_numpy()[:, tag] > 0
+    seen = DATA.interactions[user].toarray()[0] != 0
+    scores = V @ e
+    taste = np.exp((scores[inside] - scores.mean()) / scores.std() / 2)
+    target = taste @ V[inside] / taste.sum() - V[~inside & ~seen].mean(axis=0)
+    pull = V[seen].mean(axis=0) - V.mean(axis=0)
+    direction = target / (V @ target).std() + 0.3 * pull / (V @ pull).std()
+    M, K = EXPLAINER.extractor_.tag_matrix_, EXPLAINER.generator_.gain_
+    move = K @ (M @ direction)
+    expected = e + move / (V @ move).std() * scores.std() / 5
+    refined = REFINER.refine("user_003", like="tag_1")
+    np.testing.assert_allclose(refined.embedding, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_many_users_at_once_are_refined_as_one_by_one():
+    users = list(DATA.user_ids[:5])
+    together = REFINER.refine(users, like="tag_1")
+    assert [refined.user for refined in together] == users
+    for refined in together:
+        alone = REFINER.refine(refined.user, like="tag_1")
+        np.testing.assert_array_equal(refined.embedding, alone.embedding)
+    assert len(REFINER.refine(DATA.user_ids[:3], dislike="tag_1")) == 3
+
+
+def test_a_user_without_interactions_can_still_speak():
+    X = sp.csr_matrix(DATA.interactions, copy=True).tolil()
+    X[3] = 0
+    explainer = TPECRExplainer(TruncatedSVD(12, random_state=0), DATA.item_tags).fit(X.tocsr())
+    refiner = FeedbackRefiner(explainer)
+    for said in ({"like": "tag_1"}, {"dislike": "tag_1"}):
+        refined = refiner.refine(3, **said)
+        change = refined.to_frame().set_index("tag")["change"]["tag_1"]
+        assert change > 0 if "like" in said else change < 0
+        assert refined.scores.std() > 0
+
+
+def test_fit_fits_a_clone():
+    explainer = TPECRExplainer(TruncatedSVD(12, random_state=0), DATA.item_tags)
+    refiner = FeedbackRefiner(explainer)
+    with pytest.raises(NotFittedError):
+        refiner.refine(0, like="tag_1")
+    refiner.fit(DATA.interactions, user_ids=DATA.user_ids)
+    assert not hasattr(explainer, "composite_")
+    np.testing.assert_allclose(
+        refiner.refine("user_003", like="tag_1").embedding,
+        REFINER.refine("user_003", like="tag_1").embedding,
+    )
+
+
+def test_a_refitted_explainer_gets_directions_of_its_own():
+    other = make_tagged_interactions(n_users=80, n_items=90, n_tags=6, random_state=1)
+    explainer = fitted()
+    refiner = FeedbackRefiner(explainer)
+    refiner.refine("user_003", like="tag_1")
+    explainer.set_params(item_tags=other.item_tags).fit(other.interactions, user_ids=other.user_ids)
+    fresh = FeedbackRefiner(fitted(other)).refine("user_03", like="tag_1")
+    np.testing.assert_allclose(
+        refiner.refine("user_03", like="tag_1").embedding, fresh.embedding, rtol=1e-6
+    )
+
+
+class Saturating(GaussianGenerator):
+    """A generator that is not linear: moves are squashed to a length below 1."""
+
+    @property
+    def gain_(self):
+        raise AttributeError("no gain: not linear")
+
+    @gain_.setter
+    def gain_(self, value):
+        self._gain = value
+
+    def generate(self, tag_preferences, embeddings):
+        own = np.asarray(embeddings) @ self.tag_matrix_.T
+        centre = self.tag_preference_mean_ - self.embedding_mean_ @ self.tag_matrix_.T
+        move = (np.asarray(tag_preferences) - own - centre) @ self._gain.T
+        return embeddings + 0.02 + move / (1 + np.linalg.norm(move, axis=1, keepdims=True))
+
+
+class Flat(ExactAttribution):
+    """An attribution for it."""
+
+    def fit(self, composite, tag_preferences, embeddings):
+        self.scale_ = np.ones(tag_preferences.shape[1])
+        return self
+
+
+def test_a_generator_that_is_not_linear_moves_the_list_by_the_same_strength():
+    explainer = fitted(generator=Saturating(), attribution=Flat())
+    refiner = FeedbackRefiner(explainer)
+    refined = refiner.refine("user_003", like="tag_1", strength=0.5)
+    moved = (refined.scores.astype(float) - refined.scores_before).std()
+    assert moved == pytest.approx(0.1 * refined.scores_before.std(), rel=1e-3)
+    # The generator's own error of .02 moves nobody.
+    silent = refiner.refine("user_003")
+    np.testing.assert_array_equal(silent.embedding, explainer.user_embeddings_[3])
+    with pytest.raises(ValueError, match="strength is beyond what the generator can do"):
+        refiner.refine("user_003", like="tag_1", strength=1e6)
+
+
+BAD_FEEDBACK = {
+    "unknown tag": ({"like": "tag1"}, "unknown tag 'tag1'; did you mean 'tag_1'"),
+    "unknown in set": ({"set": {"x": 1}}, "unknown tag 'x'"),
+    "contradiction": (
+        {"like": "tag_1", "dislike": ["tag_2", "tag_1"]},
+        "'tag_1' is in both like and dislike",
+    ),
+    "like and set": ({"like": "tag_1", "set": {"tag_1": 0}}, "in both like and set"),
+    "twice": ({"like": ["tag_1", "tag_1"]}, "like names 'tag_1' twice"),
+    "negative": ({"like": "tag_1", "strength": -1}, "strength must be at least 0, got -1"),
+    "negative in dict": ({"dislike": {"tag_1": -0.5}}, r"dislike\['tag_1'\] must be at least 0"),
+    "nan": ({"like": "tag_1", "strength": np.nan}, "strength must be a finite number, got nan"),
+    "inf": ({"set": {"tag_1": np.inf}}, r"set\['tag_1'\] must be a finite number, got inf"),
+    "text": ({"like": {"tag_1": "much"}}, r"like\['tag_1'\] must be a finite number, got 'much'"),
+    "set a list": ({"set": ["tag_1"]}, "set must be a dict of tag to value, got list"),
+    "units": ({"set": {"tag_1": 1}, "units": "z"}, "units must be 'std' or 'raw', got 'z'"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FEEDBACK)
+def test_bad_feedback_says_what_is_wrong(name):
+    said, message = BAD_FEEDBACK[name]
+    with pytest.raises(ValueError, match=message):
+        REFINER.refine("user_003", **said)
+
+
+def test_bad_users_say_what_is_wrong():
+    with pytest.raises(ValueError, match="unknown user 'user_0'; did you mean"):
+        REFINER.refine("user_0", like="tag_1")
+    with pytest.raises(ValueError, match="unknown user 'nobody'"):
+        REFINER.refine(["user_003", "nobody"], like="tag_1")
+
+
+def test_a_dislike_without_interactions_says_so():
+    users = np.random.RandomState(0).normal(size=(30, 4))
+    items = np.random.RandomState(1).normal(size=(150, 4))
+    refiner = FeedbackRefiner(TPECRExplainer((users, items), DATA.item_tags))
+    with pytest.raises(ValueError, match="dislike keeps what else is in the user's history"):
+        refiner.refine(0, dislike="tag_1")
+    change = refiner.refine(0, like="tag_1").to_frame().set_index("tag")["change"]
+    assert change["tag_1"] > 0
+
+
+def test_feedback_that_nothing_can_meet_says_so():
+    tags = DATA.item_tags.assign(alias=DATA.item_tags["tag_1"])
+    explainer = TPECRExplainer(TruncatedSVD(12, random_state=0), tags).fit(DATA.interactions)
+    with pytest.raises(ValueError, match="feedback cannot be met"):
+        FeedbackRefiner(explainer).refine(0, like="tag_1", dislike="alias")
+
+
+def test_one_user_cannot_be_steered_and_hears_it():
+    explainer = TPECRExplainer((np.ones((1, 2)), np.eye(2)), np.eye(2)).fit([[1.0, 0.0]])
+    with pytest.raises(ValueError, match="fitted on too few users"):
+        FeedbackRefiner(explainer).refine(0, like="tag_1")
+
+
+def test_a_callable_aggregate_refuses_likes_and_says_why():
+    explainer = fitted(aggregate=lambda scores: np.median(scores, axis=1))
+    with pytest.raises(ValueError, match=r"needs a recommender .* linear aggregate; use set="):
+        FeedbackRefiner(explainer).refine("user_003", like="tag_1")
+
+
+def test_a_wrong_explainer_is_refused():
+    with pytest.raises(ValueError, match="'explainer' parameter of FeedbackRefiner"):
+        FeedbackRefiner("explainer").refine(0)
+    with pytest.raises(ValueError, match="'solver' parameter of FeedbackRefiner"):
+        clone(REFINER).set_params(solver="magic").refine(0)
