@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -149,6 +149,8 @@ def _check_names(item_names: Any, item_ids: NDArray) -> NDArray:
                 f"item_names has no name for {len(unnamed)} items, such as {unnamed[0]!r}; the "
                 f"index of a Series must be the item ids"
             )
+    if not isinstance(item_names, str | Mapping):
+        item_names = list(item_names)
     names = np.asarray(item_names, dtype=object)
     if names.shape != item_ids.shape:
         raise ValueError(

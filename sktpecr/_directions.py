@@ -129,14 +129,17 @@ class Directions:
         the non-negative least-squares problem [G^T; h^T] u ~ (0, ..., 0, 1).
         """
         G = np.array([sign * self._tag_matrix[tag] for tag, (sign, _) in signs.items()])
-        sincerity = np.array([min(1.0, share / _FULL_WORD) for _, share in signs.values()])
-        h = sincerity * np.maximum(_KEPT_WORD - G @ direction, 0.0)
-        if not h.any():
+        # Ever looser towards share 0, so that feedback may fade out without a jump.
+        shares = np.array([share for _, share in signs.values()])
+        looseness = np.maximum(_FULL_WORD / np.maximum(shares, 1e-6), 1.0) - 1.0
+        h = _KEPT_WORD - looseness - G @ direction
+        if h.max() <= 0:
             return direction
         # nnls is sensitive to scale: rows of unit length, and distances in units of the largest.
         norms = np.linalg.norm(G, axis=1)
-        h = h / np.where(norms > 0, norms, 1.0)
-        G = G / np.where(norms > 0, norms, 1.0)[:, np.newaxis]
+        if not norms.all():
+            raise ValueError(_UNMOVED)
+        h, G = h / norms, G / norms[:, np.newaxis]
         unit = h.max()
         system = np.vstack([G.T, h / unit])
         goal = np.zeros(len(system))
@@ -163,6 +166,10 @@ class Directions:
         return direction / movement if movement > 0 else np.zeros_like(direction)
 
 
+_UNMOVED = (
+    "feedback cannot be met: this recommender gives the items of a named tag the same score "
+    "whoever the user is, so that nothing can move it; leave the tag out"
+)
 _CONTRADICTION = (
     "feedback cannot be met: in this recommender's view the liked and the disliked tags are on "
     "nearly the same items, so that none can rise while the other falls; keep one of them"

@@ -73,9 +73,11 @@ class Feedback:
                     f"{second}; keep it in one of them"
                 )
         for name in ("like", "dislike"):
-            parsed[name] = {
-                tag: value * strength for tag, value in parsed[name].items() if value * strength > 0
+            scaled = {
+                tag: _number(value * strength, f"{name}[{tags[tag]!r}] times strength")
+                for tag, value in parsed[name].items()
             }
+            parsed[name] = {tag: value for tag, value in scaled.items() if value > 0}
         return cls(**parsed, tags=tags)
 
     @property
@@ -112,11 +114,15 @@ def _strengths(tags: Ids, given: Any, parameter: str) -> dict[int, float]:
 
 
 def _number(value: Any, parameter: str, minimum: float = -math.inf) -> float:
-    if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+    try:
+        number = float(value) if isinstance(value, Real) else math.nan
+    except OverflowError:  # a whole number beyond all floats
+        number = math.inf
+    if isinstance(value, bool) or not math.isfinite(number):
         raise ValueError(f"{parameter} must be a finite number, got {value!r}")
-    if value < minimum:
+    if number < minimum:
         raise ValueError(
             f"{parameter} must be at least {minimum:g}, got {value!r}; to show less of a tag, "
             f"put it in dislike"
         )
-    return float(value)
+    return number

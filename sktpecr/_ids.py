@@ -46,7 +46,7 @@ class Ids:
             self._rows = dict(zip(keys, range(n), strict=True))
         except TypeError:
             raise ValueError(f"{parameter} must hold hashable ids") from None
-        missing = [row for row, key in enumerate(keys) if key is None or key != key]
+        missing = [row for row, key in enumerate(keys) if _is_missing(key)]
         if missing:
             raise ValueError(
                 f"{parameter} has {len(missing)} missing ids (None or NaN), the first in row "
@@ -120,6 +120,13 @@ def _listing(labels: list[Any], last: str = "and", at_most: int = 5) -> str:
     return f" {last} ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]
 
 
+def _is_missing(key: Any) -> bool:
+    try:
+        return key is None or bool(key != key)
+    except TypeError:  # pandas.NA is neither equal to itself nor not
+        return True
+
+
 def _as_object_or_native(labels: Iterable[Any]) -> NDArray:
     """Make a 1-d array of labels; tuples stay tuples, mixed types stay as they are."""
     if isinstance(labels, np.ndarray) and labels.ndim == 1:
@@ -127,7 +134,9 @@ def _as_object_or_native(labels: Iterable[Any]) -> NDArray:
     listed = labels.tolist() if hasattr(labels, "tolist") else list(labels)
     kinds = {type(label) for label in listed}
     if len(kinds) == 1 and kinds <= {int, str}:
-        return np.asarray(listed)
+        native = np.asarray(listed)
+        if native.dtype.kind in "iuU":  # whole numbers beyond 64 bits would turn into floats
+            return native
     array = np.empty(len(listed), dtype=object)
     array[:] = listed
     return array

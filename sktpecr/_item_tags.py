@@ -68,7 +68,7 @@ def check_item_tags(
 
 def _as_sparse(item_tags: Any) -> sp.csc_matrix:
     if hasattr(item_tags, "columns"):
-        item_tags = item_tags.to_numpy()
+        item_tags = item_tags.to_numpy(na_value=np.nan)
     if not sp.issparse(item_tags):
         item_tags = np.asarray(item_tags)
         if item_tags.ndim != 2:
@@ -76,7 +76,8 @@ def _as_sparse(item_tags: Any) -> sp.csc_matrix:
                 f"item_tags must be 2-d, items by tags; got {item_tags.ndim} dimensions"
             )
     try:
-        weights = sp.csc_matrix(item_tags, dtype=np.float64)
+        # A copy: what follows works in place, and the matrix may be the user's own.
+        weights = sp.csc_matrix(item_tags, dtype=np.float64, copy=True)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"item_tags must hold numbers, got dtype {item_tags.dtype}; turn a column of names "

@@ -17,6 +17,7 @@ from sklearn.utils.validation import (
 )
 
 from sktpecr.recommenders import AdapterError, as_recommender
+from sktpecr.recommenders._factor_recommender import RidgeFoldIn
 
 
 class OverRecommender(TransformerMixin, BaseEstimator):
@@ -64,7 +65,16 @@ class OverRecommender(TransformerMixin, BaseEstimator):
 
     def _fold_in(self, X: Any) -> NDArray:
         recommender = self._fitted_extractor().recommender_
-        return recommender.fold_in(check_interactions(self, X, reset=False))
+        return fold_in(recommender, check_interactions(self, X, reset=False))
+
+    def _take_state(self, fitted: OverRecommender) -> None:
+        """Become what a clone was fitted to, all at once."""
+        params = self.get_params(deep=False)
+        state = {name: value for name, value in vars(fitted).items() if name not in params}
+        for name in set(vars(self)) - set(params) - set(state):
+            if name.endswith("_"):
+                delattr(self, name)
+        self.__dict__.update(state)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -95,7 +105,25 @@ def check_interactions(estimator: BaseEstimator, X: Any, reset: bool = True) -> 
     X = validate_data(
         estimator, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset
     )
-    return sp.csr_matrix(X)
+    X = sp.csr_matrix(X)
+    # A stored zero is no interaction. The matrix may be the user's own: never work in place.
+    if not X.has_canonical_format or (X.data == 0).any():
+        X = X.copy()
+        X.sum_duplicates()
+        X.eliminate_zeros()
+    return X
+
+
+def fold_in(recommender: Any, X: sp.csr_matrix) -> NDArray:
+    """Embed rows of interactions the recommender's own way, or else by ridge regression."""
+    if hasattr(recommender, "fold_in"):
+        return recommender.fold_in(X)
+    if hasattr(recommender, "item_embeddings"):
+        return RidgeFoldIn(np.asarray(recommender.item_embeddings))(X)
+    raise ValueError(
+        f"{type(recommender).__name__} cannot embed these {X.shape[0]} rows of X: they are not its "
+        f"{len(recommender.user_embeddings)} known users, and it has no fold_in(X); give it one"
+    )
 
 
 def is_unfitted_estimator(model: Any) -> bool:
@@ -117,10 +145,18 @@ def resolve_recommender(model: Any, X: sp.csr_matrix) -> Any:
     if is_unfitted_estimator(model):
         model = clone(model).fit(X)
     recommender = as_recommender(model)
-    item_embeddings = getattr(recommender, "item_embeddings", None)
-    if item_embeddings is not None and len(item_embeddings) != X.shape[1]:
+    n_items = n_items_of(recommender)
+    if n_items not in (None, X.shape[1]):
         raise ValueError(
-            f"X has {X.shape[1]} columns, but the recommender knows {len(item_embeddings)} items; "
-            f"rows of X are users, columns are items, in the order it was trained on"
+            f"X has {X.shape[1]} columns, but the recommender knows {n_items} items; rows of X are "
+            f"users, columns are items, in the order it was trained on"
         )
     return recommender
+
+
+def n_items_of(recommender: Any) -> int | None:
+    """Return how many items a recommender scores; None if it has no user to try it on."""
+    if hasattr(recommender, "item_embeddings"):
+        return len(recommender.item_embeddings)
+    users = recommender.user_embeddings
+    return recommender.score_items(users[:1]).shape[1] if len(users) else None

@@ -139,14 +139,14 @@ class TagPreferenceExtractor(OverRecommender):
         """
         check_is_fitted(self)
         embeddings = np.asarray(embeddings)
+        dtype = np.float32 if embeddings.dtype == np.float32 else np.float64
         if self.tag_matrix_ is not None and self.tag_offsets_ is not None:
-            dtype = np.float32 if embeddings.dtype == np.float32 else np.float64
             return embeddings @ self.tag_matrix_.T.astype(dtype) + self.tag_offsets_.astype(dtype)
         n_items, n_tags = self._item_tags.shape
         preferences = np.empty((len(embeddings), n_tags), dtype=np.float64)
         for rows in gen_batches(len(embeddings), max(1, _BLOCK_SCORES // n_items)):
             preferences[rows] = self._aggregate(self.recommender_.score_items(embeddings[rows]))
-        return preferences.astype(embeddings.dtype, copy=False)
+        return preferences.astype(dtype, copy=False)
 
     def tags_of(self, item: int) -> NDArray:
         """Return the tag weights of an item.
@@ -167,6 +167,24 @@ class TagPreferenceExtractor(OverRecommender):
         weights[self._tags_by_item.indices[start:stop]] = self._tags_by_item.data[start:stop]
         return weights
 
+    def items_of(self, tag: int) -> NDArray:
+        """Return the items of a tag.
+
+        Parameters
+        ----------
+        tag : int
+            Column number of the tag.
+
+        Returns
+        -------
+        ndarray of int
+            Column numbers of the items, ascending.
+        """
+        check_is_fitted(self)
+        return self._item_tags.indices[
+            self._item_tags.indptr[tag] : self._item_tags.indptr[tag + 1]
+        ]
+
     def _fitted_extractor(self) -> TagPreferenceExtractor:
         check_is_fitted(self)
         return self
@@ -186,7 +204,8 @@ class TagPreferenceExtractor(OverRecommender):
         item_embeddings = getattr(self.recommender_, "item_embeddings", None)
         if item_embeddings is None or callable(self.aggregate):
             return None, None
-        items = np.column_stack([item_embeddings, self.recommender_.item_biases])
+        biases = getattr(self.recommender_, "item_biases", np.zeros(len(item_embeddings)))
+        items = np.column_stack([item_embeddings, biases])
         aggregated = self._aggregate(items.T.astype(np.float64)).T
         return aggregated[:, :-1], aggregated[:, -1]
 

@@ -18,7 +18,13 @@ from sktpecr._catalogue import Catalogue, check_item_ids
 from sktpecr._composite import CompositeFunction
 from sktpecr._explanation import Explanation, explain_item
 from sktpecr._ids import Ids
-from sktpecr._over_recommender import OverRecommender, check_interactions, resolve_recommender
+from sktpecr._over_recommender import (
+    OverRecommender,
+    check_interactions,
+    fold_in,
+    n_items_of,
+    resolve_recommender,
+)
 from sktpecr._ranking import check_n
 from sktpecr._tag_preference_extractor import TagPreferenceExtractor
 from sktpecr.attribution import ExactAttribution
@@ -188,7 +194,8 @@ class TPECRExplainer(OverRecommender):
         recommender = resolve_recommender(self.recommender, X)
         catalogue = Catalogue(X.shape, X, user_ids, item_ids, item_names)
         fitted._fit_population(recommender, catalogue)
-        return self._take_state(fitted)
+        self._take_state(fitted)
+        return self
 
     def explain(self, user: Hashable, item: Hashable) -> Explanation:
         """Explain by tags why an item gets its score from a user.
@@ -338,7 +345,7 @@ class TPECRExplainer(OverRecommender):
         if n_users == 0 or self.generator is not None:
             check_is_fitted(self)  # raises, and says what to do
         self._validate_params()
-        n_items = recommender.score_items(recommender.user_embeddings[:1]).shape[1]
+        n_items = n_items_of(recommender) or 0
         fitted = clone(self)
         fitted.n_features_in_ = n_items
         item_ids = check_item_ids(self.item_tags, None)
@@ -358,9 +365,9 @@ class TPECRExplainer(OverRecommender):
         self.item_ids_ = catalogue.item_ids
         self.item_names_ = catalogue.item_names
 
-        known = len(recommender.user_embeddings) == n_users
+        X, stored = catalogue.interactions, recommender.user_embeddings
         self.user_embeddings_ = (
-            recommender.user_embeddings if known else recommender.fold_in(catalogue.interactions)
+            stored if X is None or len(stored) == n_users else fold_in(recommender, X)
         )
         self.tag_preferences_ = self.extractor_.tag_preferences(self.user_embeddings_)
         # Users without interactions sit where training began: no part of the population.
@@ -379,15 +386,6 @@ class TPECRExplainer(OverRecommender):
         attribution = ExactAttribution() if self.attribution is None else clone(self.attribution)
         self.attribution_ = attribution.fit(composite, preferences, embeddings)
         self.composite_ = composite
-
-    def _take_state(self, fitted: TPECRExplainer) -> TPECRExplainer:
-        params = self.get_params(deep=False)
-        state = {name: value for name, value in vars(fitted).items() if name not in params}
-        for name in set(vars(self)) - set(params) - set(state):
-            if name.endswith("_"):
-                delattr(self, name)
-        self.__dict__.update(state)
-        return self
 
     def _tag_preferences(self, embedding: NDArray) -> NDArray:
         return self.extractor_.tag_preferences(embedding[np.newaxis].astype(np.float64))[0]

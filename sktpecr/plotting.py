@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,8 @@ __all__ = ["plot_contributions", "plot_profile", "plot_refinement"]
 
 # Okabe and Ito's blue, vermilion and grey: apart for colour-blind readers, and in grey print.
 _UP, _DOWN, _NEUTRAL = "#0072B2", "#D55E00", "#999999"
+# Names are drawn as they are: between two dollar signs matplotlib would read a formula.
+_AS_IS: dict[str, Any] = {"parse_math": False}
 
 
 def plot_contributions(explanation: Explanation, ax: Axes | None = None, n_tags: int = 8) -> Axes:
@@ -85,11 +87,11 @@ def plot_contributions(explanation: Explanation, ax: Axes | None = None, n_tags:
             ha="center",
             fontsize="small",
         )
-    ax.set_yticks(rows, labels)
+    ax.set_yticks(rows, labels, **_AS_IS)
     ax.set_ylim(len(steps) + 0.2, -0.8)
     ax.use_sticky_edges = False
     ax.margins(x=0.12)
-    ax.set_title(f"{explanation.item_name}, user {explanation.user}", loc="left")
+    ax.set_title(f"{explanation.item_name}, user {explanation.user}", loc="left", **_AS_IS)
     ax.set_xlabel("value")
     return ax
 
@@ -124,7 +126,7 @@ def plot_profile(profile: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.hlines(rows, 0, values, color=_NEUTRAL)
     ax.scatter(values, rows, color=[_UP if value > 0 else _DOWN for value in values], zorder=2)
     ax.axvline(0, color="black", linewidth=0.8)
-    ax.set_yticks(rows, [str(tag) for tag in profile["tag"]])
+    ax.set_yticks(rows, [str(tag) for tag in profile["tag"]], **_AS_IS)
     ax.invert_yaxis()
     ax.set_xlabel("standard deviations from the average user")
     ax.set_title("Tag preferences in the model's view", loc="left")
@@ -158,7 +160,8 @@ def plot_refinement(refinement: Refinement, ax: Axes | None = None, n: int = 10)
     >>> refiner = FeedbackRefiner(explainer.fit(data.interactions))
     >>> ax = plotting.plot_refinement(refiner.refine(0, like="tag_1"))
     """
-    frame = refinement.recommend(n)
+    has_history = refinement._explainer._catalogue.interactions is not None
+    frame = refinement.recommend(n, exclude_seen=has_history)
     ax = _axes(ax, n_rows=len(frame))
     before, after = frame["rank_before"].to_numpy(), frame["rank"].to_numpy()
     for start, end in zip(before, after, strict=True):
@@ -166,11 +169,12 @@ def plot_refinement(refinement: Refinement, ax: Axes | None = None, n: int = 10)
         ax.plot([0, 1], [start, end], color=colour, marker="o", markersize=4)
     # Ranks before can be in the thousands: a log axis keeps the top of the list readable.
     ax.set_yscale("log")
-    ax.set_ylim(max(before.max(), len(frame)) * 1.2, 0.8)
+    lowest = max(before.max(initial=1), len(frame))
+    ax.set_ylim(lowest * 1.2, 0.8)
     ticks = [
         tick
         for tick in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
-        if tick <= max(before.max(), len(frame))
+        if tick <= lowest
     ]
     ax.set_yticks(ticks, [str(tick) for tick in ticks])
     ax.minorticks_off()
@@ -184,9 +188,10 @@ def plot_refinement(refinement: Refinement, ax: Axes | None = None, n: int = 10)
             textcoords="offset points",
             va="center",
             fontsize="small",
+            **_AS_IS,
         )
     ax.set_ylabel("rank")
-    ax.set_title(f"User {refinement.user}: {refinement.feedback}", loc="left")
+    ax.set_title(f"User {refinement.user}: {refinement.feedback}", loc="left", **_AS_IS)
     return ax
 
 

@@ -179,5 +179,5 @@ class _Transform:
         X = X.astype(self.dtype)  # NMF takes nothing but the type it was fitted on
         try:
             return np.asarray(self.model.transform(X))
-        except TypeError:  # some transformers take dense arrays only, and say so with a TypeError
+        except (TypeError, ValueError):  # how those that take dense arrays only say so
             return np.asarray(self.model.transform(X.toarray()))

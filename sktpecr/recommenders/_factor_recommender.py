@@ -154,7 +154,7 @@ class RidgeFoldIn:
     def __call__(self, X: sp.csr_matrix) -> NDArray:
         factors = self.item_factors.astype(np.float64)
         gram = factors.T @ factors
-        ridge = self.alpha * max(np.trace(gram) / len(gram), np.finfo(float).tiny)
+        ridge = max(self.alpha * np.trace(gram) / len(gram), np.finfo(float).tiny)
         gram[np.diag_indices_from(gram)] += ridge
         embeddings = np.linalg.solve(gram, (X @ factors).T).T
         if self.length is not None:

@@ -1,0 +1,261 @@
+"""The figures draw what they say."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from implicit.als import AlternatingLeastSquares
+from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.colors import to_hex
+from sklearn.decomposition import TruncatedSVD
+
+from sktpecr import FeedbackRefiner, TPECRExplainer, plotting
+from sktpecr.datasets import make_tagged_interactions
+
+BLUE, VERMILION, GREY = "#0072b2", "#d55e00", "#999999"
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_tagged_interactions(60, 80, 6, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def explainer(data):
+    names = [f"Film {number}" for number in range(79)] + ["A title " * 20]
+    explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+    return explainer.fit(data.interactions, item_names=names)
+
+
+@pytest.fixture(scope="module")
+def explanation(explainer, data):
+    return explainer.explain(7, data.item_ids[3])
+
+
+@pytest.fixture(scope="module")
+def refinement(explainer):
+    return FeedbackRefiner(explainer).refine(7, like="tag_2", dislike="tag_0", strength=3.0)
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def tick_labels(axis):
+    return [label.get_text() for label in axis.get_ticklabels()]
+
+
+class TestContributions:
+    @pytest.mark.parametrize("n_tags", [1, 3, 6, 8])
+    def test_bars_lead_from_the_average_user_to_this_user(self, explanation, n_tags):
+        bars = plotting.plot_contributions(explanation, n_tags=n_tags).patches
+        contributions = explanation.to_frame()["contribution"].to_numpy()
+        expected = list(contributions[:n_tags])
+        if n_tags < 6:
+            expected.append(contributions[n_tags:].sum())
+        expected.append(explanation.residual)
+        np.testing.assert_allclose([bar.get_width() for bar in bars], expected, atol=1e-12)
+        position = explanation.base_value
+        for row, bar in enumerate(bars):
+            assert bar.get_x() == pytest.approx(position, abs=1e-12)
+            assert bar.get_y() + bar.get_height() / 2 == pytest.approx(row)
+            position += bar.get_width()
+        assert position == pytest.approx(explanation.value, abs=1e-12)
+
+    def test_rows_are_named_by_their_tags(self, explanation):
+        ax = plotting.plot_contributions(explanation, n_tags=3)
+        frame = explanation.to_frame()
+        expected = [
+            f"{tag} (on item)" if on else tag
+            for tag, on in zip(frame["tag"][:3], frame["on_item"][:3], strict=True)
+        ]
+        assert tick_labels(ax.yaxis) == [*expected, "3 more tags", "no tag sees"]
+        np.testing.assert_array_equal(ax.get_yticks(), np.arange(5))
+        everything = plotting.plot_contributions(explanation)
+        assert not any("more tags" in label for label in tick_labels(everything.yaxis))
+        n_on_item = sum("(on item)" in label for label in tick_labels(everything.yaxis))
+        assert n_on_item == np.count_nonzero(explanation.item_tags) > 0
+
+    def test_bars_carry_their_values(self, explanation):
+        ax = plotting.plot_contributions(explanation)
+        for bar, text in zip(ax.patches, ax.texts, strict=False):
+            assert text.get_text() == f"{bar.get_width():+.3g}"
+            right_end = max(bar.get_x(), bar.get_x() + bar.get_width())
+            assert text.xy == pytest.approx((right_end, bar.get_y() + bar.get_height() / 2))
+
+    def test_colours_tell_up_from_down_from_unseen(self, explanation):
+        bars = plotting.plot_contributions(explanation).patches
+        for bar in list(bars)[:-1]:
+            assert to_hex(bar.get_facecolor()) == (BLUE if bar.get_width() > 0 else VERMILION)
+        assert to_hex(bars[-1].get_facecolor()) == GREY
+        assert {to_hex(bar.get_facecolor()) for bar in bars} == {BLUE, VERMILION, GREY}
+
+    def test_both_users_are_marked(self, explanation):
+        ax = plotting.plot_contributions(explanation)
+        marks = [line.get_xdata()[0] for line in ax.lines]
+        assert marks == [explanation.base_value, explanation.value]
+        assert texts(ax)[-2:] == [
+            f"average user {explanation.base_value:.3g}",
+            f"this user {explanation.value:.3g}",
+        ]
+
+    def test_first_tag_is_at_the_top_and_the_title_says_who_and_what(self, explanation):
+        ax = plotting.plot_contributions(explanation)
+        bottom, top = ax.get_ylim()
+        assert bottom > len(ax.patches) - 1 > 0 > top
+        assert ax.get_title(loc="left") == "Film 3, user 7"
+
+    def test_everything_drawn_is_within_the_axes(self, explanation):
+        ax = plotting.plot_contributions(explanation)
+        left, right = ax.get_xlim()
+        for bar in ax.patches:
+            ends = sorted((bar.get_x(), bar.get_x() + bar.get_width()))
+            assert left < ends[0] <= ends[1] < right
+        assert left < explanation.base_value < right
+
+
+class TestProfile:
+    def test_points_and_stems_stand_where_the_profile_says(self, explainer):
+        profile = explainer.profile(7)
+        ax = plotting.plot_profile(profile)
+        values = profile["vs_population"].to_numpy()
+        (points,) = [part for part in ax.collections if isinstance(part, PathCollection)]
+        np.testing.assert_allclose(points.get_offsets(), np.column_stack([values, np.arange(6)]))
+        (stems,) = [part for part in ax.collections if isinstance(part, LineCollection)]
+        for row, segment in enumerate(stems.get_segments()):
+            np.testing.assert_allclose(segment, [[0, row], [values[row], row]])
+        assert tick_labels(ax.yaxis) == list(profile["tag"])
+
+    def test_colours_tell_above_from_below_the_population(self, explainer):
+        profile = explainer.profile(7)
+        ax = plotting.plot_profile(profile)
+        (points,) = [part for part in ax.collections if isinstance(part, PathCollection)]
+        expected = [BLUE if value > 0 else VERMILION for value in profile["vs_population"]]
+        assert [to_hex(colour) for colour in points.get_facecolors()] == expected
+        assert set(expected) == {BLUE, VERMILION}
+
+    def test_first_tag_is_at_the_top_and_the_unit_is_named(self, explainer):
+        ax = plotting.plot_profile(explainer.profile(7))
+        bottom, top = ax.get_ylim()
+        assert bottom > top
+        assert ax.get_xlabel() == "standard deviations from the average user"
+
+
+class TestRefinement:
+    @pytest.mark.parametrize("n", [1, 4, 10])
+    def test_lines_lead_from_the_rank_before_to_the_rank_after(self, refinement, n):
+        ax = plotting.plot_refinement(refinement, n=n)
+        frame = refinement.recommend(n)
+        assert len(ax.lines) == n
+        for line, before, after in zip(ax.lines, frame["rank_before"], frame["rank"], strict=True):
+            np.testing.assert_array_equal(line.get_xdata(), [0, 1])
+            np.testing.assert_array_equal(line.get_ydata(), [before, after])
+        assert tick_labels(ax.xaxis) == ["before", "after"]
+
+    def test_colours_tell_up_from_down_from_unmoved(self, refinement):
+        ax = plotting.plot_refinement(refinement, n=30)
+        seen = set()
+        for line in ax.lines:
+            before, after = line.get_ydata()
+            expected = BLUE if after < before else VERMILION if after > before else GREY
+            assert to_hex(line.get_color()) == expected
+            seen.add(expected)
+        assert {BLUE, VERMILION} <= seen
+
+    def test_unmoved_items_are_grey(self, explainer):
+        ax = plotting.plot_refinement(FeedbackRefiner(explainer).refine(7))
+        assert {to_hex(line.get_color()) for line in ax.lines} == {GREY}
+
+    def test_items_are_named_beside_their_rank_and_long_names_are_cut(self, refinement):
+        ax = plotting.plot_refinement(refinement, n=80)
+        frame = refinement.recommend(80)
+        assert "A title " * 20 in set(frame["name"])
+        for text, name, rank in zip(texts(ax), frame["name"], frame["rank"], strict=True):
+            shown = text.removeprefix(f"{rank}  ")
+            assert shown == name or (len(shown) <= 44 and shown.endswith("..."))
+
+    def test_best_rank_is_at_the_top_and_all_ranks_are_within_the_axes(self, refinement):
+        ax = plotting.plot_refinement(refinement, n=20)
+        bottom, top = ax.get_ylim()
+        ranks = [rank for line in ax.lines for rank in line.get_ydata()]
+        assert bottom > max(ranks) >= min(ranks) > top
+        assert all(tick <= max(ranks) for tick in ax.get_yticks())
+        assert tick_labels(ax.yaxis)[:3] == ["1", "2", "5"]
+
+    def test_title_says_who_said_what(self, refinement):
+        ax = plotting.plot_refinement(refinement)
+        assert ax.get_title(loc="left") == "User 7: more tag_2, less tag_0"
+
+    def test_refinement_of_an_explainer_without_interactions_can_be_drawn(self, data):
+        als = AlternatingLeastSquares(factors=4, random_state=0)
+        als.fit(data.interactions, show_progress=False)
+        refiner = FeedbackRefiner(TPECRExplainer(als, data.item_tags))
+        refined = refiner.refine(3, like="tag_1")
+        frame = refined.recommend(10, exclude_seen=False)
+        drawn = [line.get_ydata()[0] for line in refined.plot().lines]
+        np.testing.assert_array_equal(drawn, frame["rank_before"])
+
+    def test_nothing_left_to_recommend_draws_an_empty_list(self):
+        rng = np.random.RandomState(0)
+        model = (rng.normal(size=(5, 2)), rng.normal(size=(4, 2)))
+        explainer = TPECRExplainer(model, np.eye(4)).fit(np.ones((5, 4)))
+        ax = plotting.plot_refinement(FeedbackRefiner(explainer).refine(0, like="tag_1"))
+        assert len(ax.lines) == 0
+        ax.figure.canvas.draw()
+
+
+@pytest.fixture(params=["contributions", "profile", "refinement"])
+def draw(request, explainer, explanation, refinement):
+    return {
+        "contributions": lambda ax=None: plotting.plot_contributions(explanation, ax=ax),
+        "profile": lambda ax=None: plotting.plot_profile(explainer.profile(7), ax=ax),
+        "refinement": lambda ax=None: plotting.plot_refinement(refinement, ax=ax),
+    }[request.param]
+
+
+def test_figures_can_be_drawn_on_given_axes(draw):
+    figure, (left, right) = plt.subplots(1, 2)
+    assert draw(right) is right
+    assert plt.get_fignums() == [figure.number]
+    assert right.has_data()
+    assert not left.has_data()
+    figure.canvas.draw()
+
+
+def test_figures_bring_their_own_axes_where_none_are_given(draw):
+    first, second = draw(), draw()
+    assert first.figure is not second.figure
+    first.figure.canvas.draw()
+
+
+def test_methods_draw_the_same(explanation, refinement):
+    own = plotting.plot_contributions(explanation, n_tags=2)
+    method = explanation.plot(n_tags=2)
+    assert tick_labels(method.yaxis) == tick_labels(own.yaxis)
+    assert texts(method) == texts(own)
+    own, method = plotting.plot_refinement(refinement, n=3), refinement.plot(n=3)
+    assert texts(method) == texts(own)
+    _, ax = plt.subplots()
+    assert explanation.plot(ax=ax) is ax
+    assert refinement.plot(ax=plt.subplots()[1]) is not ax
+
+
+def test_names_are_drawn_as_they_are(data):
+    """Neither as HTML nor as the formulas that matplotlib reads between two dollar signs."""
+    tags = data.item_tags.set_axis([r"$\frac$", "<b>war</b>", "a&b", "$x$", "e_1^2", "f"], axis=1)
+    names = [rf"${number} \and $_ <i>" for number in range(80)]
+    explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), tags)
+    explainer.fit(data.interactions, item_names=names)
+    explanation = explainer.explain(7, data.item_ids[3])
+    refined = FeedbackRefiner(explainer).refine(7, like=[r"$\frac$", "$x$"])
+    drawn = [
+        plotting.plot_contributions(explanation),
+        plotting.plot_profile(explainer.profile(7)),
+        plotting.plot_refinement(refined),
+    ]
+    for ax in drawn:
+        ax.figure.canvas.draw()  # where formulas are read
+        named = [*ax.texts, *ax.get_yticklabels(), ax.title, ax._left_title]
+        assert not any(text.get_parse_math() for text in named if "$" in text.get_text())
+    assert any("<b>war</b>" in label for label in tick_labels(drawn[0].yaxis))
+    assert drawn[0].get_title(loc="left") == r"$3 \and $_ <i>, user 7"
+    assert r"$\frac$" in drawn[2].get_title(loc="left")
