@@ -5,14 +5,16 @@ from sktpecr._feedback_refiner import FeedbackRefiner
 from sktpecr._refinement import Refinement
 from sktpecr._tag_preference_extractor import TagPreferenceExtractor
 from sktpecr._tpecr_explainer import TPECRExplainer
-from sktpecr.generators import GaussianGenerator
+from sktpecr.generators import CVAEGenerator, GaussianGenerator, MLPGenerator
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "CVAEGenerator",
     "Explanation",
     "FeedbackRefiner",
     "GaussianGenerator",
+    "MLPGenerator",
     "Refinement",
     "TPECRExplainer",
     "TagPreferenceExtractor",

@@ -13,7 +13,14 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
-from sktpecr import FeedbackRefiner, GaussianGenerator, TagPreferenceExtractor, TPECRExplainer
+from sktpecr import (
+    CVAEGenerator,
+    FeedbackRefiner,
+    GaussianGenerator,
+    MLPGenerator,
+    TagPreferenceExtractor,
+    TPECRExplainer,
+)
 
 
 def recommender():
@@ -23,6 +30,8 @@ def recommender():
 ESTIMATORS = [
     TagPreferenceExtractor(recommender()),
     GaussianGenerator(),
+    CVAEGenerator(hidden_dims=(16,), latent_dim=4, max_epochs=30, batch_size=32, device="cpu"),
+    MLPGenerator(hidden_dims=(16,), max_epochs=30, batch_size=32, device="cpu"),
     TPECRExplainer(recommender()),
     FeedbackRefiner(TPECRExplainer(recommender())),
 ]

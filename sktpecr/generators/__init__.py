@@ -1,5 +1,7 @@
 """From tag preferences back to embeddings."""
 
+from sktpecr.generators._cvae import CVAEGenerator
 from sktpecr.generators._gaussian import GaussianGenerator
+from sktpecr.generators._mlp import MLPGenerator
 
-__all__ = ["GaussianGenerator"]
+__all__ = ["CVAEGenerator", "GaussianGenerator", "MLPGenerator"]

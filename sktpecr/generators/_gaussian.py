@@ -119,6 +119,12 @@ class GaussianGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
             self.tag_matrix_ = np.linalg.lstsq(centred_embeddings, centred_preferences)[0].T
         else:
             self.tag_matrix_ = check_array(tag_matrix, dtype=np.float64)
+            expected = (preferences.shape[1], embeddings.shape[1])
+            if self.tag_matrix_.shape != expected:
+                raise ValueError(
+                    f"tag_matrix must have shape (n_tags, n_factors) = {expected}, got "
+                    f"{self.tag_matrix_.shape}"
+                )
         unexplained = centred_preferences - centred_embeddings @ self.tag_matrix_.T
         noise = unexplained.T @ unexplained / len(X)
         total = np.mean(np.square(centred_preferences))
@@ -169,8 +175,36 @@ class GaussianGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         embeddings = np.asarray(embeddings, dtype=np.float64)
+        wanted = np.asarray(tag_preferences, dtype=np.float64)
+        if wanted.shape[-1:] != (self.n_features_in_,):  # one column would broadcast unnoticed
+            raise ValueError(
+                f"tag_preferences must have {self.n_features_in_} columns, one per tag of fit; got "
+                f"shape {wanted.shape}"
+            )
         own = self.tag_preference_mean_ + (embeddings - self.embedding_mean_) @ self.tag_matrix_.T
-        return embeddings + (np.asarray(tag_preferences) - own) @ self.gain_.T
+        return embeddings + (wanted - own) @ self.gain_.T
+
+    def gradient(
+        self, tag_preferences: ArrayLike, embeddings: ArrayLike, output_gradient: ArrayLike
+    ) -> NDArray:
+        """Return the gradient of a function of generated embeddings at the tag preferences.
+
+        Parameters
+        ----------
+        tag_preferences : array-like of shape (n, n_tags)
+            Where the gradient is asked for; it is the same everywhere.
+        embeddings : array-like of shape (n, n_factors)
+            The users' own embeddings.
+        output_gradient : array-like of shape (n, n_factors)
+            Gradient of the function at the generated embeddings.
+
+        Returns
+        -------
+        ndarray of shape (n, n_tags)
+            Gradient by the chain rule.
+        """
+        check_is_fitted(self)
+        return np.asarray(output_gradient) @ self.gain_
 
     def _covariance(self, centred: NDArray) -> tuple[NDArray, float]:
         n_users, n_factors = centred.shape
