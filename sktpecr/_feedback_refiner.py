@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import brentq
 from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.utils._param_validation import HasMethods, StrOptions
 
-from sktpecr._directions import Directions
 from sktpecr._feedback import Feedback
 from sktpecr._over_recommender import check_interactions
 from sktpecr._refinement import Refinement
 from sktpecr._tpecr_explainer import TPECRExplainer
+from sktpecr.solvers import ClosedFormSolver, EmbeddingSolver, OnlineSolver
 
-# The standard deviation of the score changes at strength 1, in units of the user's own scores'.
-_MOVEMENT_AT_STRENGTH_ONE = 1 / 5
-# A unit step that the generator turns into less than this cannot be scaled to anything.
-_NO_MOVEMENT = 1e-9
+_SOLVERS = {
+    "closed_form": ClosedFormSolver,
+    "online": OnlineSolver,
+    "embedding": EmbeddingSolver,
+}
 
 Tags = Hashable | Iterable[Hashable] | Mapping[Hashable, float]
 
@@ -33,8 +32,10 @@ class FeedbackRefiner(BaseEstimator):
     explainer : TPECRExplainer
         The explainer whose recommendations are refined. If it is fitted (or needs no fit),
         the refiner needs no fit of its own.
-    solver : {"closed_form"}, default="closed_form"
-        How feedback becomes new tag preferences.
+    solver : {"closed_form", "online", "embedding"} or solver, default="closed_form"
+        How feedback becomes new tag preferences: by a direction in closed form, by the paper's
+        gradient steps on them, or (the paper's baseline) by gradient steps on the embedding.
+        An object of :mod:`sktpecr.solvers` brings settings of its own.
 
     Attributes
     ----------
@@ -45,13 +46,8 @@ class FeedbackRefiner(BaseEstimator):
 
     Notes
     -----
-    The feedback asks for a direction d in embedding space; what d does to tag preferences,
-    :math:`c' = c_u + k M d`, is handed to the generator, and the refined embedding is
-    :math:`e_u + G(c') - G(c_u)`, so that a generator's own error moves nobody. For a like, d
-    leads from all other items to the tag's items that are to the user's taste; for a dislike, to
-    the part of the user's history that the tag is not on. The smallest correction of d makes
-    every named tag move its way. Section 3.3.3 of the paper [1]_ solves the same task by
-    gradient steps on sampled pairs of items.
+    Section 3.3.3 of the paper [1]_ is ``solver="online"``; what the default does instead stands
+    at :class:`~sktpecr.solvers.ClosedFormSolver`.
 
     References
     ----------
@@ -79,10 +75,10 @@ class FeedbackRefiner(BaseEstimator):
 
     _parameter_constraints: dict = {
         "explainer": [HasMethods(["fit", "explain", "recommend"])],
-        "solver": [StrOptions({"closed_form"})],
+        "solver": [StrOptions(set(_SOLVERS)), HasMethods(["solve"])],
     }
 
-    def __init__(self, explainer: TPECRExplainer, *, solver: str = "closed_form") -> None:
+    def __init__(self, explainer: TPECRExplainer, *, solver: Any = "closed_form") -> None:
         self.explainer = explainer
         self.solver = solver
 
@@ -138,8 +134,9 @@ class FeedbackRefiner(BaseEstimator):
             Where tag preferences should be; all tags not named by the feedback stay.
         strength : float, default=1.0
             How far `like` and `dislike` move the list: the standard deviation of the score
-            changes over items is strength / 5 of that of the user's own scores. Multiplies the
-            strengths of a dict; 0 changes nothing.
+            changes over items is strength / 5 of that of the user's own scores; for the other
+            solvers a multiple of their update. Multiplies the strengths of a dict; 0 changes
+            nothing.
         units : {"std", "raw"}, default="std"
             Unit of `set`: standard deviations from the population's mean, so that 0 is the
             average user, or units of the score.
@@ -168,11 +165,11 @@ class FeedbackRefiner(BaseEstimator):
                 "dislike keeps what else is in the user's history, and the explainer was not "
                 "given any interactions; call its fit(interactions) first, or use set="
             )
-        if isinstance(user, list | np.ndarray):
-            rows = explainer._catalogue.users.rows(user)
-            return [self._refine(explainer, row, feedback, units) for row in rows]
-        row = explainer._catalogue.users.row(user)
-        return self._refine(explainer, row, feedback, units)
+        solver = _SOLVERS[self.solver]() if isinstance(self.solver, str) else self.solver
+        users = explainer._catalogue.users
+        rows = users.rows(user) if isinstance(user, list | np.ndarray) else [users.row(user)]
+        refined = [self._refine(explainer, row, feedback, units, solver) for row in rows]
+        return refined if isinstance(user, list | np.ndarray) else refined[0]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -180,83 +177,14 @@ class FeedbackRefiner(BaseEstimator):
         return tags
 
     def _refine(
-        self, explainer: TPECRExplainer, row: int, feedback: Feedback, units: str
+        self, explainer: TPECRExplainer, row: int, feedback: Feedback, units: str, solver: Any
     ) -> Refinement:
         own = explainer.user_embeddings_[row]
         if not feedback:
             return Refinement(explainer, row, feedback, own, explainer._tag_preferences(own))
-        embedding = own.astype(np.float64)
-        preferences = explainer._tag_preferences(embedding)
-        generate = explainer.generator_.generate
-        unmoved = generate(preferences[np.newaxis], embedding[np.newaxis])[0]
-
-        def move(wanted: NDArray) -> NDArray:
-            return generate(wanted[np.newaxis], embedding[np.newaxis])[0] - unmoved
-
-        wanted = preferences.copy()
-        if feedback.strength:
-            wanted += self._tag_shift(explainer, row, feedback, preferences, move)
-        for tag, value in feedback.set.items():
-            if units == "std":
-                value = explainer.population_mean_[tag] + value * explainer.population_std_[tag]
-            wanted[tag] = value
-        return Refinement(explainer, row, feedback, embedding + move(wanted), wanted)
-
-    def _tag_shift(
-        self,
-        explainer: TPECRExplainer,
-        row: int,
-        feedback: Feedback,
-        preferences: NDArray,
-        move: Callable[[NDArray], NDArray],
-    ) -> NDArray:
-        """Return the change of tag preferences that likes and dislikes ask for."""
-        directions = self._directions(explainer)
-        scores = explainer._scores(explainer.user_embeddings_[row]).astype(np.float64)
-        direction = directions.combined(
-            feedback.like, feedback.dislike, scores, explainer._catalogue.history(row)
-        )
-        shift = explainer.extractor_.tag_matrix_ @ direction
-        # A user whom the recommender scores all alike moves as the population does.
-        spread = scores.std() or directions.typical_movement(explainer.user_embeddings_)
-        target = feedback.strength * _MOVEMENT_AT_STRENGTH_ONE * spread
-
-        def movement(step: float) -> float:
-            return directions.movement(move(preferences + step * shift))
-
-        return _step(movement, target, explainer.composite_.is_linear) * shift
-
-    def _directions(self, explainer: TPECRExplainer) -> Directions:
-        extractor = explainer.extractor_
-        if extractor.tag_matrix_ is None:
-            raise ValueError(
-                "solver='closed_form' needs a recommender whose score is a dot product and a "
-                "linear aggregate; use set= instead of like= and dislike="
-            )
-        # Kept beside the extractor it belongs to, so that a refitted explainer gets its own.
-        kept = getattr(self, "_directions_of", None)
-        if kept is None or kept[0] is not extractor:
-            kept = (extractor, Directions.of(extractor))
-            self._directions_of = kept
-        return kept[1]
-
-
-def _step(movement: Callable[[float], float], target: float, is_linear: bool) -> float:
-    """Return the step whose movement is the target."""
-    unit = movement(1.0)
-    if unit < _NO_MOVEMENT:
-        raise ValueError(
-            "the generator cannot move this user's embedding the way the feedback asks; it may "
-            "have been fitted on too few users, or on users who are all alike"
-        )
-    step = target / unit
-    if is_linear:
-        return step
-    for _ in range(30):
-        if movement(step) >= target:
-            return float(brentq(lambda k: movement(k) - target, 0.0, step))
-        step *= 2.0
-    raise ValueError(
-        "strength is beyond what the generator can do: the list does not move that far however "
-        "much the tag preferences change; ask for less"
-    )
+        values = feedback.set
+        if units == "std":
+            mean, std = explainer.population_mean_, explainer.population_std_
+            values = {tag: mean[tag] + value * std[tag] for tag, value in values.items()}
+        embedding, requested = solver.solve(explainer, row, feedback, values)
+        return Refinement(explainer, row, feedback, embedding, requested)

@@ -286,7 +286,7 @@ def test_one_user_cannot_be_steered_and_hears_it():
 
 def test_a_callable_aggregate_refuses_likes_and_says_why():
     explainer = fitted(aggregate=lambda scores: np.median(scores, axis=1))
-    with pytest.raises(ValueError, match=r"needs a recommender .* linear aggregate; use set="):
+    with pytest.raises(ValueError, match=r"needs a recommender .* linear aggregate; use solver="):
         FeedbackRefiner(explainer).refine("user_003", like="tag_1")
 
 

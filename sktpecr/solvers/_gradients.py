@@ -1,0 +1,106 @@
+"""Gradients through a recommender and a generator: closed form, autograd, finite differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Relative step of central differences: the cube root of float64's precision.
+_STEP = 6e-6
+
+
+def scores_and_pullback(
+    recommender: Any, embedding: NDArray, items: NDArray
+) -> tuple[NDArray, Callable[[NDArray], NDArray]]:
+    """Return scores of items, and the function from weights on them to a gradient.
+
+    Parameters
+    ----------
+    recommender : object
+        A dot product (``item_embeddings``), differentiable (``score_items_torch``), or neither.
+    embedding : ndarray of shape (n_factors,)
+        A user's embedding.
+    items : ndarray of int, shape (n,)
+        Columns, repeated or not.
+
+    Returns
+    -------
+    scores : ndarray of shape (n,)
+        Their scores.
+    pullback : callable
+        Weights of shape (n,) to the gradient of the weighted sum of scores at the embedding.
+    """
+    if hasattr(recommender, "item_embeddings"):
+        factors = np.asarray(recommender.item_embeddings)[items].astype(np.float64)
+        scores = np.asarray(recommender.score_items(embedding[np.newaxis], items))[0]
+        return scores.astype(np.float64), lambda weights: weights @ factors
+    if hasattr(recommender, "score_items_torch"):
+        return _with_autograd(recommender, embedding, items)
+
+    def scored(rows: NDArray) -> NDArray:
+        return np.asarray(recommender.score_items(rows, items), dtype=np.float64)
+
+    return (
+        scored(embedding[np.newaxis])[0],
+        lambda weights: _differences(lambda rows: scored(rows) @ weights, embedding),
+    )
+
+
+def generator_gradient(
+    generator: Any, preferences: NDArray, embedding: NDArray, output_gradient: NDArray
+) -> NDArray:
+    """Return the gradient at the tag preferences of a function of the generated embedding.
+
+    Parameters
+    ----------
+    generator : object
+        With a method ``gradient``, or not.
+    preferences : ndarray of shape (n_tags,)
+        Tag preferences asked for.
+    embedding : ndarray of shape (n_factors,)
+        The user's own embedding.
+    output_gradient : ndarray of shape (n_factors,)
+        Gradient of the function at the generated embedding.
+
+    Returns
+    -------
+    ndarray of shape (n_tags,)
+        Gradient.
+    """
+    if hasattr(generator, "gradient"):
+        return generator.gradient(
+            preferences[np.newaxis], embedding[np.newaxis], output_gradient[np.newaxis]
+        )[0]
+
+    def value(rows: NDArray) -> NDArray:
+        return generator.generate(rows, np.tile(embedding, (len(rows), 1))) @ output_gradient
+
+    return _differences(value, preferences)
+
+
+def _with_autograd(
+    recommender: Any, embedding: NDArray, items: NDArray
+) -> tuple[NDArray, Callable[[NDArray], NDArray]]:
+    import torch
+
+    row = torch.tensor(embedding[np.newaxis], requires_grad=True)
+    scores = recommender.score_items_torch(row, items)[0]
+
+    def pullback(weights: NDArray) -> NDArray:
+        # On a device without float64 the weights go along in what the scores have.
+        weighted = (scores * torch.as_tensor(weights).to(scores)).sum()
+        (gradient,) = torch.autograd.grad(weighted, row)
+        return gradient[0].double().numpy()
+
+    return scores.detach().double().cpu().numpy(), pullback
+
+
+def _differences(function: Callable[[NDArray], NDArray], at: NDArray) -> NDArray:
+    """Return the gradient of a function of rows by central differences, all in one call."""
+    steps = np.diag(_STEP * np.maximum(1e-3, np.abs(at)))
+    values = function(np.vstack([at + steps, at - steps]))
+    ahead, behind = np.split(values, 2)
+    return (ahead - behind) / (2 * np.diag(steps))

@@ -1,0 +1,75 @@
+"""Gradients through recommenders and generators, three ways, against each other."""
+
+import numpy as np
+import pytest
+import torch
+
+from sktpecr import CVAEGenerator, GaussianGenerator
+from sktpecr.recommenders import FactorRecommender
+from sktpecr.solvers._gradients import generator_gradient, scores_and_pullback
+
+RANDOM = np.random.RandomState(0)
+USERS, ITEMS = RANDOM.normal(size=(40, 5)), RANDOM.normal(size=(30, 5))
+BIASES = RANDOM.normal(size=30)
+ROWS = np.array([3, 3, 0, 29])
+WEIGHTS = np.array([0.5, -1.0, 2.0, 0.25])
+
+
+class Plain:
+    """A recommender that only scores: sigmoid of the dot product."""
+
+    user_embeddings = USERS
+
+    def score_items(self, embeddings, items=None):
+        items = slice(None) if items is None else items
+        return 1 / (1 + np.exp(-(np.asarray(embeddings) @ ITEMS[items].T)))
+
+
+class Differentiable(Plain):
+    """The same, with autograd."""
+
+    def score_items_torch(self, embeddings, items):
+        return torch.sigmoid(embeddings @ torch.from_numpy(ITEMS[items]).T)
+
+
+def analytic(embedding):
+    scores = 1 / (1 + np.exp(-ITEMS[ROWS] @ embedding))
+    return (WEIGHTS * scores * (1 - scores)) @ ITEMS[ROWS]
+
+
+@pytest.mark.parametrize("recommender", [Plain(), Differentiable()], ids=["differences", "torch"])
+def test_gradient_of_a_score_that_is_not_linear(recommender):
+    scores, pullback = scores_and_pullback(recommender, USERS[7], ROWS)
+    np.testing.assert_allclose(scores, Plain().score_items(USERS[[7]], ROWS)[0], rtol=1e-12)
+    np.testing.assert_allclose(pullback(WEIGHTS), analytic(USERS[7]), rtol=1e-6, atol=1e-9)
+
+
+def test_gradient_of_a_dot_product():
+    recommender = FactorRecommender(USERS, ITEMS, BIASES)
+    scores, pullback = scores_and_pullback(recommender, USERS[7], ROWS)
+    np.testing.assert_allclose(scores, ITEMS[ROWS] @ USERS[7] + BIASES[ROWS])
+    np.testing.assert_allclose(pullback(WEIGHTS), WEIGHTS @ ITEMS[ROWS])
+
+
+@pytest.mark.parametrize(
+    "generator",
+    [
+        GaussianGenerator(),
+        CVAEGenerator(hidden_dims=(8,), latent_dim=3, max_epochs=3, random_state=0),
+    ],
+    ids=["gaussian", "cvae"],
+)
+def test_generators_own_gradient_equals_finite_differences(generator):
+    C = USERS @ RANDOM.normal(size=(5, 3))
+    generator.fit(C, USERS)
+
+    class WithoutGradient:
+        generate = staticmethod(generator.generate)
+
+    weights = RANDOM.normal(size=5)
+    np.testing.assert_allclose(
+        generator_gradient(generator, C[4], USERS[4], weights),
+        generator_gradient(WithoutGradient(), C[4], USERS[4], weights),
+        rtol=1e-5,
+        atol=1e-7,
+    )
