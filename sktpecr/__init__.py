@@ -6,6 +6,7 @@ from sktpecr._refinement import Refinement
 from sktpecr._tag_preference_extractor import TagPreferenceExtractor
 from sktpecr._tpecr_explainer import TPECRExplainer
 from sktpecr.generators import CVAEGenerator, GaussianGenerator, MLPGenerator
+from sktpecr.published import published_explainer, published_refiner
 
 __version__ = "0.1.0.dev0"
 
@@ -18,4 +19,6 @@ __all__ = [
     "Refinement",
     "TPECRExplainer",
     "TagPreferenceExtractor",
+    "published_explainer",
+    "published_refiner",
 ]

@@ -64,6 +64,8 @@ class Explanation:
         The composite function's score, at the user's own tag preferences.
     fidelity : float
         R^2 of the surrogate, times what distillation kept of the recommender; 1 is exact.
+    standard_errors : ndarray of shape (n_tags,), optional
+        Standard errors of `importances`, where they are estimates.
 
     Notes
     -----
@@ -99,6 +101,7 @@ class Explanation:
     score: float
     prediction: float
     fidelity: float
+    standard_errors: NDArray | None = None
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row per tag, the largest contribution first.
@@ -107,7 +110,7 @@ class Explanation:
         -------
         DataFrame
             Columns tag, on_item, preference, vs_population, vs_own_average, importance,
-            contribution.
+            contribution; and standard_error, where importances are estimates.
         """
         import pandas as pd
 
@@ -122,6 +125,8 @@ class Explanation:
                 "contribution": self.contributions,
             }
         )
+        if self.standard_errors is not None:
+            frame["standard_error"] = self.standard_errors
         return frame.iloc[_by_size(self.contributions)].reset_index(drop=True)
 
     def to_dict(self) -> dict[str, Any]:
@@ -294,6 +299,9 @@ def explain_item(
         prediction=float(explainer.composite_(preferences[None], embedding[None], [column])[0, 0]),
         # What a distilled recommender lost of the original is lost here as well.
         fidelity=float(attributed.fidelity[0] * getattr(extractor.recommender_, "fidelity", 1.0)),
+        standard_errors=(
+            None if attributed.standard_errors is None else attributed.standard_errors[0]
+        ),
     )
 
 

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from sktpecr._catalogue import Catalogue, check_item_ids
 from sktpecr._composite import CompositeFunction
+from sktpecr._defaults import attribution_for, generator_for
 from sktpecr._explanation import Explanation, explain_item
 from sktpecr._ids import Ids
 from sktpecr._over_recommender import (
@@ -27,8 +28,6 @@ from sktpecr._over_recommender import (
 )
 from sktpecr._ranking import check_n
 from sktpecr._tag_preference_extractor import TagPreferenceExtractor
-from sktpecr.attribution import ExactAttribution
-from sktpecr.generators import GaussianGenerator
 from sktpecr.recommenders import AdapterError, as_recommender
 
 if TYPE_CHECKING:
@@ -53,17 +52,20 @@ class TPECRExplainer(OverRecommender):
         own tag.
     generator : object, optional
         Estimator with ``fit(tag_preferences, embeddings)`` and
-        ``generate(tag_preferences, embeddings)``. By default :class:`GaussianGenerator`, exact
-        where the score is a dot product.
+        ``generate(tag_preferences, embeddings)``. By default :class:`GaussianGenerator` where
+        the score is a dot product and `aggregate` linear, because there it is exact;
+        :class:`CVAEGenerator` elsewhere.
     attribution : object, optional
         How the score reacts to each tag. By default
-        :class:`~sktpecr.attribution.ExactAttribution`, for linear composite functions.
+        :class:`~sktpecr.attribution.ExactAttribution` where the composite function is linear,
+        :class:`~sktpecr.attribution.LimeAttribution` elsewhere.
     tag_names : array-like of shape (n_tags,), optional
         Names of the tags. By default the columns of a DataFrame, else "tag_0" and so on.
     aggregate : {"mean", "shrunk"} or callable, default="mean"
         See :class:`TagPreferenceExtractor`.
     random_state : int, RandomState instance or None, default=None
-        Pairs the users in :meth:`score`. None means the same pairs every time.
+        Seeds the default generator and attribution, and pairs the users in :meth:`score`,
+        where None means the same pairs every time.
 
     Attributes
     ----------
@@ -340,9 +342,10 @@ class TPECRExplainer(OverRecommender):
         try:
             recommender = as_recommender(self.recommender)
             n_users = len(recommender.user_embeddings)
+            closed_form = hasattr(recommender, "item_embeddings") and not callable(self.aggregate)
         except (AdapterError, NotFittedError):
-            n_users = 0
-        if n_users == 0 or self.generator is not None:
+            n_users, closed_form = 0, False
+        if n_users == 0 or self.generator is not None or not closed_form:
             check_is_fitted(self)  # raises, and says what to do
         self._validate_params()
         n_items = n_items_of(recommender) or 0
@@ -362,28 +365,27 @@ class TPECRExplainer(OverRecommender):
         self._tags = Ids("tag", self.tag_names_, len(self.tag_names_), "tag_names")
         self._catalogue = catalogue
         self.user_ids_ = catalogue.users.array()
-        self.item_ids_ = catalogue.item_ids
-        self.item_names_ = catalogue.item_names
+        self.item_ids_, self.item_names_ = catalogue.item_ids, catalogue.item_names
 
         X, stored = catalogue.interactions, recommender.user_embeddings
         self.user_embeddings_ = (
             stored if X is None or len(stored) == n_users else fold_in(recommender, X)
         )
         self.tag_preferences_ = self.extractor_.tag_preferences(self.user_embeddings_)
-        # Users without interactions sit where training began: no part of the population.
+        # Users without interactions sit where training began: not part of the population.
         active = catalogue.active_users()
         preferences = self.tag_preferences_[active].astype(np.float64)
         embeddings = self.user_embeddings_[active].astype(np.float64)
         self.population_mean_ = preferences.mean(axis=0)
         self.population_std_ = preferences.std(axis=0)
 
-        generator = GaussianGenerator() if self.generator is None else clone(self.generator)
+        generator = generator_for(self.generator, self.extractor_, self.random_state)
         exact = {}
         if self.extractor_.tag_matrix_ is not None and has_fit_parameter(generator, "tag_matrix"):
             exact["tag_matrix"] = self.extractor_.tag_matrix_
         self.generator_ = generator.fit(preferences, embeddings, **exact)
         composite = CompositeFunction(recommender, self.generator_)
-        attribution = ExactAttribution() if self.attribution is None else clone(self.attribution)
+        attribution = attribution_for(self.attribution, composite, self.random_state)
         self.attribution_ = attribution.fit(composite, preferences, embeddings)
         self.composite_ = composite
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,10 +15,11 @@ if TYPE_CHECKING:
     from sktpecr._explanation import Explanation
     from sktpecr._refinement import Refinement
 
-__all__ = ["plot_contributions", "plot_profile", "plot_refinement"]
+__all__ = ["plot_contributions", "plot_importances", "plot_profile", "plot_refinement"]
 
 # Okabe and Ito's blue, vermilion and grey: apart for colour-blind readers, and in grey print.
 _UP, _DOWN, _NEUTRAL = "#0072B2", "#D55E00", "#999999"
+_METHODS = (_UP, "#E69F00", "#009E73", "#CC79A7")
 # Names are drawn as they are: between two dollar signs matplotlib would read a formula.
 _AS_IS: dict[str, Any] = {"parse_math": False}
 
@@ -93,6 +95,67 @@ def plot_contributions(explanation: Explanation, ax: Axes | None = None, n_tags:
     ax.margins(x=0.12)
     ax.set_title(f"{explanation.item_name}, user {explanation.user}", loc="left", **_AS_IS)
     ax.set_xlabel("value")
+    return ax
+
+
+def plot_importances(
+    explanations: Sequence[Explanation], ax: Axes | None = None, n_tags: int = 8
+) -> Axes:
+    """Draw the importances of one item by several methods beside each other.
+
+    Their units differ, so each method's are drawn relative to its largest.
+
+    Parameters
+    ----------
+    explanations : sequence of Explanation
+        Explanations of the same item for the same user.
+    ax : matplotlib Axes, optional
+        Where to draw. A new figure by default.
+    n_tags : int, default=8
+        How many tags are shown: those most important to the first explanation.
+
+    Returns
+    -------
+    matplotlib Axes
+        The axes drawn on.
+
+    Examples
+    --------
+    >>> from sklearn.decomposition import TruncatedSVD
+    >>> from sktpecr import TPECRExplainer, plotting
+    >>> from sktpecr.attribution import LimeAttribution
+    >>> from sktpecr.datasets import make_tagged_interactions
+    >>> data = make_tagged_interactions(random_state=0)
+    >>> svd = TruncatedSVD(8, random_state=0).fit(data.interactions)
+    >>> explanations = [
+    ...     TPECRExplainer(svd, data.item_tags, attribution=attribution)
+    ...     .fit(data.interactions)
+    ...     .explain(0, data.item_ids[0])
+    ...     for attribution in (None, LimeAttribution(random_state=0))
+    ... ]
+    >>> ax = plotting.plot_importances(explanations)
+    """
+    first = explanations[0]
+    if {(one.user, one.item) for one in explanations} != {(first.user, first.item)}:
+        raise ValueError("explanations must be of the same item for the same user")
+    tags = np.argsort(-np.abs(first.importances), kind="stable")[:n_tags]
+    rows, height = np.arange(len(tags)), 0.8 / len(explanations)
+    ax = _axes(ax, n_rows=len(tags) * len(explanations))
+    for i, one in enumerate(explanations):
+        largest = np.abs(one.importances).max() or 1.0
+        ax.barh(
+            rows + (i - (len(explanations) - 1) / 2) * height,
+            one.importances[tags] / largest,
+            height=height,
+            color=_METHODS[i % len(_METHODS)],
+            label=one.method.rsplit(",", 1)[0],
+        )
+    ax.axvline(0, color="black", linewidth=0.8)
+    ax.set_yticks(rows, [str(first.tag_names[t]) for t in tags], **_AS_IS)
+    ax.invert_yaxis()
+    ax.set_xlabel("importance, relative to the largest of each method")
+    ax.set_title(f"{first.item_name}, user {first.user}", loc="left", **_AS_IS)
+    ax.legend(fontsize="small")
     return ax
 
 

@@ -18,7 +18,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from sktpecr import GaussianGenerator, TagPreferenceExtractor, TPECRExplainer
+from sktpecr import CVAEGenerator, GaussianGenerator, TagPreferenceExtractor, TPECRExplainer
+from sktpecr.attribution import ExactAttribution, LimeAttribution
 from sktpecr.datasets import make_tagged_interactions
 
 
@@ -438,4 +439,23 @@ def test_a_composite_that_is_not_linear_is_refused_by_the_exact_attribution(als,
             return embeddings
 
     with pytest.raises(ValueError, match=r"attribution: the exact one needs .* got .*Copies"):
-        TPECRExplainer(als, data.item_tags, generator=Copies()).fit(data.interactions)
+        TPECRExplainer(als, data.item_tags, generator=Copies(), attribution=ExactAttribution()).fit(
+            data.interactions
+        )
+    by_default = TPECRExplainer(als, data.item_tags, generator=Copies()).fit(data.interactions)
+    assert isinstance(by_default.attribution_, LimeAttribution)
+
+
+def test_a_callable_aggregate_gets_the_cvae_and_lime(als, data):
+    explainer = TPECRExplainer(
+        als, data.item_tags, aggregate=lambda scores: scores.max(axis=1), random_state=0
+    )
+    with pytest.raises(NotFittedError):
+        explainer.explain(0, data.item_ids[0])
+    explainer.fit(data.interactions)
+    assert isinstance(explainer.generator_, CVAEGenerator)
+    assert isinstance(explainer.attribution_, LimeAttribution)
+    V = als.item_factors[data.item_tags["tag_2"].to_numpy() > 0]
+    np.testing.assert_allclose(
+        explainer.tag_preferences_[:, 2], (als.user_factors @ V.T).max(axis=1), rtol=1e-5
+    )

@@ -1,5 +1,6 @@
 """How the score of an item reacts to each tag."""
 
 from sktpecr.attribution._exact import ExactAttribution
+from sktpecr.attribution._lime import LimeAttribution
 
-__all__ = ["ExactAttribution"]
+__all__ = ["ExactAttribution", "LimeAttribution"]

@@ -21,9 +21,12 @@ class Attributed:
         The explained value of this user; contributions and the residual lead from base to it.
     fidelity : ndarray of shape (n_items,)
         R^2 of the linear surrogate on the composite function.
+    standard_errors : ndarray of shape (n_items, n_tags), optional
+        Standard errors of the importances, where they are estimates.
     """
 
     importances: NDArray
     base_values: NDArray
     values: NDArray
     fidelity: NDArray
+    standard_errors: NDArray | None = None

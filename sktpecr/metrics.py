@@ -1,0 +1,147 @@
+"""What feedback did to a ranking: the paper's falling metrics, defined once."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["falling_map", "falling_rank", "falling_recall", "list_overlap"]
+
+
+def falling_map(before: ArrayLike, after: ArrayLike, relevant: ArrayLike, k: int = 1000) -> float:
+    """Return by how much the average precision of some items fell.
+
+    Parameters
+    ----------
+    before, after : array-like of shape (n_items,)
+        Scores of all items before and after the feedback. Ties rank in order of position.
+    relevant : array-like of int
+        Positions of the items, such as those of a tag. Must not be empty.
+    k : int, default=1000
+        How much of the list counts.
+
+    Returns
+    -------
+    float
+        AP@k before minus AP@k after; negative means that the items went up.
+
+    Notes
+    -----
+    F-MAP of section 4.2 of the paper [1]_: AP@k is the sum of the precisions at the ranks of the
+    relevant items in the top k, divided by min(k, number of relevant items).
+
+    References
+    ----------
+    .. [1] Xu et al., "A Tag-Based Post-Hoc Framework for Explainable Conversational
+       Recommendation", ICTIR 2022.
+
+    Examples
+    --------
+    >>> from sktpecr.metrics import falling_map
+    >>> falling_map([3.0, 2.0, 1.0], [1.0, 2.0, 3.0], relevant=[2])
+    -0.6666666666666667
+    """
+    drop = _average_precision(before, relevant, k) - _average_precision(after, relevant, k)
+    return float(drop)
+
+
+def falling_recall(
+    before: ArrayLike, after: ArrayLike, relevant: ArrayLike, k: int = 1000
+) -> float:
+    """Return by how much the recall of some items fell.
+
+    Parameters
+    ----------
+    before, after : array-like of shape (n_items,)
+        Scores of all items before and after the feedback.
+    relevant : array-like of int
+        Positions of the items. Must not be empty.
+    k : int, default=1000
+        How much of the list counts.
+
+    Returns
+    -------
+    float
+        Recall@k before minus recall@k after; negative means that the items went up. Recall@k is
+        the number of relevant items in the top k, divided by min(k, their number).
+
+    Examples
+    --------
+    >>> from sktpecr.metrics import falling_recall
+    >>> falling_recall([3.0, 2.0, 1.0], [1.0, 2.0, 3.0], relevant=[2], k=1)
+    -1.0
+    """
+    return float(_recall(before, relevant, k) - _recall(after, relevant, k))
+
+
+def falling_rank(before: ArrayLike, after: ArrayLike, item: int) -> int:
+    """Return by how many places an item rose.
+
+    Parameters
+    ----------
+    before, after : array-like of shape (n_items,)
+        Scores of all items before and after the feedback.
+    item : int
+        Position of the item.
+
+    Returns
+    -------
+    int
+        Rank before minus rank after; positive means that the item went up. A rank is the number
+        of items with a higher score.
+
+    Examples
+    --------
+    >>> from sktpecr.metrics import falling_rank
+    >>> falling_rank([3.0, 2.0, 1.0], [1.0, 2.0, 3.0], item=2)
+    2
+    """
+    before, after = np.asarray(before), np.asarray(after)
+    return int(np.count_nonzero(before > before[item]) - np.count_nonzero(after > after[item]))
+
+
+def list_overlap(before: ArrayLike, after: ArrayLike, k: int = 1000) -> float:
+    """Return which share of the top k stayed in it.
+
+    Parameters
+    ----------
+    before, after : array-like of shape (n_items,)
+        Scores of all items before and after the feedback.
+    k : int, default=1000
+        Length of the list; all items if there are fewer.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
+    Examples
+    --------
+    >>> from sktpecr.metrics import list_overlap
+    >>> list_overlap([3.0, 2.0, 1.0], [1.0, 2.0, 3.0], k=2)
+    0.5
+    """
+    first, second = _ranking(before)[:k], _ranking(after)[:k]
+    return len(np.intersect1d(first, second)) / len(first)
+
+
+def _ranking(scores: ArrayLike) -> NDArray:
+    return np.argsort(-np.asarray(scores), kind="stable")
+
+
+def _hits(scores: ArrayLike, relevant: ArrayLike, k: int) -> tuple[NDArray, int]:
+    """Return 0-based ranks, ascending, of the relevant items in the top k, and the best count."""
+    relevant = np.unique(np.asarray(relevant))
+    if not len(relevant):
+        raise ValueError("relevant must name at least one item, got none")
+    return np.flatnonzero(np.isin(_ranking(scores)[:k], relevant)), min(k, len(relevant))
+
+
+def _average_precision(scores: ArrayLike, relevant: ArrayLike, k: int) -> float:
+    ranks, possible = _hits(scores, relevant, k)
+    return float(np.sum(np.arange(1, len(ranks) + 1) / (ranks + 1)) / possible)
+
+
+def _recall(scores: ArrayLike, relevant: ArrayLike, k: int) -> float:
+    ranks, possible = _hits(scores, relevant, k)
+    return len(ranks) / possible

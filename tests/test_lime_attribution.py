@@ -1,0 +1,207 @@
+"""LIME against the lime package, plain loops, and the exact attribution."""
+
+import itertools
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import Ridge
+
+from sktpecr import GaussianGenerator, TPECRExplainer
+from sktpecr._composite import CompositeFunction
+from sktpecr.attribution import ExactAttribution, LimeAttribution
+from sktpecr.datasets import make_tagged_interactions
+from sktpecr.recommenders import FactorRecommender
+
+RANDOM = np.random.RandomState(0)
+N_TAGS = 10
+USERS, ITEMS = RANDOM.normal(size=(200, 16)) @ RANDOM.normal(size=(16, 16)), None
+ITEMS = RANDOM.normal(size=(60, 16))
+M = RANDOM.normal(size=(N_TAGS, 16))
+PREFERENCES = USERS @ M.T + 2.0
+
+
+class Squashed(FactorRecommender):
+    """A score that is linear in nothing."""
+
+    def score_items(self, embeddings, items=None):
+        return np.tanh(super().score_items(embeddings, items) / 10)
+
+
+GENERATOR = GaussianGenerator().fit(PREFERENCES, USERS)
+LINEAR = CompositeFunction(FactorRecommender(USERS, ITEMS), GENERATOR)
+CURVED = CompositeFunction(Squashed(USERS, ITEMS), GENERATOR)
+
+
+def fitted(composite=CURVED, preferences=PREFERENCES, **params):
+    params = {"n_samples": 400, "random_state": 0, **params}
+    return LimeAttribution(**params).fit(composite, preferences, USERS)
+
+
+@pytest.mark.parametrize("target", ["rank", "score"])
+@pytest.mark.parametrize("center", ["instance", "population"])
+@pytest.mark.parametrize("num_features", [None, 4, 8])
+def test_equals_the_lime_package_on_the_same_draws(target, center, num_features):
+    params = {"target": target, "center": center, "num_features": num_features}
+    ours, theirs = fitted(**params), fitted(engine="lime", **params)
+    for user in (0, 17, 93):
+        items = np.array([5, 41])
+        found = ours.attribute(PREFERENCES[user], USERS[user], items)
+        expected = theirs.attribute(PREFERENCES[user], USERS[user], items)
+        np.testing.assert_allclose(found.importances, expected.importances, atol=1e-6)
+        np.testing.assert_allclose(found.base_values, expected.base_values, atol=1e-6)
+        np.testing.assert_allclose(found.values, expected.values, atol=1e-6)
+        np.testing.assert_allclose(found.fidelity, expected.fidelity, atol=1e-6)
+        if num_features:
+            assert (np.count_nonzero(found.importances, axis=1) == num_features).all()
+
+
+def test_labels_equal_a_plain_loop_over_ranks_ties_included():
+    class Coarse(FactorRecommender):
+        def score_items(self, embeddings, items=None):
+            return np.round(super().score_items(embeddings, items) / 8)
+
+    composite = CompositeFunction(Coarse(USERS, ITEMS), GENERATOR)
+    lime = fitted(composite, n_competitors=25)
+    rows = PREFERENCES[7] + RANDOM.normal(size=(50, N_TAGS)) * PREFERENCES.std(axis=0)
+    rows[0] = PREFERENCES[7]
+    columns = np.arange(60)
+    found = lime._targets(rows, USERS[7], columns)
+    competitors = lime._competitors(USERS[7], 60)
+    scores = composite(rows, np.tile(USERS[7], (50, 1)))
+    for i, v in itertools.product(range(50), columns):
+        ranks = [
+            sum(scores[row, rival] > scores[row, v] for rival in competitors) for row in (0, i)
+        ]
+        assert found[i, v] == (ranks[1] <= ranks[0])
+    assert 0.1 < found.mean() < 0.9
+
+
+def test_surrogate_is_the_weighted_ridge_regression():
+    lime = fitted(target="score", center="instance")
+    found = lime.attribute(PREFERENCES[3], USERS[3], [7])
+    rows = np.random.RandomState(lime._seed).normal(size=(400, N_TAGS))
+    rows = rows * PREFERENCES.std(axis=0) + PREFERENCES[3]
+    rows[0] = PREFERENCES[3]
+    Z = (rows - PREFERENCES.mean(axis=0)) / PREFERENCES.std(axis=0)
+    weights = np.exp(-((Z - Z[0]) ** 2).sum(axis=1) / (1.125 * N_TAGS))
+    y = CURVED(rows, np.tile(USERS[3], (400, 1)), [7])[:, 0]
+    ridge = Ridge(alpha=1.0).fit(Z, y, sample_weight=weights)
+    np.testing.assert_allclose(found.importances[0], ridge.coef_, atol=1e-10)
+    assert found.base_values[0] == pytest.approx(ridge.intercept_)
+    assert found.fidelity[0] == pytest.approx(ridge.score(Z, y, sample_weight=weights))
+    assert found.values[0] == pytest.approx(y[0])
+
+
+@pytest.mark.parametrize("center", ["instance", "population"])
+def test_recovers_the_exact_importances_of_a_linear_composite(center):
+    exact = ExactAttribution().fit(LINEAR, PREFERENCES, USERS)
+    lime = fitted(LINEAR, target="score", center=center, n_samples=5000)
+    for user in (0, 50):
+        found = lime.attribute(PREFERENCES[user], USERS[user], [3, 9])
+        expected = exact.attribute(PREFERENCES[user], USERS[user], [3, 9])
+        largest = np.abs(expected.importances).max()
+        np.testing.assert_allclose(found.importances, expected.importances, atol=0.02 * largest)
+        assert (found.fidelity > 0.999).all()
+
+
+def test_standard_errors_are_the_spread_between_seeds():
+    # Draws alone vary here: with every item a competitor there is nothing else to draw.
+    found = [
+        fitted(random_state=seed, n_samples=1000, n_competitors=60).attribute(
+            PREFERENCES[11], USERS[11], [20]
+        )
+        for seed in range(150)
+    ]
+    spread = np.std([one.importances[0] for one in found], axis=0)
+    promised = np.mean([one.standard_errors[0] for one in found], axis=0)
+    np.testing.assert_allclose(promised, spread, rtol=0.3)
+    assert np.mean(promised / spread) == pytest.approx(1.0, abs=0.1)
+
+
+def test_items_are_attributed_together_as_one_by_one_in_any_order():
+    lime = fitted(num_features=5)
+    together = lime.attribute(PREFERENCES[3], USERS[3], [7, 30, 7])
+    lime.attribute(PREFERENCES[4], USERS[4], [1])
+    for i, item in enumerate([7, 30, 7]):
+        alone = lime.attribute(PREFERENCES[3], USERS[3], [item])
+        np.testing.assert_allclose(alone.importances[0], together.importances[i], atol=1e-12)
+        np.testing.assert_allclose(alone.standard_errors[0], together.standard_errors[i])
+
+
+def test_same_seed_same_importances_pickled_or_cloned():
+    lime = fitted()
+    first = lime.attribute(PREFERENCES[3], USERS[3], [7]).importances
+    for other in (pickle.loads(pickle.dumps(lime)), clone(lime).fit(CURVED, PREFERENCES, USERS)):
+        np.testing.assert_array_equal(
+            other.attribute(PREFERENCES[3], USERS[3], [7]).importances, first
+        )
+    other = fitted(random_state=1).attribute(PREFERENCES[3], USERS[3], [7]).importances
+    assert (other != first).any()
+
+
+def test_competitors_are_a_users_own_and_no_more_than_there_are():
+    lime = fitted(n_competitors=20)
+    first, second = lime._competitors(USERS[0], 60), lime._competitors(USERS[1], 60)
+    assert len(set(first)) == 20
+    assert set(first) != set(second)
+    np.testing.assert_array_equal(first, lime._competitors(USERS[0], 60))
+    assert sorted(fitted(n_competitors=500)._competitors(USERS[0], 60)) == list(range(60))
+
+
+def test_a_tag_alike_for_everybody_has_no_importance():
+    preferences = np.column_stack([PREFERENCES, np.full(200, 3.0)])
+    generator = GaussianGenerator().fit(preferences, USERS)
+    composite = CompositeFunction(Squashed(USERS, ITEMS), generator)
+    for engine in ("vectorized", "lime"):
+        lime = fitted(composite, preferences, engine=engine)
+        found = lime.attribute(preferences[0], USERS[0], [4])
+        assert found.importances[0, -1] == 0
+        assert np.isfinite(found.importances).all()
+
+
+def test_one_tag_and_a_label_that_never_changes():
+    generator = GaussianGenerator().fit(PREFERENCES[:, :1], USERS)
+    composite = CompositeFunction(FactorRecommender(USERS, np.ones((3, 16))), generator)
+    lime = LimeAttribution(n_samples=50, random_state=0).fit(composite, PREFERENCES[:, :1], USERS)
+    found = lime.attribute(PREFERENCES[0, :1], USERS[0], [0])  # every item scores the same
+    assert (found.importances == 0).all()
+    assert found.base_values[0] == found.values[0] == found.fidelity[0] == 1.0
+
+
+def test_works_inside_the_explainer_and_says_what_it_is():
+    data = make_tagged_interactions(n_users=100, n_items=80, n_tags=5, random_state=0)
+    users, items = RANDOM.normal(size=(100, 8)), RANDOM.normal(size=(80, 8))
+    explainer = TPECRExplainer(
+        (users.astype(np.float32), items.astype(np.float32)),
+        data.item_tags,
+        attribution=LimeAttribution(center="population", n_samples=300, random_state=0),
+    ).fit(data.interactions)
+    explanation = explainer.explain(0, data.item_ids[3])
+    assert explanation.method.startswith(
+        "GaussianGenerator, LIME (rank, around the population, 300 draws) attribution"
+    )
+    assert explanation.unit.startswith("probability of ranking no worse per standard deviation")
+    assert list(explanation.to_frame().columns)[-1] == "standard_error"
+    total = explanation.base_value + explanation.contributions.sum() + explanation.residual
+    assert total == pytest.approx(explanation.value) == 1.0
+    assert 0 < explanation.fidelity < 1
+    assert "standard_error" in str(explanation)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"target": "order"},
+        {"center": "user"},
+        {"n_samples": 1},
+        {"n_competitors": 0},
+        {"num_features": 0},
+        {"engine": "shap"},
+    ],
+    ids=str,
+)
+def test_bad_parameters_are_named(params):
+    with pytest.raises(ValueError, match=f"'{next(iter(params))}' parameter of LimeAttribution"):
+        fitted(**params)

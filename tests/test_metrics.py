@@ -1,0 +1,60 @@
+"""The falling metrics against plain loops, and against scikit-learn."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
+
+from sktpecr import metrics
+
+scores = st.lists(st.integers(-5, 5), min_size=12, max_size=12)
+items = st.sets(st.integers(0, 11), min_size=1)
+
+
+def plain(values, relevant, k):
+    """Return AP@k and recall@k with loops."""
+    order = sorted(range(len(values)), key=lambda item: (-values[item], item))
+    hits, total = 0, 0.0
+    for place, item in enumerate(order[:k], start=1):
+        if item in relevant:
+            hits += 1
+            total += hits / place
+    best = min(k, len(relevant))
+    return total / best, hits / best
+
+
+@given(before=scores, after=scores, relevant=items, k=st.integers(1, 15))
+@settings(max_examples=200)
+def test_falling_metrics_equal_plain_loops(before, after, relevant, k):
+    ap, recall = (
+        x - y for x, y in zip(plain(before, relevant, k), plain(after, relevant, k), strict=True)
+    )
+    assert metrics.falling_map(before, after, list(relevant), k) == pytest.approx(ap)
+    assert metrics.falling_recall(before, after, list(relevant), k) == pytest.approx(recall)
+    assert metrics.falling_map(before, before, list(relevant), k) == 0
+    for item in relevant:
+        higher = [sum(v > values[item] for v in values) for values in (before, after)]
+        assert metrics.falling_rank(before, after, item) == higher[0] - higher[1]
+
+
+def test_average_precision_of_the_whole_list_is_scikit_learns():
+    values = np.random.RandomState(0).permutation(50).astype(float)
+    relevant = [3, 7, 20, 41]
+    truth = np.isin(np.arange(50), relevant)
+    worst = np.where(truth, -1.0, 0.0) + values * 1e-6
+    drop = metrics.falling_map(values, worst, relevant, k=50)
+    expected = average_precision_score(truth, values) - average_precision_score(truth, worst)
+    assert drop == pytest.approx(expected)
+
+
+def test_overlap_counts_what_stayed():
+    values = np.arange(10.0)
+    assert metrics.list_overlap(values, values, k=3) == 1.0
+    assert metrics.list_overlap(values, -values, k=5) == 0.0
+    assert metrics.list_overlap(values, -values, k=100) == 1.0
+
+
+def test_no_relevant_items_is_an_error():
+    with pytest.raises(ValueError, match="relevant must name at least one item"):
+        metrics.falling_map([1.0], [1.0], [])
