@@ -332,7 +332,9 @@ def lime_stability(world: World, n_users: int = 20, n_seeds: int = 5) -> list[di
                 weights = [importances(explainer, user, column) for explainer in explainers]
                 between += [agreement(a, b) for a, b in itertools.combinations(weights, 2)]
                 true += [agreement(importances(exact, user, column), w) for w in weights]
-            (rho, top, flips), (rho_exact, _, flips_exact) = np.mean(between, 0), np.mean(true, 0)
+            (rho, top, flips), (rho_exact, _, flips_exact) = (
+                np.nanmean(agreements, axis=0) for agreements in (between, true)
+            )
             rows.append(
                 {
                     "target": target,
@@ -377,7 +379,10 @@ def agreement(first: np.ndarray, second: np.ndarray) -> tuple[float, float, floa
     """Return Spearman's rho, Jaccard overlap of the five largest, share of signs that differ."""
     top = [set(np.argsort(-np.abs(weights))[:5].tolist()) for weights in (first, second)]
     flips = float(np.mean(np.sign(first) != np.sign(second)))
-    return spearmanr(first, second).statistic, len(top[0] & top[1]) / len(top[0] | top[1]), flips
+    # An item that never changes its rank has no importances to correlate: left out of the mean.
+    constant = np.ptp(first) == 0 or np.ptp(second) == 0
+    rho = np.nan if constant else spearmanr(first, second).statistic
+    return rho, len(top[0] & top[1]) / len(top[0] | top[1]), flips
 
 
 def table5(world: World, n_pairs: int) -> list[dict[str, Any]]:

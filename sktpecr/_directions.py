@@ -12,7 +12,7 @@ from scipy.optimize import nnls
 if TYPE_CHECKING:
     from sktpecr._tag_preference_extractor import TagPreferenceExtractor
 
-# Chosen on MovieLens-1M and goodbooks: docs, page on refinement.
+# Chosen on MovieLens-1M and goodbooks; benchmarks/main_path.py measures what they do.
 _HISTORY_PULL = 0.3
 _TASTE_TEMPERATURE = 2.0
 # A named tag's mean score moves its way by at least this share of the movement of the list ...

@@ -155,7 +155,7 @@ def plot_importances(
     ax.invert_yaxis()
     ax.set_xlabel("importance, relative to the largest of each method")
     ax.set_title(f"{first.item_name}, user {first.user}", loc="left", **_AS_IS)
-    ax.legend(fontsize="small")
+    ax.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.12))
     return ax
 
 

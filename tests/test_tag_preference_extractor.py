@@ -131,6 +131,7 @@ def test_streaming_in_blocks_changes_nothing(
             return super().score_items(embeddings, items)
 
     extractor = TagPreferenceExtractor(Watched(users, items), tags, aggregate=aggregate).fit(X)
+    sizes.clear()  # fit tries one user, to see how many items there are
     at_once = extractor.tag_preferences(users)
     assert sizes == [N_USERS]
     sizes.clear()
