@@ -35,7 +35,7 @@ class FeedbackRefiner(BaseEstimator):
     solver : {"closed_form", "online", "embedding"} or solver, default="closed_form"
         How feedback becomes new tag preferences: by a direction in closed form, by the paper's
         gradient steps on them, or (the paper's baseline) by gradient steps on the embedding.
-        An object of :mod:`sktpecr.solvers` brings settings of its own.
+        An object of ``sktpecr.solvers`` brings settings of its own.
 
     Attributes
     ----------
