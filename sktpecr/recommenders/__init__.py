@@ -2,5 +2,6 @@
 
 from sktpecr.recommenders._adapters import AdapterError, as_recommender
 from sktpecr.recommenders._factor_recommender import FactorRecommender
+from sktpecr.recommenders._torch_recommender import TorchRecommender
 
-__all__ = ["AdapterError", "FactorRecommender", "as_recommender"]
+__all__ = ["AdapterError", "FactorRecommender", "TorchRecommender", "as_recommender"]

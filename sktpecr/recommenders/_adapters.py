@@ -71,6 +71,12 @@ def as_recommender(model: Any) -> Any:
     """
     if hasattr(model, "user_embeddings") and hasattr(model, "score_items"):
         return model
+    if _is_torch_module(model):
+        raise AdapterError(
+            f"{type(model).__name__} is a torch module, which does not say what of it is a user; "
+            f"wrap it in TorchRecommender(score, user_embeddings, item_vectors), or, where the "
+            f"score is a dot product, in FactorRecommender(user_factors, item_factors)"
+        )
     if isinstance(model, tuple) and len(model) in (2, 3):
         return _from_arrays(*model)
     if hasattr(model, "user_factors") and hasattr(model, "item_factors"):
@@ -80,7 +86,16 @@ def as_recommender(model: Any) -> Any:
     raise AdapterError(
         f"{type(model).__name__} has neither user_factors and item_factors, nor transform and "
         f"inverse_transform, nor user_embeddings and score_items; wrap it in "
-        f"FactorRecommender(user_factors, item_factors), or give it the last two"
+        f"FactorRecommender(user_factors, item_factors) where the score is a dot product, in "
+        f"TorchRecommender(score, user_embeddings, item_vectors) where torch computes it, or "
+        f"give it the last two"
+    )
+
+
+def _is_torch_module(model: Any) -> bool:
+    return any(
+        base.__module__.startswith("torch.") and base.__name__ == "Module"
+        for base in type(model).__mro__
     )
 
 
