@@ -32,9 +32,11 @@ class FeedbackRefiner(BaseEstimator):
     explainer : TPECRExplainer
         The explainer whose recommendations are refined. If it is fitted (or needs no fit),
         the refiner needs no fit of its own.
-    solver : {"closed_form", "online", "embedding"} or solver, default="closed_form"
+    solver : {"auto", "closed_form", "online", "embedding"} or solver, default="auto"
         How feedback becomes new tag preferences: by a direction in closed form, by the paper's
         gradient steps on them, or (the paper's baseline) by gradient steps on the embedding.
+        "auto" is the closed form where the score is a dot product and the aggregate linear,
+        and "online" elsewhere.
         An object of ``sktpecr.solvers`` brings settings of its own.
 
     Attributes
@@ -46,8 +48,8 @@ class FeedbackRefiner(BaseEstimator):
 
     Notes
     -----
-    Section 3.3.3 of the paper [1]_ is ``solver="online"``; what the default does instead stands
-    at :class:`~sktpecr.solvers.ClosedFormSolver`.
+    Section 3.3.3 of the paper [1]_ is ``solver="online"``; what the closed form does
+    instead stands at :class:`~sktpecr.solvers.ClosedFormSolver`.
 
     References
     ----------
@@ -75,10 +77,10 @@ class FeedbackRefiner(BaseEstimator):
 
     _parameter_constraints: dict = {
         "explainer": [HasMethods(["fit", "explain", "recommend"])],
-        "solver": [StrOptions(set(_SOLVERS)), HasMethods(["solve"])],
+        "solver": [StrOptions({"auto", *_SOLVERS}), HasMethods(["solve"])],
     }
 
-    def __init__(self, explainer: TPECRExplainer, *, solver: Any = "closed_form") -> None:
+    def __init__(self, explainer: TPECRExplainer, *, solver: Any = "auto") -> None:
         self.explainer = explainer
         self.solver = solver
 
@@ -165,7 +167,11 @@ class FeedbackRefiner(BaseEstimator):
                 "dislike keeps what else is in the user's history, and the explainer was not "
                 "given any interactions; call its fit(interactions) first, or use set="
             )
-        solver = _SOLVERS[self.solver]() if isinstance(self.solver, str) else self.solver
+        solver = self.solver
+        if solver == "auto":
+            solver = "online" if explainer.extractor_.tag_matrix_ is None else "closed_form"
+        if isinstance(solver, str):
+            solver = _SOLVERS[solver]()
         users = explainer._catalogue.users
         rows = users.rows(user) if isinstance(user, list | np.ndarray) else [users.row(user)]
         refined = [self._refine(explainer, row, feedback, units, solver) for row in rows]

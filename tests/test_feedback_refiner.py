@@ -284,10 +284,22 @@ def test_one_user_cannot_be_steered_and_hears_it():
         FeedbackRefiner(explainer).refine(0, like="tag_1")
 
 
-def test_a_callable_aggregate_refuses_likes_and_says_why():
+def test_auto_is_the_closed_form_where_there_is_one_and_online_elsewhere():
+    np.testing.assert_array_equal(
+        REFINER.refine("user_003", like="tag_1").embedding,
+        FeedbackRefiner(EXPLAINER, solver="closed_form").refine("user_003", like="tag_1").embedding,
+    )
+    explainer = fitted(generator=GaussianGenerator(), aggregate=lambda scores: scores.mean(axis=1))
+    np.testing.assert_array_equal(
+        FeedbackRefiner(explainer).refine("user_003", like="tag_1").embedding,
+        FeedbackRefiner(explainer, solver="online").refine("user_003", like="tag_1").embedding,
+    )
+
+
+def test_the_closed_form_refuses_a_callable_aggregate_and_says_why():
     explainer = fitted(aggregate=lambda scores: np.median(scores, axis=1))
     with pytest.raises(ValueError, match=r"needs a recommender .* linear aggregate; use solver="):
-        FeedbackRefiner(explainer).refine("user_003", like="tag_1")
+        FeedbackRefiner(explainer, solver="closed_form").refine("user_003", like="tag_1")
 
 
 def test_a_wrong_explainer_is_refused():
