@@ -19,7 +19,7 @@ NEVER, LATE, ALWAYS = "nowhere", "inside functions", "anywhere"
 # package: {files that may import it: where in them}. In all other files: NEVER.
 DOORS = {
     "torch": {
-        r"sktpecr/(generators/_training\.py|recommenders/.*)": ALWAYS,
+        r"sktpecr/(_torch_device\.py|generators/_training\.py|recommenders/.*)": ALWAYS,
         r"sktpecr/solvers/.*": LATE,
     },
     "skorch": {r"sktpecr/(generators/_training\.py|recommenders/.*)": ALWAYS},

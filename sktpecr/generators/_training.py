@@ -24,6 +24,7 @@ from skorch.helper import predefined_split
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from sktpecr._torch_device import pick_device
 from sktpecr.generators._layers import SLOPE, Layers
 
 # A bar appears on a terminal when training takes longer than this many seconds.
@@ -130,21 +131,6 @@ def train(
         for row in net.history
     ]
     return net.module_.cpu().eval(), history
-
-
-def pick_device(device: str) -> torch.device:
-    """Return the torch device for a name, "auto" meaning cuda where there is one."""
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        picked = torch.device(device)
-    except RuntimeError as error:
-        raise ValueError(
-            f"device must be 'auto' or a torch device such as 'cpu' or 'cuda:0', got {device!r}"
-        ) from error
-    if picked.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device is {device!r}, but torch sees no GPU; pass device='cpu'")
-    return picked
 
 
 def _rate(schedule: str, t: float) -> float:

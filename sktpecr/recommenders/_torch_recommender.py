@@ -13,7 +13,6 @@ from sklearn.utils import gen_batches
 from sktpecr.recommenders._factor_recommender import check_factors
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor, nn
 
     from sktpecr.recommenders._torch_scoring import PairScorer
@@ -143,9 +142,11 @@ class TorchRecommender:
         return {**self.__dict__, "_on_device": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        from sktpecr._torch_device import pick_device
+
         self.__dict__.update(state)
         try:
-            _pick_device(self.device)
+            pick_device(self.device)
         except ValueError:  # saved where there was a GPU, loaded where there is none
             self.device = "cpu"
 
@@ -268,22 +269,13 @@ class TorchRecommender:
     def _scorer(self) -> PairScorer:
         """Return the score on its device, copied there once."""
         if self._on_device is None:
+            from sktpecr._torch_device import pick_device
             from sktpecr.recommenders._torch_scoring import PairScorer
 
             self._on_device = PairScorer(
                 self._score,
                 self.item_vectors,
-                _pick_device(self.device),
+                pick_device(self.device),
                 np.result_type(self.user_embeddings, self.item_vectors),
             )
         return self._on_device
-
-
-def _pick_device(device: str) -> torch.device:
-    import torch
-
-    if device == "cpu":
-        return torch.device(device)
-    from sktpecr.generators._training import pick_device  # imports skorch: another second
-
-    return pick_device(device)
