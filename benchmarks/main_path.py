@@ -66,7 +66,7 @@ def exactness(data: TaggedInteractions) -> dict[str, float]:
     for row in range(100):
         scores = als.item_factors @ als.user_factors[row]
         # The public call explains one item; its parts for all items of a user at once are:
-        z = explainer._vs_population(explainer._tag_preferences(embeddings[row]))
+        z = explainer._population.vs_mean(explainer._population.tag_preferences_of(embeddings[row]))
         parts = explainer.attribution_.attribute(own[row], embeddings[row], np.arange(len(scores)))
         tags = parts.importances @ z
         direct = embeddings[row] - explainer.generator_.embedding_mean_
@@ -167,7 +167,7 @@ def neg_tag(explainer: TPECRExplainer, user: int, item: int) -> str | None:
 
 
 def _taste(explainer: TPECRExplainer, user: int, item: int) -> tuple[np.ndarray, float, np.ndarray]:
-    level = float(explainer._scores(explainer.user_embeddings_[user]).mean())
+    level = float(explainer._population.scores_of(explainer.user_embeddings_[user]).mean())
     return explainer.tag_preferences_[user], level, explainer.extractor_.tags_of(item) > 0
 
 
@@ -180,7 +180,9 @@ def turn(
     before, after = refined.scores_before, refined.scores
     rise = int((before > before[item]).sum()) - int((after > after[item]).sum())
     lists = [set(np.argsort(-scores, kind="stable")[:TOP].tolist()) for scores in (before, after)]
-    change = refined.tag_preferences - explainer._tag_preferences(explainer.user_embeddings_[user])
+    change = refined.tag_preferences - explainer._population.tag_preferences_of(
+        explainer.user_embeddings_[user]
+    )
     t = list(explainer.tag_names_).index(tag)
     right = change[t] > 0 if scenario == "like" else change[t] < 0
     return rise > 0, rise, len(lists[0] & lists[1]) / TOP, bool(right)

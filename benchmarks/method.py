@@ -306,7 +306,7 @@ def lime_stability(world: World, n_users: int = 20, n_seeds: int = 5) -> list[di
         "random": lambda user: np.random.RandomState(int(user)).choice(exact.item_ids_),
     }
     chosen = {
-        name: [exact._catalogue.items.row(pick(user)) for user in world.test[:n_users]]
+        name: [exact._population.catalogue.items.row(pick(user)) for user in world.test[:n_users]]
         for name, pick in items.items()
     }
     settings = [
@@ -369,7 +369,7 @@ class HeldCompetitors(LimeAttribution):
 def importances(explainer: TPECRExplainer, user: int, column: int) -> np.ndarray:
     """Return the importances of all tags for one item."""
     return explainer.attribution_.attribute(
-        explainer._tag_preferences(explainer.user_embeddings_[user]),
+        explainer._population.tag_preferences_of(explainer.user_embeddings_[user]),
         explainer.user_embeddings_[user].astype(np.float64),
         [column],
     ).importances[0]
@@ -439,12 +439,12 @@ def table5(world: World, n_pairs: int) -> list[dict[str, Any]]:
 def choose_tag(explainer: TPECRExplainer, scenario: str, user: int, item: int) -> Any:
     """Choose the tag of PosTag or NegTag, None where there is none."""
     preferences = explainer.tag_preferences_[user]
-    level = float(explainer._scores(explainer.user_embeddings_[user]).mean())
+    level = float(explainer._population.scores_of(explainer.user_embeddings_[user]).mean())
     on_item = explainer.extractor_.tags_of(item) > 0
     if scenario == "like":
         tags = np.flatnonzero(on_item & (preferences <= level))
         return tags[np.argmin(preferences[tags])] if len(tags) else None
-    history = explainer._catalogue.history(user)
+    history = explainer._population.catalogue.history(user)
     tags = np.flatnonzero(~on_item & (preferences > level))
     if not len(tags):
         return None

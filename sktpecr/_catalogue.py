@@ -9,7 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from sktpecr._ids import Ids
+from sktpecr._ids import Ids, is_missing, plain
+from sktpecr._item_tags import is_frame
 from sktpecr._ranking import top_items
 
 if TYPE_CHECKING:
@@ -42,9 +43,10 @@ class Catalogue:
         n_users, n_items = shape
         self.users = Ids("user", user_ids, n_users, "user_ids")
         self.items = Ids("item", item_ids, n_items, "item_tags (its index)")
-        self.item_ids = self.items.array()
+        self.user_ids, self.item_ids = self.users.array(), self.items.array()
         self.item_names = _check_names(item_names, self.item_ids)
-        self.interactions = interactions
+        # A copy: what the user does to theirs later must not change anybody's history.
+        self.interactions = None if interactions is None else interactions.copy()
 
     def history(self, row: int) -> NDArray:
         """Return the columns a user interacted with, none if no interactions were given."""
@@ -84,8 +86,8 @@ class Catalogue:
                     "call its fit(interactions) first, or pass exclude_seen=False"
                 )
             allowed[self.history(row)] = False
-        if isinstance(exclude, str):
-            raise ValueError(f"exclude must be a list of item ids, got the string {exclude!r}")
+        if isinstance(exclude, str | bytes) or not hasattr(exclude, "__iter__"):
+            raise ValueError(f"exclude must be a list of item ids, got {exclude!r}")
         allowed[self.items.rows(exclude)] = False
         return allowed
 
@@ -120,8 +122,8 @@ def check_item_ids(item_tags: Any, X: Any) -> list[Any] | None:
     list or None
         Item ids, None where nobody named any.
     """
-    labels = list(item_tags.index) if hasattr(item_tags, "columns") else None
-    columns = list(X.columns) if hasattr(X, "columns") else None
+    labels = list(item_tags.index) if is_frame(item_tags) else None
+    columns = list(X.columns) if is_frame(X) else None
     if labels is None or columns is None or labels == columns:
         return columns if labels is None else labels
     known = set(labels)
@@ -132,23 +134,21 @@ def check_item_ids(item_tags: Any, X: Any) -> list[Any] | None:
         what = f"it has {len(labels)} items, X has {len(columns)}"
     else:
         what = "they are the same ids in another order"
-    raise ValueError(
-        f"the index of item_tags contradicts the columns of X: {what}; use "
-        f"item_tags.reindex(X.columns)"
-    )
+    way_out = "use item_tags.reindex(X.columns)"
+    if len(unknown) == len(columns):
+        way_out = "give both the same kind of ids"
+    raise ValueError(f"the index of item_tags contradicts the columns of X: {what}; {way_out}")
 
 
 def _check_names(item_names: Any, item_ids: NDArray) -> NDArray:
     if item_names is None:
         return np.asarray([str(item) for item in item_ids], dtype=object)
+    if hasattr(item_names, "columns"):
+        raise ValueError("item_names must be one name per item, got a table; pass one column of it")
     if hasattr(item_names, "reindex"):
+        if not item_names.index.is_unique:
+            raise ValueError("item_names must have each item id in its index once, some repeat")
         item_names = item_names.reindex(list(item_ids))
-        unnamed = item_names.index[item_names.isna()]
-        if len(unnamed):
-            raise ValueError(
-                f"item_names has no name for {len(unnamed)} items, such as {unnamed[0]!r}; the "
-                f"index of a Series must be the item ids"
-            )
     if not isinstance(item_names, str | Mapping):
         item_names = list(item_names)
     names = np.asarray(item_names, dtype=object)
@@ -156,5 +156,11 @@ def _check_names(item_names: Any, item_ids: NDArray) -> NDArray:
         raise ValueError(
             f"item_names must have one name per item: expected {len(item_ids)}, "
             f"got shape {names.shape}"
+        )
+    unnamed = [row for row, name in enumerate(names) if is_missing(name)]
+    if unnamed:
+        raise ValueError(
+            f"item_names has no name for {len(unnamed)} items, such as "
+            f"{plain(item_ids[unnamed[0]])!r}; the index of a Series must be the item ids"
         )
     return names

@@ -115,11 +115,9 @@ class Directions:
         """Return the direction towards the part of the history that the tag is not on."""
         inside = self._items_of(tag)
         kept = np.setdiff1d(history, inside)
-        target = self._items[kept].mean(axis=0) if len(kept) else self._mean
-        if not len(kept):
-            target = self._mean - self._items[inside].mean(axis=0)
-            return self._unit(target)
-        return self._unit(target - self._mean)
+        if len(kept):
+            return self._unit(self._items[kept].mean(axis=0) - self._mean)
+        return self._unit(self._mean - self._items[inside].mean(axis=0))
 
     def _keep_word(self, direction: NDArray, signs: dict[int, tuple[float, float]]) -> NDArray:
         """Correct a direction as little as possible so that every named tag moves its way.

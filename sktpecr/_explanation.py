@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sktpecr import plotting
+from sktpecr._ids import plain
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from sktpecr._tpecr_explainer import TPECRExplainer
+    from sktpecr._population import Population
 
 # Contributions under this share of the largest one are not worth words.
 _WORTH_SAYING = 0.05
@@ -138,7 +139,7 @@ class Explanation:
             Field names to values; arrays become lists.
         """
         return {
-            name: value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+            name: [plain(one) for one in value] if isinstance(value, np.ndarray) else plain(value)
             for name, value in vars(self).items()
         }
 
@@ -157,16 +158,19 @@ class Explanation:
         if not on_item.any():
             sentences.append(f"{self.item_name} has no tags, so none of its own can explain it.")
         elif own_for:
-            despite = f", despite {self._phrases(own_against)}" if own_against else ""
+            despite = f", despite {self._phrases(own_against[:3])}" if own_against else ""
             sentences.append(
-                f"The model links {self.item_name} to {self._phrases(own_for)}{despite}."
+                f"The model links {self.item_name} to {self._phrases(own_for[:3])}{despite}."
             )
         elif own_against:
             sentences.append(
-                f"The tags of {self.item_name} count against it: {self._phrases(own_against)}."
+                f"The tags of {self.item_name} count against it: {self._phrases(own_against[:3])}."
             )
         else:
             sentences.append(f"The tags of {self.item_name} say little about its score.")
+        unnamed = len(own_for[3:]) + len(own_against[3:])
+        if unnamed:
+            sentences.append(f"{unnamed} more of its tags have a part in it.")
         for tags, side in ((other_for, "for"), (other_against, "against")):
             if tags:
                 sentences.append(
@@ -250,15 +254,13 @@ class Explanation:
         return " and ".join([", ".join(phrases[:-1]), phrases[-1]] if phrases[1:] else phrases)
 
 
-def explain_item(
-    explainer: TPECRExplainer, user: Any, embedding: NDArray, column: int
-) -> Explanation:
-    """Explain one item for a user given by embedding, with a fitted explainer.
+def explain_item(population: Population, user: Any, embedding: NDArray, column: int) -> Explanation:
+    """Explain one item for a user given by embedding.
 
     Parameters
     ----------
-    explainer : TPECRExplainer
-        Fitted.
+    population : Population
+        What an explainer learned.
     user : hashable
         Raw user id, only to be named.
     embedding : ndarray of shape (n_factors,)
@@ -271,21 +273,29 @@ def explain_item(
     Explanation
         All of it.
     """
-    extractor, attribution = explainer.extractor_, explainer.attribution_
-    preferences = explainer._tag_preferences(embedding)
-    vs_population = explainer._vs_population(preferences)
+    extractor, attribution = population.extractor, population.attribution
+    preferences = population.tag_preferences_of(embedding)
+    vs_population = population.vs_mean(preferences)
     attributed = attribution.attribute(preferences, embedding, [column])
     contributions = attributed.importances[0] * vs_population
     base_value, value = float(attributed.base_values[0]), float(attributed.values[0])
-    scores = explainer._scores(embedding)
-    generator = type(explainer.generator_).__name__
+    scores = population.scores_of(embedding)
+    prediction = population.composite(preferences[np.newaxis], embedding[np.newaxis], [column])
+    # What a distilled recommender lost of the original is lost here as well, and so is what a
+    # linear generator cannot follow of tag preferences that are not linear.
+    kept = getattr(population.recommender, "fidelity", 1.0)
+    kept *= getattr(population.generator, "linearity_", 1.0)
+    errors = attributed.standard_errors
     return Explanation(
         user=user,
-        item=explainer._catalogue.items[column],
-        item_name=explainer.item_names_[column],
-        method=f"{generator}, {attribution.name} attribution, {attribution.unit}",
+        item=population.catalogue.items[column],
+        item_name=population.catalogue.item_names[column],
+        method=(
+            f"{_generator_name(population.generator)}, {attribution.name} attribution, "
+            f"{attribution.unit}"
+        ),
         unit=attribution.unit,
-        tag_names=explainer.tag_names_,
+        tag_names=extractor.tag_names_,
         item_tags=extractor.tags_of(column),
         tag_preferences=preferences,
         vs_population=vs_population,
@@ -296,13 +306,15 @@ def explain_item(
         residual=value - base_value - float(contributions.sum()),
         value=value,
         score=float(scores[column]),
-        prediction=float(explainer.composite_(preferences[None], embedding[None], [column])[0, 0]),
-        # What a distilled recommender lost of the original is lost here as well.
-        fidelity=float(attributed.fidelity[0] * getattr(extractor.recommender_, "fidelity", 1.0)),
-        standard_errors=(
-            None if attributed.standard_errors is None else attributed.standard_errors[0]
-        ),
+        prediction=float(prediction[0, 0]),
+        fidelity=float(attributed.fidelity[0] * kept),
+        standard_errors=None if errors is None else errors[0],
     )
+
+
+def _generator_name(generator: Any) -> str:
+    """Name a generator, looking into scikit-learn's FrozenEstimator."""
+    return type(getattr(generator, "estimator", generator)).__name__
 
 
 def _by_size(values: NDArray) -> NDArray:

@@ -103,7 +103,9 @@ def _strengths(tags: Ids, given: Any, parameter: str) -> dict[int, float]:
             tags.row(tag): _number(value, f"{parameter}[{tag!r}]", minimum=0.0)
             for tag, value in given.items()
         }
-    several = [given] if isinstance(given, str) or not hasattr(given, "__iter__") else given
+    # A tuple can be a tag's name.
+    one = isinstance(given, str) or not hasattr(given, "__iter__") or given in tags
+    several = [given] if one else given
     columns = [tags.row(tag) for tag in several]
     twice = [column for column in columns if columns.count(column) > 1]
     if twice:

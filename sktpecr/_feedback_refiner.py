@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import HasMethods, StrOptions
 
 from sktpecr._feedback import Feedback
 from sktpecr._over_recommender import check_interactions
+from sktpecr._population import Population
 from sktpecr._refinement import Refinement
 from sktpecr._tpecr_explainer import TPECRExplainer
 from sktpecr.solvers import ClosedFormSolver, EmbeddingSolver, OnlineSolver
@@ -110,8 +111,9 @@ class FeedbackRefiner(BaseEstimator):
         self : object
             The fitted refiner.
         """
+        explainer = clone(self.explainer).fit(X, user_ids=user_ids, item_names=item_names)
         check_interactions(self, X)
-        self.explainer_ = clone(self.explainer).fit(X, user_ids=user_ids, item_names=item_names)
+        self.explainer_ = explainer
         return self
 
     def refine(
@@ -160,22 +162,23 @@ class FeedbackRefiner(BaseEstimator):
         if units not in ("std", "raw"):
             raise ValueError(f"units must be 'std' or 'raw', got {units!r}")
         explainer: Any = getattr(self, "explainer_", self.explainer)
-        explainer._ensure_fitted()
-        feedback = Feedback.parse(explainer._tags, like, dislike, set, strength)
-        if feedback.dislike and explainer._catalogue.interactions is None:
+        population = explainer._fitted_population()
+        feedback = Feedback.parse(population.tags, like, dislike, set, strength)
+        if feedback.dislike and population.catalogue.interactions is None:
             raise ValueError(
                 "dislike keeps what else is in the user's history, and the explainer was not "
                 "given any interactions; call its fit(interactions) first, or use set="
             )
         solver = self.solver
-        if solver == "auto":
-            solver = "online" if explainer.extractor_.tag_matrix_ is None else "closed_form"
+        if isinstance(solver, str) and solver == "auto":
+            solver = "online" if population.extractor.tag_matrix_ is None else "closed_form"
         if isinstance(solver, str):
             solver = _SOLVERS[solver]()
-        users = explainer._catalogue.users
-        rows = users.rows(user) if isinstance(user, list | np.ndarray) else [users.row(user)]
-        refined = [self._refine(explainer, row, feedback, units, solver) for row in rows]
-        return refined if isinstance(user, list | np.ndarray) else refined[0]
+        users = population.catalogue.users
+        if _are_many(user):
+            rows = users.rows(user)
+            return [self._refine(population, row, feedback, units, solver) for row in rows]
+        return self._refine(population, users.row(user), feedback, units, solver)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -183,14 +186,24 @@ class FeedbackRefiner(BaseEstimator):
         return tags
 
     def _refine(
-        self, explainer: TPECRExplainer, row: int, feedback: Feedback, units: str, solver: Any
+        self, population: Population, row: int, feedback: Feedback, units: str, solver: Any
     ) -> Refinement:
-        own = explainer.user_embeddings_[row]
+        own = population.user_embeddings[row].astype(np.float64)
         if not feedback:
-            return Refinement(explainer, row, feedback, own, explainer._tag_preferences(own))
+            preferences = population.tag_preferences_of(own)
+            return Refinement(population, row, feedback, own, preferences)
         values = feedback.set
         if units == "std":
-            mean, std = explainer.population_mean_, explainer.population_std_
+            mean, std = population.mean, population.std
             values = {tag: mean[tag] + value * std[tag] for tag, value in values.items()}
-        embedding, requested = solver.solve(explainer, row, feedback, values)
-        return Refinement(explainer, row, feedback, embedding, requested)
+        embedding, requested = solver.solve(population, row, feedback, values)
+        if not np.isfinite(population.scores_of(embedding)).all():
+            raise ValueError(
+                f"strength {feedback.strength:g} is beyond what numbers can hold; ask for less"
+            )
+        return Refinement(population, row, feedback, embedding, requested)
+
+
+def _are_many(user: Any) -> bool:
+    """Tell a list of users from one user; a tuple can be an id."""
+    return isinstance(user, list) or (hasattr(user, "__array__") and np.ndim(user) == 1)

@@ -32,6 +32,8 @@ class Ids:
 
     def __init__(self, kind: str, labels: Iterable[Any] | None, n: int, parameter: str) -> None:
         self.kind = kind
+        if labels is not None and not hasattr(labels, "__iter__"):
+            raise ValueError(f"{parameter} must be a list of ids, one per {kind}, got {labels!r}")
         self.labels = _as_object_or_native(labels) if labels is not None else None
         self.n = n
         self._rows: dict[Any, int] | None = None
@@ -46,7 +48,7 @@ class Ids:
             self._rows = dict(zip(keys, range(n), strict=True))
         except TypeError:
             raise ValueError(f"{parameter} must hold hashable ids") from None
-        missing = [row for row, key in enumerate(keys) if _is_missing(key)]
+        missing = [row for row, key in enumerate(keys) if is_missing(key)]
         if missing:
             raise ValueError(
                 f"{parameter} has {len(missing)} missing ids (None or NaN), the first in row "
@@ -62,8 +64,13 @@ class Ids:
         return self.n
 
     def __getitem__(self, row: int) -> Any:
-        label = row if self.labels is None else self.labels[row]
-        return label.item() if isinstance(label, np.generic) else label
+        return row if self.labels is None else plain(self.labels[row])
+
+    def __contains__(self, label: Any) -> bool:
+        try:
+            return self._rows is not None and label in self._rows
+        except TypeError:
+            return False
 
     def array(self) -> NDArray:
         """Return the labels of all rows."""
@@ -71,6 +78,8 @@ class Ids:
 
     def row(self, label: Any) -> int:
         """Return the row of one label, or raise a ValueError that says what is near."""
+        if isinstance(label, np.ndarray) and label.ndim == 0:
+            label = label.item()
         if self._rows is None:
             return self._row_number(label)
         try:
@@ -120,7 +129,12 @@ def _listing(labels: list[Any], last: str = "and", at_most: int = 5) -> str:
     return f" {last} ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]
 
 
-def _is_missing(key: Any) -> bool:
+def plain(label: Any) -> Any:
+    """Return a numpy scalar as the Python object it stands for, anything else as it is."""
+    return label.item() if isinstance(label, np.generic) else label
+
+
+def is_missing(key: Any) -> bool:
     try:
         return key is None or bool(key != key)
     except TypeError:  # pandas.NA is neither equal to itself nor not

@@ -63,11 +63,17 @@ def check_item_tags(
         tag_names = [f"tag_{t}" for t in range(n_tags)]
     names = Ids("tag", tag_names, n_tags, "tag_names").array().astype(object)
     _check_weights(weights, names)
+    names.flags.writeable = False  # it is handed out with every explanation
     return weights, names
 
 
+def is_frame(data: Any) -> bool:
+    """Tell whether data is a table with labelled rows and columns, as pandas has."""
+    return hasattr(data, "columns") and hasattr(data, "index")
+
+
 def _as_sparse(item_tags: Any) -> sp.csc_matrix:
-    if hasattr(item_tags, "columns"):
+    if is_frame(item_tags):
         item_tags = item_tags.to_numpy(na_value=np.nan)
     if not sp.issparse(item_tags):
         item_tags = np.asarray(item_tags)
@@ -75,6 +81,8 @@ def _as_sparse(item_tags: Any) -> sp.csc_matrix:
             raise ValueError(
                 f"item_tags must be 2-d, items by tags; got {item_tags.ndim} dimensions"
             )
+    if np.iscomplexobj(item_tags):
+        raise ValueError("item_tags must be real, got complex numbers")
     try:
         # A copy: what follows works in place, and the matrix may be the user's own.
         weights = sp.csc_matrix(item_tags, dtype=np.float64, copy=True)

@@ -16,8 +16,10 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from sktpecr._catalogue import check_item_ids
+from sktpecr._item_tags import is_frame
 from sktpecr.recommenders import AdapterError, as_recommender
-from sktpecr.recommenders._factor_recommender import RidgeFoldIn
+from sktpecr.recommenders._factor_recommender import FactorRecommender, RidgeFoldIn
 
 
 class OverRecommender(TransformerMixin, BaseEstimator):
@@ -64,8 +66,10 @@ class OverRecommender(TransformerMixin, BaseEstimator):
         raise NotImplementedError
 
     def _fold_in(self, X: Any) -> NDArray:
-        recommender = self._fitted_extractor().recommender_
-        return fold_in(recommender, check_interactions(self, X, reset=False))
+        extractor = self._fitted_extractor()
+        if is_frame(self.item_tags) and is_frame(X):
+            check_item_ids(self.item_tags, X)
+        return fold_in(extractor.recommender_, check_interactions(self, X, reset=False))
 
     def _take_state(self, fitted: OverRecommender) -> None:
         """Become what a clone was fitted to, all at once."""
@@ -81,6 +85,27 @@ class OverRecommender(TransformerMixin, BaseEstimator):
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+    def set_params(self, **params: Any) -> Any:
+        """Set parameters, but none inside a fitted recommender.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name, ``generator__regularization`` and the like for nested ones.
+
+        Returns
+        -------
+        self : object
+            The estimator itself.
+        """
+        nested = [name for name in params if name.startswith("recommender__")]
+        if nested and "recommender" not in params and not is_unfitted_estimator(self.recommender):
+            raise ValueError(
+                f"{nested[0]} cannot be set: the recommender is fitted, and is explained as it is; "
+                f"pass an unfitted one to have it fitted on X"
+            )
+        return super().set_params(**params)
 
     def __sklearn_clone__(self) -> Any:
         # scikit-learn would deep-copy factors of gigabytes, and unfit a fitted estimator.
@@ -142,9 +167,13 @@ def resolve_recommender(model: Any, X: sp.csr_matrix) -> Any:
     if model is None or isinstance(model, type):
         what = "None" if model is None else f"the class {model.__name__}"
         raise AdapterError(f"recommender must be a model, got {what}; pass a trained one")
-    if is_unfitted_estimator(model):
-        model = clone(model).fit(X)
+    if is_unfitted_estimator(model) and hasattr(model, "transform"):
+        try:
+            model = clone(model).fit(X)
+        except TypeError:  # some take dense arrays only, and say so with a TypeError
+            model = clone(model).fit(X.toarray())
     recommender = as_recommender(model)
+    check_dot_product(recommender)
     n_items = n_items_of(recommender)
     if n_items not in (None, X.shape[1]):
         raise ValueError(
@@ -152,6 +181,24 @@ def resolve_recommender(model: Any, X: sp.csr_matrix) -> Any:
             f"users, columns are items, in the order it was trained on"
         )
     return recommender
+
+
+def check_dot_product(recommender: Any) -> None:
+    """Make sure that a recommender with item_embeddings scores by their dot product."""
+    if isinstance(recommender, FactorRecommender) or not hasattr(recommender, "item_embeddings"):
+        return
+    items = np.asarray(recommender.item_embeddings, dtype=np.float64)
+    users = np.random.RandomState(0).standard_normal((3, items.shape[1]))
+    expected = users @ items.T + np.asarray(getattr(recommender, "item_biases", 0.0))
+    scores = np.asarray(recommender.score_items(users))
+    if scores.shape != expected.shape or not np.allclose(
+        scores, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max()
+    ):
+        raise AdapterError(
+            f"{type(recommender).__name__} has item_embeddings, but its score_items is not their "
+            f"dot product with user embeddings plus item_biases; rename item_embeddings if the "
+            f"score is something else"
+        )
 
 
 def n_items_of(recommender: Any) -> int | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from sktpecr._tpecr_explainer import TPECRExplainer
+    from sktpecr._population import Population
 
 
 class Refinement:
@@ -29,8 +29,8 @@ class Refinement:
 
     Parameters
     ----------
-    explainer : TPECRExplainer
-        The fitted explainer.
+    population : Population
+        What the explainer had learned; a later fit of it changes nothing here.
     row : int
         Row of the user.
     feedback : Feedback
@@ -68,15 +68,15 @@ class Refinement:
 
     def __init__(
         self,
-        explainer: TPECRExplainer,
+        population: Population,
         row: int,
         feedback: Feedback,
         embedding: NDArray,
         requested: NDArray,
     ) -> None:
-        self._explainer = explainer
+        self._population = population
         self._row = row
-        self.user = explainer._catalogue.users[row]
+        self.user = population.catalogue.users[row]
         self.feedback = feedback
         self.embedding = embedding
         self.requested = requested
@@ -84,17 +84,17 @@ class Refinement:
     @cached_property
     def tag_preferences(self) -> NDArray:
         """Tag preferences of the refined embedding, shape (n_tags,)."""
-        return self._explainer._tag_preferences(self.embedding)
+        return self._population.tag_preferences_of(self.embedding)
 
     @cached_property
     def scores(self) -> NDArray:
         """Scores of all items after the feedback, shape (n_items,)."""
-        return self._explainer._scores(self.embedding)
+        return self._population.scores_of(self.embedding)
 
     @cached_property
     def scores_before(self) -> NDArray:
         """Scores of all items before the feedback, shape (n_items,)."""
-        return self._explainer._scores(self._explainer.user_embeddings_[self._row])
+        return self._population.scores_of(self._population.user_embeddings[self._row])
 
     def recommend(
         self, n: int = 10, *, exclude_seen: bool = True, exclude: Iterable[Hashable] = ()
@@ -116,7 +116,7 @@ class Refinement:
             Columns item, name, score, rank, rank_before; ranks count among the items that may
             be listed, from 1.
         """
-        n, catalogue = check_n(n), self._explainer._catalogue
+        n, catalogue = check_n(n), self._population.catalogue
         candidates = catalogue.candidates(self._row, exclude_seen, exclude)
         columns, frame = catalogue.ranked(self.scores, candidates, n)
         frame["rank_before"] = ranks_of(columns, self.scores_before, candidates)
@@ -137,7 +137,7 @@ class Refinement:
         int
             1 for the best.
         """
-        catalogue = self._explainer._catalogue
+        catalogue = self._population.catalogue
         column = catalogue.items.row(item)
         candidates = catalogue.candidates(self._row, exclude_seen, ())
         return int(ranks_of(np.array([column]), self.scores, candidates)[0])
@@ -155,8 +155,8 @@ class Refinement:
         Explanation
             For the refined embedding.
         """
-        column = self._explainer._catalogue.items.row(item)
-        return explain_item(self._explainer, self.user, self.embedding, column)
+        column = self._population.catalogue.items.row(item)
+        return explain_item(self._population, self.user, self.embedding, column)
 
     def to_frame(self) -> pd.DataFrame:
         """Return what the feedback asked of each tag and what it got.
@@ -169,15 +169,15 @@ class Refinement:
         """
         import pandas as pd
 
-        explainer = self._explainer
-        before = explainer._tag_preferences(explainer.user_embeddings_[self._row])
-        columns: dict[str, Any] = {"tag": explainer.tag_names_}
+        population = self._population
+        before = population.tag_preferences_of(population.user_embeddings[self._row])
+        columns: dict[str, Any] = {"tag": population.tags.array()}
         for name, preferences in (
             ("before", before),
             ("requested", self.requested),
             ("after", self.tag_preferences),
         ):
-            columns[name] = explainer._vs_population(preferences)
+            columns[name] = population.vs_mean(preferences)
         columns["change"] = columns["after"] - columns["before"]
         order = np.argsort(-np.abs(columns["change"]), kind="stable")
         return pd.DataFrame(columns).iloc[order].reset_index(drop=True)
@@ -211,5 +211,5 @@ class Refinement:
         return f"<figure><figcaption>{caption}</figcaption>{table}</figure>"
 
     def _list(self) -> pd.DataFrame:
-        has_history = self._explainer._catalogue.interactions is not None
+        has_history = self._population.catalogue.interactions is not None
         return self.recommend(10, exclude_seen=has_history)

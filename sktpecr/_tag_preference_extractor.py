@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import _fit_context
+from sklearn.base import _fit_context, clone
 from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from sktpecr._catalogue import check_item_ids
 from sktpecr._item_tags import check_item_tags
 from sktpecr._over_recommender import OverRecommender, check_interactions, resolve_recommender
 
@@ -120,9 +121,14 @@ class TagPreferenceExtractor(OverRecommender):
         self : object
             The fitted extractor.
         """
-        X = check_interactions(self, X)
+        # All or nothing: a fit that fails leaves the earlier one.
+        fitted = clone(self)
+        check_item_ids(self.item_tags, X)
+        X = check_interactions(fitted, X)
         recommender = resolve_recommender(self.recommender, X)
-        return self._read(recommender, X.shape[1], getattr(self, "feature_names_in_", None))
+        fitted._read(recommender, X.shape[1], getattr(fitted, "feature_names_in_", None))
+        self._take_state(fitted)
+        return self
 
     def tag_preferences(self, embeddings: ArrayLike) -> NDArray:
         """Return the tag preferences of users given by their embeddings.
@@ -139,6 +145,12 @@ class TagPreferenceExtractor(OverRecommender):
         """
         check_is_fitted(self)
         embeddings = np.asarray(embeddings)
+        known = self.recommender_.user_embeddings.shape[1]
+        if embeddings.ndim != 2 or embeddings.shape[1] != known:
+            raise ValueError(
+                f"embeddings must have shape (n, {known}), got {embeddings.shape}; for rows of "
+                f"interactions use transform"
+            )
         dtype = np.float32 if embeddings.dtype == np.float32 else np.float64
         if self.tag_matrix_ is not None and self.tag_offsets_ is not None:
             return embeddings @ self.tag_matrix_.T.astype(dtype) + self.tag_offsets_.astype(dtype)
@@ -180,10 +192,8 @@ class TagPreferenceExtractor(OverRecommender):
         ndarray of int
             Column numbers of the items, ascending.
         """
-        check_is_fitted(self)
-        return self._item_tags.indices[
-            self._item_tags.indptr[tag] : self._item_tags.indptr[tag + 1]
-        ]
+        start, stop = self._item_tags.indptr[tag : tag + 2]
+        return self._item_tags.indices[start:stop]
 
     def _fitted_extractor(self) -> TagPreferenceExtractor:
         check_is_fitted(self)
@@ -213,15 +223,25 @@ class TagPreferenceExtractor(OverRecommender):
         """Aggregate scores (n, n_items) to (n, n_tags)."""
         weights = self._item_tags
         if callable(self.aggregate):
-            return np.column_stack(
-                [
-                    self.aggregate(scores[:, weights.indices[start:stop]])
-                    for start, stop in zip(weights.indptr[:-1], weights.indptr[1:], strict=True)
-                ]
-            )
+            of_tags = [
+                np.asarray(self.aggregate(scores[:, self.items_of(tag)]))
+                for tag in range(weights.shape[1])
+            ]
+            for aggregated in of_tags:
+                if aggregated.shape != (len(scores),) or not np.isfinite(aggregated).all():
+                    raise ValueError(
+                        f"aggregate must return one finite number per user, shape "
+                        f"({len(scores)},), got shape {aggregated.shape}; aggregate over axis 1, "
+                        f"as in lambda scores: numpy.median(scores, axis=1)"
+                    )
+            return np.column_stack(of_tags)
         totals = np.asarray(weights.sum(axis=0)).ravel()
         sums = np.asarray(weights.T @ scores.T).T
         if self.aggregate == "shrunk":
+            # Weights count by how many equal ones they are worth (Kish), whatever their unit.
+            n_items = totals**2 / np.asarray(weights.multiply(weights).sum(axis=0)).ravel()
             mean_score = scores.mean(axis=1, keepdims=True)
-            return (sums + _SHRINKAGE_ITEMS * mean_score) / (totals + _SHRINKAGE_ITEMS)
+            return (sums / totals * n_items + _SHRINKAGE_ITEMS * mean_score) / (
+                n_items + _SHRINKAGE_ITEMS
+            )
         return sums / totals

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Iterable
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,20 +13,20 @@ from sklearn.base import _fit_context, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, StrOptions
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import check_is_fitted
 
 from sktpecr._catalogue import Catalogue, check_item_ids
-from sktpecr._composite import CompositeFunction
-from sktpecr._defaults import attribution_for, generator_for
 from sktpecr._explanation import Explanation, explain_item
-from sktpecr._ids import Ids
+from sktpecr._item_tags import is_frame
+from sktpecr._numerics import spread
 from sktpecr._over_recommender import (
     OverRecommender,
+    check_dot_product,
     check_interactions,
-    fold_in,
     n_items_of,
     resolve_recommender,
 )
+from sktpecr._population import Population
 from sktpecr._ranking import check_n
 from sktpecr._tag_preference_extractor import TagPreferenceExtractor
 from sktpecr.recommenders import AdapterError, as_recommender
@@ -35,6 +36,16 @@ if TYPE_CHECKING:
 
 # One lock for all explainers: a lock of one's own could not be pickled, and fitting is rare.
 _FIT_LOCK = threading.RLock()
+
+
+def _learned(path: str) -> Any:
+    """Return a property that reads a fitted attribute off the population."""
+
+    def read(self: TPECRExplainer) -> Any:
+        """Learned by fit, see the attributes of the class."""
+        return attrgetter(path)(self._population)
+
+    return property(read)
 
 
 class TPECRExplainer(OverRecommender):
@@ -135,6 +146,19 @@ class TPECRExplainer(OverRecommender):
         "random_state": ["random_state"],
     }
 
+    extractor_ = _learned("extractor")
+    generator_ = _learned("generator")
+    attribution_ = _learned("attribution")
+    composite_ = _learned("composite")
+    tag_names_ = _learned("extractor.tag_names_")
+    user_ids_ = _learned("catalogue.user_ids")
+    item_ids_ = _learned("catalogue.item_ids")
+    item_names_ = _learned("catalogue.item_names")
+    user_embeddings_ = _learned("user_embeddings")
+    tag_preferences_ = _learned("tag_preferences")
+    population_mean_ = _learned("mean")
+    population_std_ = _learned("std")
+
     def __init__(
         self,
         recommender: Any,
@@ -190,12 +214,11 @@ class TPECRExplainer(OverRecommender):
         # All or nothing: a fit that fails, and another thread, never see half a state.
         fitted = clone(self)
         item_ids = check_item_ids(self.item_tags, X)
-        if user_ids is None and hasattr(X, "columns"):
+        if user_ids is None and is_frame(X):
             user_ids = list(X.index)
         X = check_interactions(fitted, X)
         recommender = resolve_recommender(self.recommender, X)
-        catalogue = Catalogue(X.shape, X, user_ids, item_ids, item_names)
-        fitted._fit_population(recommender, catalogue)
+        fitted._learn(recommender, Catalogue(X.shape, X, user_ids, item_ids, item_names))
         self._take_state(fitted)
         return self
 
@@ -220,14 +243,15 @@ class TPECRExplainer(OverRecommender):
             If the user or item is unknown (near ids are named), or the user has no
             interactions.
         """
-        self._ensure_fitted()
-        row = self._catalogue.users.row(user)
-        if self._catalogue.interactions is not None and not self._catalogue.history(row).size:
+        population = self._fitted_population()
+        catalogue = population.catalogue
+        row, column = catalogue.users.row(user), catalogue.items.row(item)
+        if catalogue.interactions is not None and not catalogue.history(row).size:
             raise ValueError(
                 f"user {user!r} has no interactions, so the recommender knows nothing of this "
                 f"user that could be explained; refine from feedback on tags instead"
             )
-        return explain_item(self, user, self.user_embeddings_[row], self._catalogue.items.row(item))
+        return explain_item(population, user, population.user_embeddings[row], column)
 
     def recommend(
         self,
@@ -255,10 +279,12 @@ class TPECRExplainer(OverRecommender):
         DataFrame
             Columns item, name, score, rank.
         """
-        self._ensure_fitted()
-        n, row = check_n(n), self._catalogue.users.row(user)
-        candidates = self._catalogue.candidates(row, exclude_seen, exclude)
-        return self._catalogue.ranked(self._scores(self.user_embeddings_[row]), candidates, n)[1]
+        population = self._fitted_population()
+        catalogue = population.catalogue
+        n, row = check_n(n), catalogue.users.row(user)
+        candidates = catalogue.candidates(row, exclude_seen, exclude)
+        scores = population.scores_of(population.user_embeddings[row])
+        return catalogue.ranked(scores, candidates, n)[1]
 
     def profile(self, user: Hashable) -> pd.DataFrame:
         """Show how the recommender models a user's tag preferences.
@@ -277,15 +303,15 @@ class TPECRExplainer(OverRecommender):
         """
         import pandas as pd
 
-        self._ensure_fitted()
-        embedding = self.user_embeddings_[self._catalogue.users.row(user)]
-        preferences = self._tag_preferences(embedding)
+        population = self._fitted_population()
+        embedding = population.user_embeddings[population.catalogue.users.row(user)]
+        preferences = population.tag_preferences_of(embedding)
         frame = pd.DataFrame(
             {
-                "tag": self.tag_names_,
+                "tag": population.tags.array(),
                 "preference": preferences,
-                "vs_population": self._vs_population(preferences),
-                "vs_own_average": preferences - self._scores(embedding).mean(),
+                "vs_population": population.vs_mean(preferences),
+                "vs_own_average": preferences - population.scores_of(embedding).mean(),
             }
         )
         return frame.sort_values("vs_population", ascending=False, kind="stable").reset_index(
@@ -312,7 +338,7 @@ class TPECRExplainer(OverRecommender):
         -----
         The protocol of Table 4 of the paper.
         """
-        self._ensure_fitted()
+        population = self._fitted_population()
         embeddings = self._fold_in(X)
         if len(embeddings) < 2:
             raise ValueError(f"X must have at least 2 users to swap among, got {len(embeddings)}")
@@ -320,25 +346,28 @@ class TPECRExplainer(OverRecommender):
         order = check_random_state(
             0 if self.random_state is None else self.random_state
         ).permutation(len(embeddings))
-        own = self.extractor_.tag_preferences(embeddings)
+        extractor = population.extractor
+        own = extractor.tag_preferences(embeddings)
         wanted = np.empty_like(own)
         wanted[order] = own[np.roll(order, 1)]
-        met = self.extractor_.tag_preferences(self.generator_.generate(wanted, embeddings))
+        met = extractor.tag_preferences(population.generator.generate(wanted, embeddings))
         error, unedited = np.square(met - wanted).sum(), np.square(own - wanted).sum()
-        return float(1.0 - error / unedited) if unedited > 0 else float(error == 0)
+        if not spread(own, own.dtype).any():  # users all alike: nothing to swap
+            return float(spread(met, own.dtype).max() == 0)
+        return float(1.0 - error / unedited)
 
     def _fitted_extractor(self) -> TagPreferenceExtractor:
-        self._ensure_fitted()
-        return self.extractor_
+        return self._fitted_population().extractor
 
-    def _ensure_fitted(self) -> None:
-        if hasattr(self, "composite_"):
-            return
-        with _FIT_LOCK:
-            if not hasattr(self, "composite_"):
-                self._fit_without_interactions()
+    def _fitted_population(self) -> Population:
+        """Return what was learned; learn it now where no interactions are needed for that."""
+        if not hasattr(self, "_population"):
+            with _FIT_LOCK:
+                if not hasattr(self, "_population"):
+                    self._learn_without_interactions()
+        return self._population
 
-    def _fit_without_interactions(self) -> None:
+    def _learn_without_interactions(self) -> None:
         try:
             recommender = as_recommender(self.recommender)
             n_users = len(recommender.user_embeddings)
@@ -348,53 +377,22 @@ class TPECRExplainer(OverRecommender):
         if n_users == 0 or self.generator is not None or not closed_form:
             check_is_fitted(self)  # raises, and says what to do
         self._validate_params()
-        n_items = n_items_of(recommender) or 0
+        check_dot_product(recommender)
         fitted = clone(self)
-        fitted.n_features_in_ = n_items
+        fitted.n_features_in_ = n_items_of(recommender)
         item_ids = check_item_ids(self.item_tags, None)
-        catalogue = Catalogue((n_users, n_items), None, None, item_ids, None)
-        fitted._fit_population(recommender, catalogue)
+        shape = (n_users, fitted.n_features_in_)
+        fitted._learn(recommender, Catalogue(shape, None, None, item_ids, None))
         self._take_state(fitted)
 
-    def _fit_population(self, recommender: Any, catalogue: Catalogue) -> None:
-        n_users, n_items = len(catalogue.users), len(catalogue.items)
-        self.extractor_ = TagPreferenceExtractor(
+    def _learn(self, recommender: Any, catalogue: Catalogue) -> None:
+        extractor = TagPreferenceExtractor(
             recommender, self.item_tags, tag_names=self.tag_names, aggregate=self.aggregate
-        )._read(recommender, n_items, getattr(self, "feature_names_in_", None))
-        self.tag_names_ = self.extractor_.tag_names_
-        self._tags = Ids("tag", self.tag_names_, len(self.tag_names_), "tag_names")
-        self._catalogue = catalogue
-        self.user_ids_ = catalogue.users.array()
-        self.item_ids_, self.item_names_ = catalogue.item_ids, catalogue.item_names
-
-        X, stored = catalogue.interactions, recommender.user_embeddings
-        self.user_embeddings_ = (
-            stored if X is None or len(stored) == n_users else fold_in(recommender, X)
         )
-        self.tag_preferences_ = self.extractor_.tag_preferences(self.user_embeddings_)
-        # Users without interactions sit where training began: not part of the population.
-        active = catalogue.active_users()
-        preferences = self.tag_preferences_[active].astype(np.float64)
-        embeddings = self.user_embeddings_[active].astype(np.float64)
-        self.population_mean_ = preferences.mean(axis=0)
-        self.population_std_ = preferences.std(axis=0)
+        extractor._read(recommender, len(catalogue.items), getattr(self, "feature_names_in_", None))
+        self._population = Population.learn(
+            extractor, catalogue, self.generator, self.attribution, self.random_state
+        )
 
-        generator = generator_for(self.generator, self.extractor_, self.random_state)
-        exact = {}
-        if self.extractor_.tag_matrix_ is not None and has_fit_parameter(generator, "tag_matrix"):
-            exact["tag_matrix"] = self.extractor_.tag_matrix_
-        self.generator_ = generator.fit(preferences, embeddings, **exact)
-        composite = CompositeFunction(recommender, self.generator_)
-        attribution = attribution_for(self.attribution, composite, self.random_state)
-        self.attribution_ = attribution.fit(composite, preferences, embeddings)
-        self.composite_ = composite
-
-    def _tag_preferences(self, embedding: NDArray) -> NDArray:
-        return self.extractor_.tag_preferences(embedding[np.newaxis].astype(np.float64))[0]
-
-    def _vs_population(self, preferences: NDArray) -> NDArray:
-        spread = np.where(self.population_std_ > 0, self.population_std_, np.inf)
-        return (preferences - self.population_mean_) / spread
-
-    def _scores(self, embedding: NDArray) -> NDArray:
-        return self.extractor_.recommender_.score_items(embedding[np.newaxis])[0]
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_population")

@@ -56,7 +56,7 @@ def test_what_was_seen_must_be_known_to_be_left_out():
 
 
 def test_excluded_items_must_be_a_list_of_known_ids():
-    with pytest.raises(ValueError, match="exclude must be a list of item ids, got the string 'ab'"):
+    with pytest.raises(ValueError, match="exclude must be a list of item ids, got 'ab'"):
         make_catalogue().candidates(0, True, "ab")
     with pytest.raises(ValueError, match="unknown item 'z'"):
         make_catalogue().candidates(0, True, ["a", "z"])
@@ -142,14 +142,14 @@ def test_item_ids_come_from_the_tags_or_the_interactions():
 @pytest.mark.parametrize(
     ("tags", "columns", "message"),
     [
-        ("abc", "abx", "1 columns of X are not in it, such as 'x'"),
-        ("abc", "xyz", "3 columns of X are not in it, such as 'x'"),
-        ("abc", "ab", "it has 3 items, X has 2"),
-        ("abc", "cab", "they are the same ids in another order"),
+        ("abc", "abx", "1 columns of X are not in it, such as 'x'; use item_tags.reindex"),
+        ("abc", "xyz", "3 columns of X are not in it, such as 'x'; give both the same kind of"),
+        ("abc", "ab", "it has 3 items, X has 2; use item_tags.reindex"),
+        ("abc", "cab", "they are the same ids in another order; use item_tags.reindex"),
     ],
 )
 def test_tags_and_interactions_must_agree_on_the_items(tags, columns, message):
-    with pytest.raises(ValueError, match=f"contradicts the columns of X: {message}; use item_tags"):
+    with pytest.raises(ValueError, match=f"contradicts the columns of X: {message}"):
         check_item_ids(tags_of(tags), interactions_with(columns))
 
 
@@ -161,6 +161,6 @@ def test_a_stored_zero_is_no_interaction_and_a_repeated_entry_is_one():
     explainer = TPECRExplainer(model, np.eye(3)).fit(X)
     assert sorted(explainer.recommend(0, 3)["item"]) == [0, 2]
     assert sorted(explainer.recommend(1, 3)["item"]) == [0, 1]
-    assert explainer._catalogue.history(1).tolist() == [2]
+    assert explainer._population.catalogue.history(1).tolist() == [2]
     for old, new in zip(before, (X.data, X.indices, X.indptr), strict=True):
         np.testing.assert_array_equal(old, new)

@@ -1,6 +1,7 @@
 """From feedback to the next recommendations."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
@@ -307,3 +308,71 @@ def test_a_wrong_explainer_is_refused():
         FeedbackRefiner("explainer").refine(0)
     with pytest.raises(ValueError, match="'solver' parameter of FeedbackRefiner"):
         clone(REFINER).set_params(solver="magic").refine(0)
+
+
+def many_tags(n_tags=40, n_factors=8):
+    random = np.random.RandomState(0)
+    users, items = random.normal(size=(100, n_factors)), random.normal(size=(150, n_factors))
+    tags = (random.uniform(size=(150, n_tags)) < 0.1).astype(float)
+    tags[:n_tags] += np.eye(n_tags)
+    return TPECRExplainer((users, items), tags).fit(np.ones((100, 150)))
+
+
+def test_set_is_met_with_more_tags_than_factors():
+    explainer = many_tags()
+    for wanted in ({"tag_3": 2.0}, {"tag_3": 2.0, "tag_9": -1.0, "tag_20": 0.0}):
+        frame = FeedbackRefiner(explainer).refine(5, set=wanted).to_frame().set_index("tag")
+        for tag, value in wanted.items():
+            assert frame["requested"][tag] == pytest.approx(value)
+            assert frame["after"][tag] == pytest.approx(value, abs=1e-3)
+
+
+def test_a_set_that_contradicts_itself_says_so():
+    tags = DATA.item_tags.assign(alias=DATA.item_tags["tag_1"])
+    explainer = TPECRExplainer(TruncatedSVD(12, random_state=0), tags).fit(DATA.interactions)
+    refiner = FeedbackRefiner(explainer)
+    frame = refiner.refine(0, set={"tag_1": 2.0, "alias": 2.0}).to_frame().set_index("tag")
+    assert frame["after"]["tag_1"] == pytest.approx(2.0, abs=1e-3)
+    with pytest.raises(ValueError, match=r"set cannot be met: .* Set fewer tags"):
+        refiner.refine(0, set={"tag_1": 2.0, "alias": -2.0})
+
+
+def test_set_is_met_by_a_generator_that_is_not_linear():
+    explainer = fitted(generator=Saturating(), attribution=Flat())
+    frame = FeedbackRefiner(explainer).refine("user_003", set={"tag_1": 0.5}).to_frame()
+    assert frame.set_index("tag")["after"]["tag_1"] == pytest.approx(0.5, abs=1e-3)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e3, 1e6, 1e8])
+def test_the_scale_of_the_factors_does_not_matter(scale):
+    random = np.random.RandomState(0)
+    users, items = random.normal(size=(100, 5)), random.normal(size=(150, 5))
+    explainer = TPECRExplainer((users * scale, items * scale), DATA.item_tags)
+    refined = FeedbackRefiner(explainer.fit(np.eye(100, 150))).refine(7, like="tag_1")
+    moved = (refined.scores - refined.scores_before).std()
+    assert moved == pytest.approx(0.2 * refined.scores_before.std(), rel=1e-6)
+    change = refined.to_frame().set_index("tag")["change"]
+    plain = TPECRExplainer((users, items), DATA.item_tags).fit(np.eye(100, 150))
+    expected = FeedbackRefiner(plain).refine(7, like="tag_1").to_frame().set_index("tag")["change"]
+    np.testing.assert_allclose(change[expected.index], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_strength_that_numbers_cannot_hold_is_refused():
+    users, items = np.random.RandomState(0).normal(size=(2, 150, 4)).astype(np.float32)
+    refiner = FeedbackRefiner(TPECRExplainer((users, items), DATA.item_tags))
+    with pytest.raises(ValueError, match="beyond what numbers can hold"), np.errstate(all="ignore"):
+        refiner.refine(3, like="tag_1", strength=1e60)
+
+
+def test_tags_and_users_come_in_many_containers():
+    names = pd.MultiIndex.from_tuples([("g", t) for t in range(6)])
+    tags = DATA.item_tags.set_axis(names, axis=1)
+    explainer = TPECRExplainer(TruncatedSVD(12, random_state=0), tags).fit(DATA.interactions)
+    refiner = FeedbackRefiner(explainer)
+    one = refiner.refine(3, like=("g", 1))
+    assert str(one.feedback) == "more ('g', 1)"
+    several = refiner.refine(pd.Series([3, 4]), like=[("g", 1)])
+    np.testing.assert_array_equal(several[0].embedding, one.embedding)
+    np.testing.assert_array_equal(
+        refiner.refine(np.array(3), like=("g", 1)).embedding, one.embedding
+    )

@@ -103,8 +103,22 @@ def test_noise_makes_moves_smaller():
     C, E, M = linear_data()
     noisy, *_ = linear_data(noise=5.0)
     exact = GaussianGenerator(shrinkage=0.0).fit(C, E, tag_matrix=M)
-    careful = GaussianGenerator(shrinkage=0.0).fit(noisy, E, tag_matrix=M)
+    careful = GaussianGenerator(shrinkage=0.0).fit(noisy, E)
+    assert careful.linearity_ < 0.9 < exact.linearity_ == 1.0
     assert np.linalg.norm(careful.gain_) < 0.9 * np.linalg.norm(exact.gain_)
+
+
+def test_more_tags_than_factors_give_the_same_gain_by_the_smaller_system():
+    random = np.random.RandomState(0)
+    E, M = random.normal(size=(300, 5)), random.normal(size=(12, 5))
+    C = E @ M.T
+    generator = GaussianGenerator(regularization=1e-3).fit(C, E, tag_matrix=M)
+    centred = E - E.mean(axis=0)
+    S, _ = ledoit_wolf(centred, assume_centered=True)
+    MSM = M @ S @ M.T
+    ridge = 1e-3 * np.trace(MSM) / 12 * np.eye(12)
+    expected = S @ M.T @ np.linalg.inv(MSM + ridge)
+    np.testing.assert_allclose(generator.gain_, expected, rtol=1e-6, atol=1e-9)
 
 
 def test_shrinkage_is_ledoit_and_wolfs():

@@ -59,12 +59,19 @@ IN_TAG = DATA.item_tags.to_numpy() > 0
 
 def feedback(explainer, **said):
     said = {"like": None, "dislike": None, "set": None, "strength": 1.0, **said}
-    return Feedback.parse(explainer._tags, **said)
+    return Feedback.parse(explainer._population.tags, **said)
+
+
+def pairs_of(explainer, user, loss, **said):
+    parsed = feedback(explainer, **said)
+    return Pairs(explainer._population, user, parsed, loss, np.random.RandomState(0))
 
 
 def epoch_of(loss, user=3, **said):
     explainer = EXPLAINERS[loss, "gaussian"]
-    pairs = Pairs(explainer, user, feedback(explainer, **said), loss, np.random.RandomState(0))
+    pairs = Pairs(
+        explainer._population, user, feedback(explainer, **said), loss, np.random.RandomState(0)
+    )
     return np.concatenate([batch.rows for batch in pairs.batches(16)]), pairs
 
 
@@ -151,7 +158,9 @@ def test_iterates_equal_a_plain_implementation_with_autograd(loss, said):
     items = torch.from_numpy(ITEMS)
     c = torch.tensor(explainer.tag_preferences_[user], requires_grad=True)
     step, generate = optimizer([c], lr=0.02), torch_generator(explainer.generator_)
-    pairs = Pairs(explainer, user, feedback(explainer, **said), loss, np.random.RandomState(0))
+    pairs = Pairs(
+        explainer._population, user, feedback(explainer, **said), loss, np.random.RandomState(0)
+    )
     for _ in range(3):
         for batch in pairs.batches(16):
             step.zero_grad()

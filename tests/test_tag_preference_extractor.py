@@ -63,6 +63,9 @@ def loop_over_items_of_each_tag(scores, tags, aggregate="mean"):
             total += tags[v, t] * scores[u, v]
             weight += tags[v, t]
         if aggregate == "shrunk":
+            # Scaled so that weights add up to the number of equal weights they are worth.
+            worth = weight / sum(w**2 for w in tags[:, t])
+            total, weight = total * worth, weight * worth
             for _ in range(10):
                 total += sum(scores[u]) / len(scores[u])
                 weight += 1.0
@@ -146,11 +149,19 @@ def test_scores_of_a_dot_product_are_never_formed(factors, tags, X):
     class NeverScored:
         user_embeddings, item_embeddings, item_biases = factors
 
+        fitted = False
+
         def score_items(self, embeddings, items=None):
-            raise AssertionError("the scores were formed")
+            # fit tries three users, to see that this is a dot product
+            assert not self.fitted, "the scores were formed"
+            assert len(embeddings) == 3
+            return embeddings @ self.item_embeddings.T + self.item_biases
 
     users, items, biases = factors
-    found = TagPreferenceExtractor(NeverScored(), tags).fit(X).tag_preferences(users)
+    model = NeverScored()
+    extractor = TagPreferenceExtractor(model, tags).fit(X)
+    model.fitted = True
+    found = extractor.tag_preferences(users)
     expected = loop_over_items_of_each_tag(users @ items.T + biases, tags)
     np.testing.assert_allclose(found, expected, rtol=1e-10)
 

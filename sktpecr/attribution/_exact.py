@@ -80,7 +80,8 @@ class ExactAttribution(BaseEstimator):
                 f"{type(composite.recommender).__name__} and {type(composite.generator).__name__}"
             )
         self._composite = composite
-        self.scale_ = np.std(np.asarray(tag_preferences, dtype=np.float64), axis=0)
+        preferences = np.asarray(tag_preferences, dtype=np.float64)
+        self.scale_ = preferences.std(axis=0)
         self._average_user = np.mean(np.asarray(embeddings, dtype=np.float64), axis=0)
         return self
 

@@ -12,6 +12,8 @@ from sklearn.covariance import ledoit_wolf
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from sktpecr._numerics import spread
+
 
 class GaussianGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
     r"""Generate embeddings from tag preferences by conditioning a Gaussian.
@@ -113,10 +115,17 @@ class GaussianGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
         embeddings = embeddings.reshape(len(embeddings), -1)
         self.embedding_mean_ = embeddings.mean(axis=0)
         self.tag_preference_mean_ = preferences.mean(axis=0)
-        centred_embeddings = embeddings - self.embedding_mean_
+        # Rounding, where users are all alike, is no direction to move along.
+        centred_embeddings = (embeddings - self.embedding_mean_) * (
+            spread(embeddings, np.result_type(y, np.float32)) > 0
+        )
         centred_preferences = preferences - self.tag_preference_mean_
         if tag_matrix is None:
             self.tag_matrix_ = np.linalg.lstsq(centred_embeddings, centred_preferences)[0].T
+            unexplained = centred_preferences - centred_embeddings @ self.tag_matrix_.T
+            noise = unexplained.T @ unexplained / len(X)
+            total = np.mean(np.square(centred_preferences))
+            self.linearity_ = 1.0 - np.mean(np.square(unexplained)) / total if total > 0 else 1.0
         else:
             self.tag_matrix_ = check_array(tag_matrix, dtype=np.float64)
             expected = (preferences.shape[1], embeddings.shape[1])
@@ -125,19 +134,9 @@ class GaussianGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
                     f"tag_matrix must have shape (n_tags, n_factors) = {expected}, got "
                     f"{self.tag_matrix_.shape}"
                 )
-        unexplained = centred_preferences - centred_embeddings @ self.tag_matrix_.T
-        noise = unexplained.T @ unexplained / len(X)
-        total = np.mean(np.square(centred_preferences))
-        self.linearity_ = 1.0 - np.mean(np.square(unexplained)) / total if total > 0 else 1.0
+            noise, self.linearity_ = None, 1.0
         covariance, self.shrinkage_ = self._covariance(centred_embeddings)
-
-        covariance_with_tags = covariance @ self.tag_matrix_.T
-        tag_covariance = self.tag_matrix_ @ covariance_with_tags + noise
-        scale = np.trace(tag_covariance) / len(tag_covariance)
-        penalty = self.regularization * scale if scale > 0 else 1.0
-        tag_covariance[np.diag_indices_from(tag_covariance)] += penalty
-        # Least squares, not solve: with regularization=0 and equal tags the matrix is singular.
-        self.gain_ = np.linalg.lstsq(tag_covariance, covariance_with_tags.T)[0].T
+        self.gain_ = self._gain(covariance, noise)
         return self
 
     def predict(self, X: Any) -> NDArray:
@@ -205,6 +204,24 @@ class GaussianGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return np.asarray(output_gradient) @ self.gain_
+
+    def _gain(self, covariance: NDArray, noise: NDArray | None) -> NDArray:
+        # With S = R R^T and B = M R, K = R B^T (B B^T + Psi + l I)^-1; and without Psi also
+        # R (B^T B + l I)^-1 B^T, the smaller system when there are more tags than factors.
+        values, vectors = np.linalg.eigh(covariance)
+        root = vectors * np.sqrt(np.maximum(values, 0.0))
+        tags = self.tag_matrix_ @ root
+        n_tags, n_factors = tags.shape
+        variance = np.square(tags).sum() + (0.0 if noise is None else np.trace(noise))
+        penalty = self.regularization * variance / n_tags if variance > 0 else 1.0
+        # Least squares, not solve: with regularization=0 and equal tags a system is singular.
+        if noise is None and n_tags > n_factors:
+            inner = tags.T @ tags + penalty * np.eye(n_factors)
+            return root @ np.linalg.lstsq(inner, tags.T)[0]
+        outer = tags @ tags.T + penalty * np.eye(n_tags)
+        if noise is not None:
+            outer += noise
+        return np.linalg.lstsq(outer, tags @ root.T)[0].T
 
     def _covariance(self, centred: NDArray) -> tuple[NDArray, float]:
         n_users, n_factors = centred.shape

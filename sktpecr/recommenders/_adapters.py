@@ -117,6 +117,9 @@ def _from_factor_model(model: Any) -> FactorRecommender:
     all_users = check_factors(model.user_factors, f"{name}.user_factors", ndim=2)
     all_items = check_factors(model.item_factors, f"{name}.item_factors", ndim=2)
     users, items, biases = _split_constants(all_users, all_items)
+    # Copies: these models train in place, and what was explained must not change under an
+    # explainer that was fitted on it.
+    users, items = users.copy(), items.copy()
     fold_in: Any
     if hasattr(model, "YtY") and hasattr(model, "recalculate_user"):
         fold_in = _LeastSquaresFoldIn(model)

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from sklearn.base import BaseEstimator
 
-from sktpecr._directions import Directions
-
 if TYPE_CHECKING:
     from sktpecr._feedback import Feedback
-    from sktpecr._tpecr_explainer import TPECRExplainer
+    from sktpecr._population import Population
 
 # The standard deviation of the score changes at strength 1, in units of the user's own scores'.
 _MOVEMENT_AT_STRENGTH_ONE = 1 / 5
-# A unit step that the generator turns into less than this cannot be scaled to anything.
+# A generator that turns a movement into less than this share of it does not move at all.
 _NO_MOVEMENT = 1e-9
+# A tag that was set is met when this share of the way, or of a standard deviation, is missing ...
+_MET = 1e-4
+# ... and given up after so many steps of Newton's method. A linear generator needs one.
+_MAX_PRESSES = 10
 
 
 class ClosedFormSolver(BaseEstimator):
@@ -33,7 +34,8 @@ class ClosedFormSolver(BaseEstimator):
     :math:`e_u + G(c') - G(c_u)`, so that a generator's own error moves nobody. For a like, d
     leads from all other items to the tag's items that are to the user's taste; for a dislike, to
     the part of the user's history that the tag is not on. The smallest correction of d makes
-    every named tag move its way.
+    every named tag move its way, in full from a tenth of the strongest feedback on. Tags that are
+    set are then pressed to where they should be, the others held as far as the generator can.
 
     Examples
     --------
@@ -49,14 +51,14 @@ class ClosedFormSolver(BaseEstimator):
     """
 
     def solve(
-        self, explainer: TPECRExplainer, row: int, feedback: Feedback, values: dict[int, float]
+        self, population: Population, row: int, feedback: Feedback, values: dict[int, float]
     ) -> tuple[NDArray, NDArray]:
-        """Return the refined embedding and the tag preferences it was generated from.
+        """Return the refined embedding and the tag preferences it was asked to have.
 
         Parameters
         ----------
-        explainer : TPECRExplainer
-            Fitted.
+        population : Population
+            What the explainer learned.
         row : int
             Row of the user.
         feedback : Feedback
@@ -69,11 +71,11 @@ class ClosedFormSolver(BaseEstimator):
         embedding : ndarray of shape (n_factors,)
             Refined embedding.
         tag_preferences : ndarray of shape (n_tags,)
-            What the generator was asked for.
+            What the feedback asks for.
         """
-        embedding = explainer.user_embeddings_[row].astype(np.float64)
-        preferences = explainer._tag_preferences(embedding)
-        generate = explainer.generator_.generate
+        embedding = population.user_embeddings[row].astype(np.float64)
+        preferences = population.tag_preferences_of(embedding)
+        generate = population.generator.generate
         unmoved = generate(preferences[np.newaxis], embedding[np.newaxis])[0]
 
         def move(wanted: NDArray) -> NDArray:
@@ -81,60 +83,49 @@ class ClosedFormSolver(BaseEstimator):
 
         wanted = preferences.copy()
         if feedback.strength:
-            wanted += self._shift(explainer, row, feedback, preferences, move)
-        wanted[list(values)] = list(values.values())
-        return embedding + move(wanted), wanted
-
-    def _shift(
-        self,
-        explainer: TPECRExplainer,
-        row: int,
-        feedback: Feedback,
-        preferences: NDArray,
-        move: Callable[[NDArray], NDArray],
-    ) -> NDArray:
-        """Return the change of tag preferences that likes and dislikes ask for."""
-        directions = _directions(explainer)
-        scores = explainer._scores(explainer.user_embeddings_[row]).astype(np.float64)
-        direction = directions.combined(
-            feedback.like, feedback.dislike, scores, explainer._catalogue.history(row)
-        )
-        shift = explainer.extractor_.tag_matrix_ @ direction
-        # A user whom the recommender scores all alike moves as the population does.
-        spread = scores.std() or directions.typical_movement(explainer.user_embeddings_)
-        target = feedback.strength * _MOVEMENT_AT_STRENGTH_ONE * spread
-
-        def movement(step: float) -> float:
-            return directions.movement(move(preferences + step * shift))
-
-        return _step(movement, target, explainer.composite_.is_linear) * shift
+            wanted += _shift(population, row, feedback, preferences, move)
+        if not values:
+            return embedding + move(wanted), wanted
+        tags, asked = list(values), np.array(list(values.values()))
+        wanted[tags] = asked
+        pressed = _press(population, embedding, wanted, tags, asked, move)
+        return embedding + move(pressed), wanted
 
 
-# Directions of the extractors in use: a pure function of them, worth keeping between turns.
-_DIRECTIONS: WeakKeyDictionary[Any, Directions] = WeakKeyDictionary()
+def _shift(
+    population: Population,
+    row: int,
+    feedback: Feedback,
+    preferences: NDArray,
+    move: Callable[[NDArray], NDArray],
+) -> NDArray:
+    """Return the change of tag preferences that likes and dislikes ask for."""
+    directions = population.directions
+    scores = population.scores_of(population.user_embeddings[row]).astype(np.float64)
+    direction = directions.combined(
+        feedback.like, feedback.dislike, scores, population.catalogue.history(row)
+    )
+    shift = np.asarray(population.extractor.tag_matrix_) @ direction
+    # A user whom the recommender scores all alike moves as the population does.
+    spread = scores.std() or directions.typical_movement(population.user_embeddings)
+    target = feedback.strength * _MOVEMENT_AT_STRENGTH_ONE * spread
 
+    def movement(step: float) -> float:
+        return directions.movement(move(preferences + step * shift))
 
-def _directions(explainer: TPECRExplainer) -> Directions:
-    extractor = explainer.extractor_
-    if extractor.tag_matrix_ is None:
-        raise ValueError(
-            "solver='closed_form' needs a recommender whose score is a dot product and a "
-            "linear aggregate; use solver='online', or set= instead of like= and dislike="
-        )
-    if extractor not in _DIRECTIONS:
-        _DIRECTIONS[extractor] = Directions.of(extractor)
-    return _DIRECTIONS[extractor]
+    return _step(movement, target, population.composite.is_linear) * shift
 
 
 def _step(movement: Callable[[float], float], target: float, is_linear: bool) -> float:
     """Return the step whose movement is the target."""
-    unit = movement(1.0)
-    if unit < _NO_MOVEMENT:
+    # A direction has movement 1 before the generator, so the answer is near the target.
+    moved = movement(target)
+    if not moved > _NO_MOVEMENT * target:
         raise ValueError(
-            "the generator cannot move this user's embedding the way the feedback asks; it may "
-            "have been fitted on too few users, or on users who are all alike"
+            "the generator cannot move this user's embedding the way the feedback asks: it was "
+            "fitted on too few users or on users who are all alike, or the items are all alike"
         )
-    step = target / unit
+    step = target * (target / moved)
     if is_linear:
         return step
     for _ in range(30):
@@ -144,4 +135,44 @@ def _step(movement: Callable[[float], float], target: float, is_linear: bool) ->
     raise ValueError(
         "strength is beyond what the generator can do: the list does not move that far however "
         "much the tag preferences change; ask for less"
+    )
+
+
+def _press(
+    population: Population,
+    embedding: NDArray,
+    wanted: NDArray,
+    tags: list[int],
+    asked: NDArray,
+    move: Callable[[NDArray], NDArray],
+) -> NDArray:
+    """Return tag preferences to ask the generator for, so that some tags get what they should.
+
+    Asked to change some tags and to hold all others, a generator with more tags than factors
+    compromises. Newton's method on the named tags presses on them until they are met.
+    """
+
+    def reached(preferences: NDArray) -> NDArray:
+        return population.tag_preferences_of(embedding + move(preferences))[tags]
+
+    own = population.tag_preferences_of(embedding)[tags]
+    tolerance = _MET * np.maximum(np.abs(asked - own), population.std[tags]) + np.finfo(float).eps
+    pressed = wanted.copy()
+    steps = np.maximum(population.std[tags], np.finfo(float).tiny)
+    for _ in range(_MAX_PRESSES):
+        now = reached(pressed)
+        error = asked - now
+        if (np.abs(error) <= tolerance).all():
+            return pressed
+        response = np.empty((len(tags), len(tags)))
+        for column, (tag, step) in enumerate(zip(tags, steps, strict=True)):
+            nudged = pressed.copy()
+            nudged[tag] += step
+            response[:, column] = (reached(nudged) - now) / step
+        pressed[tags] += np.linalg.lstsq(response, error, rcond=1e-6)[0]
+    worst = int(np.argmax(np.abs(error) / tolerance))
+    raise ValueError(
+        f"set cannot be met: {population.tags[tags[worst]]!r} was to be {asked[worst]:.3g} (in "
+        f"units of the score) and gets no nearer than {now[worst]:.3g}; the recommender ties it to "
+        f"other tags that were set, or moves it for nobody. Set fewer tags"
     )

@@ -17,7 +17,7 @@ from sktpecr.solvers._gradients import generator_gradient, scores_and_pullback
 
 if TYPE_CHECKING:
     from sktpecr._feedback import Feedback
-    from sktpecr._tpecr_explainer import TPECRExplainer
+    from sktpecr._population import Population
 
 # An embedding this many times larger than the user's own is beyond any recommender.
 _DIVERGED = 1e6
@@ -81,7 +81,7 @@ class _IterativeSolver(BaseEstimator):
 
     def _descend(
         self,
-        explainer: TPECRExplainer,
+        population: Population,
         row: int,
         feedback: Feedback,
         start: NDArray,
@@ -97,7 +97,7 @@ class _IterativeSolver(BaseEstimator):
         """
         import torch
 
-        recommender = explainer.extractor_.recommender_
+        recommender = population.recommender
         loss = getattr(recommender, "feedback_loss", "bpr")
         settings = published[loss]
         optimizer = self.optimizer or settings.optimizer
@@ -106,17 +106,17 @@ class _IterativeSolver(BaseEstimator):
             rate = settings.learning_rate * (
                 variance if optimizer == "sgd" else float(np.sqrt(variance))
             )
-        own = explainer.user_embeddings_[row].astype(np.float64)
+        own = population.user_embeddings[row].astype(np.float64)
         weight = self.regularization
         if weight is None:
-            weight = settings.regularization / float(explainer.user_embeddings_.var(axis=0).mean())
+            weight = settings.regularization / float(population.user_embeddings.var(axis=0).mean())
         if loss == "bce":
             weight /= len(own)  # the authors' NCF takes means where MF takes sums
 
         parameter = torch.from_numpy(start.copy()).requires_grad_()
         make = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[optimizer]
         step = make([parameter], lr=rate)
-        pairs = Pairs(explainer, row, feedback, loss, check_random_state(self.random_state))
+        pairs = Pairs(population, row, feedback, loss, check_random_state(self.random_state))
         for _ in range(self.n_epochs or settings.n_epochs):
             for batch in pairs.batches(self.batch_size):
                 value = parameter.detach().numpy()
@@ -184,14 +184,14 @@ class OnlineSolver(_IterativeSolver):
     """
 
     def solve(
-        self, explainer: TPECRExplainer, row: int, feedback: Feedback, values: dict[int, float]
+        self, population: Population, row: int, feedback: Feedback, values: dict[int, float]
     ) -> tuple[NDArray, NDArray]:
         """Return the refined embedding and the tag preferences it was generated from.
 
         Parameters
         ----------
-        explainer : TPECRExplainer
-            Fitted.
+        population : Population
+            What the explainer learned.
         row : int
             Row of the user.
         feedback : Feedback
@@ -207,9 +207,9 @@ class OnlineSolver(_IterativeSolver):
             What the generator was asked for.
         """
         self._validate_params()
-        own = explainer.user_embeddings_[row].astype(np.float64)
-        generator = explainer.generator_
-        start = explainer._tag_preferences(own)
+        own = population.user_embeddings[row].astype(np.float64)
+        generator = population.generator
+        start = population.tag_preferences_of(own)
         # Tags that were set stay where they were put; steps go on around them.
         start[list(values)] = list(values.values())
         free = np.ones(len(start))
@@ -223,9 +223,9 @@ class OnlineSolver(_IterativeSolver):
 
         preferences = start
         if feedback.strength:
-            variance = float(np.mean(np.square(explainer.population_std_)))
+            variance = float(np.mean(np.square(population.std)))
             end = self._descend(
-                explainer, row, feedback, start, _PREFERENCES, variance, embed, pull
+                population, row, feedback, start, _PREFERENCES, variance, embed, pull
             )
             preferences = start + feedback.strength * (end - start)
         return embed(preferences), preferences
@@ -274,14 +274,14 @@ class EmbeddingSolver(_IterativeSolver):
     """
 
     def solve(
-        self, explainer: TPECRExplainer, row: int, feedback: Feedback, values: dict[int, float]
+        self, population: Population, row: int, feedback: Feedback, values: dict[int, float]
     ) -> tuple[NDArray, NDArray]:
         """Return the refined embedding and its tag preferences.
 
         Parameters
         ----------
-        explainer : TPECRExplainer
-            Fitted.
+        population : Population
+            What the explainer learned.
         row : int
             Row of the user.
         feedback : Feedback
@@ -301,10 +301,10 @@ class EmbeddingSolver(_IterativeSolver):
             raise ValueError(
                 "set= needs a generator, and solver='embedding' uses none; use like= and dislike="
             )
-        own = explainer.user_embeddings_[row].astype(np.float64)
-        variance = float(explainer.user_embeddings_.var(axis=0).mean())
+        own = population.user_embeddings[row].astype(np.float64)
+        variance = float(population.user_embeddings.var(axis=0).mean())
         end = self._descend(
-            explainer,
+            population,
             row,
             feedback,
             own,
@@ -314,7 +314,7 @@ class EmbeddingSolver(_IterativeSolver):
             pull=lambda _, gradient: gradient,
         )
         embedding = own + feedback.strength * (end - own)
-        return embedding, explainer._tag_preferences(embedding)
+        return embedding, population.tag_preferences_of(embedding)
 
 
 class Batch(NamedTuple):
@@ -344,7 +344,7 @@ class Pairs:
 
     def __init__(
         self,
-        explainer: TPECRExplainer,
+        population: Population,
         row: int,
         feedback: Feedback,
         loss: str,
@@ -353,11 +353,11 @@ class Pairs:
         self._loss = loss
         self._random_state = random_state
         self._tags: list[tuple[NDArray, NDArray, bool, float]] = []
-        n_items = len(explainer.item_ids_)
-        history = explainer._catalogue.history(row)
+        n_items = len(population.catalogue.items)
+        history = population.catalogue.history(row)
         for said, likes in ((feedback.like, True), (feedback.dislike, False)):
             for tag, strength in said.items():
-                inside = explainer.extractor_.items_of(tag)
+                inside = population.extractor.items_of(tag)
                 if likes:
                     others = np.setdiff1d(np.arange(n_items), np.union1d(inside, history))
                     what = "item is outside both the tag and the user's history"

@@ -1,0 +1,144 @@
+"""What fitting an explainer learned, in one piece that never changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import has_fit_parameter
+
+from sktpecr._catalogue import Catalogue
+from sktpecr._composite import CompositeFunction
+from sktpecr._defaults import attribution_for, generator_for
+from sktpecr._directions import Directions
+from sktpecr._ids import Ids
+from sktpecr._numerics import spread
+from sktpecr._over_recommender import fold_in
+from sktpecr._tag_preference_extractor import TagPreferenceExtractor
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """The users that an explainer was fitted on, and what was learned from them.
+
+    Whoever holds one (a refinement, a call in another thread) is not touched by a later fit.
+
+    Parameters
+    ----------
+    extractor : TagPreferenceExtractor
+        Fitted; its ``recommender_`` is the one explained.
+    catalogue : Catalogue
+        Users, items and interactions.
+    tags : Ids
+        Names of the tags.
+    user_embeddings : ndarray of shape (n_users, n_factors)
+        Embeddings of the users.
+    tag_preferences : ndarray of shape (n_users, n_tags)
+        Their tag preferences.
+    mean, std : ndarray of shape (n_tags,)
+        Of the tag preferences of users with interactions.
+    generator, attribution : object
+        Fitted.
+    composite : CompositeFunction
+        Generator and recommender chained.
+    """
+
+    extractor: TagPreferenceExtractor
+    catalogue: Catalogue
+    tags: Ids
+    user_embeddings: NDArray
+    tag_preferences: NDArray
+    mean: NDArray
+    std: NDArray
+    generator: Any
+    attribution: Any
+    composite: CompositeFunction
+
+    @classmethod
+    def learn(
+        cls,
+        extractor: TagPreferenceExtractor,
+        catalogue: Catalogue,
+        generator: Any,
+        attribution: Any,
+        random_state: Any,
+    ) -> Population:
+        """Learn from the catalogue's users.
+
+        Parameters
+        ----------
+        extractor : TagPreferenceExtractor
+            Fitted.
+        catalogue : Catalogue
+            Users, items and interactions.
+        generator, attribution : object or None
+            Unfitted; None for the defaults.
+        random_state : int, RandomState instance or None
+            Seeds the defaults.
+
+        Returns
+        -------
+        Population
+            All of it.
+        """
+        recommender = extractor.recommender_
+        X, embeddings = catalogue.interactions, recommender.user_embeddings
+        if X is not None and len(embeddings) != len(catalogue.users):
+            embeddings = fold_in(recommender, X)
+        preferences = extractor.tag_preferences(embeddings)
+        # Users without interactions sit where training began: not part of the population.
+        active = catalogue.active_users()
+        some_preferences = preferences[active].astype(np.float64)
+        some_embeddings = embeddings[active].astype(np.float64)
+
+        generator = generator_for(generator, extractor, random_state)
+        exact = {}
+        if extractor.tag_matrix_ is not None and has_fit_parameter(generator, "tag_matrix"):
+            exact["tag_matrix"] = extractor.tag_matrix_
+        generator.fit(some_preferences, some_embeddings, **exact)
+        composite = CompositeFunction(recommender, generator)
+        attribution = attribution_for(attribution, composite, random_state)
+        attribution.fit(composite, some_preferences, some_embeddings)
+        names = extractor.tag_names_
+        return cls(
+            extractor=extractor,
+            catalogue=catalogue,
+            tags=Ids("tag", names, len(names), "tag_names"),
+            user_embeddings=embeddings,
+            tag_preferences=preferences,
+            mean=some_preferences.mean(axis=0),
+            std=spread(some_preferences, preferences.dtype),
+            generator=generator,
+            attribution=attribution,
+            composite=composite,
+        )
+
+    @property
+    def recommender(self) -> Any:
+        """The recommender that is explained."""
+        return self.extractor.recommender_
+
+    @cached_property
+    def directions(self) -> Directions:
+        """Directions of feedback in embedding space, for dot-product recommenders."""
+        if self.extractor.tag_matrix_ is None:
+            raise ValueError(
+                "solver='closed_form' needs a recommender whose score is a dot product and a "
+                "linear aggregate; use solver='online', or set= instead of like= and dislike="
+            )
+        return Directions.of(self.extractor)
+
+    def tag_preferences_of(self, embedding: NDArray) -> NDArray:
+        """Return the tag preferences of one embedding, shape (n_tags,)."""
+        return self.extractor.tag_preferences(embedding[np.newaxis].astype(np.float64))[0]
+
+    def vs_mean(self, preferences: NDArray) -> NDArray:
+        """Return how tag preferences stand to the population, in standard deviations."""
+        return (preferences - self.mean) / np.where(self.std > 0, self.std, np.inf)
+
+    def scores_of(self, embedding: NDArray) -> NDArray:
+        """Return the scores of all items for one embedding, shape (n_items,)."""
+        return self.recommender.score_items(embedding[np.newaxis])[0]
