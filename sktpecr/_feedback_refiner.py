@@ -135,7 +135,8 @@ class FeedbackRefiner(BaseEstimator):
         like, dislike : tag name, list of tag names or dict of tag name to strength, optional
             What to show more and less of.
         set : dict of tag name to value, optional
-            Where tag preferences should be; all tags not named by the feedback stay.
+            Where tag preferences should be; tags not named by the feedback are held as far as
+            the generator can. Comes on top of what `strength` says of likes and dislikes.
         strength : float, default=1.0
             How far `like` and `dislike` move the list: the standard deviation of the score
             changes over items is strength / 5 of that of the user's own scores; for the other

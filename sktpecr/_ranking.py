@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def check_n(n: Any) -> int:
-    """Return n, or say that a list needs at least one item."""
+def check_n(n: Any, parameter: str = "n") -> int:
+    """Return n, or say that a list needs at least one entry."""
     if not isinstance(n, Integral) or isinstance(n, bool) or n < 1:
-        raise ValueError(f"n must be a whole number of at least 1 item, got {n!r}")
+        raise ValueError(f"{parameter} must be a whole number of at least 1, got {n!r}")
     return int(n)
 
 

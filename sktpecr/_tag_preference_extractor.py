@@ -174,6 +174,11 @@ class TagPreferenceExtractor(OverRecommender):
             Weights, 0 for tags that are not on the item.
         """
         check_is_fitted(self)
+        if not 0 <= item < self._tags_by_item.shape[0]:
+            raise ValueError(
+                f"item must be a column number from 0 to {self._tags_by_item.shape[0] - 1}, "
+                f"got {item!r}"
+            )
         start, stop = self._tags_by_item.indptr[item : item + 2]
         weights = np.zeros(self._item_tags.shape[1])
         weights[self._tags_by_item.indices[start:stop]] = self._tags_by_item.data[start:stop]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sktpecr._ranking import check_n
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
@@ -51,6 +53,7 @@ def plot_contributions(explanation: Explanation, ax: Axes | None = None, n_tags:
     >>> explanation = explainer.fit(data.interactions).explain(0, data.item_ids[0])
     >>> ax = plotting.plot_contributions(explanation)
     """
+    n_tags = check_n(n_tags, "n_tags")
     frame = explanation.to_frame()
     shown, rest = frame.head(n_tags), frame.iloc[n_tags:]
     labels = [
@@ -135,7 +138,7 @@ def plot_importances(
     ... ]
     >>> ax = plotting.plot_importances(explanations)
     """
-    first = explanations[0]
+    n_tags, first = check_n(n_tags, "n_tags"), explanations[0]
     if {(one.user, one.item) for one in explanations} != {(first.user, first.item)}:
         raise ValueError("explanations must be of the same item for the same user")
     tags = np.argsort(-np.abs(first.importances), kind="stable")[:n_tags]

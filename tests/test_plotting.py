@@ -9,6 +9,7 @@ from matplotlib.colors import to_hex
 from sklearn.decomposition import TruncatedSVD
 
 from sktpecr import FeedbackRefiner, TPECRExplainer, plotting
+from sktpecr.attribution import LimeAttribution
 from sktpecr.datasets import make_tagged_interactions
 
 BLUE, VERMILION, GREY = "#0072b2", "#d55e00", "#999999"
@@ -259,3 +260,33 @@ def test_names_are_drawn_as_they_are(data):
     assert any("<b>war</b>" in label for label in tick_labels(drawn[0].yaxis))
     assert drawn[0].get_title(loc="left") == r"$3 \and $_ <i>, user 7"
     assert r"$\frac$" in drawn[2].get_title(loc="left")
+
+
+@pytest.mark.parametrize("n_tags", [0, -1, 2.5])
+def test_bad_numbers_of_tags_are_named(explanation, n_tags):
+    with pytest.raises(ValueError, match="n_tags must be a whole number of at least 1"):
+        plotting.plot_contributions(explanation, n_tags=n_tags)
+    with pytest.raises(ValueError, match="n_tags must be a whole number of at least 1"):
+        plotting.plot_importances([explanation], n_tags=n_tags)
+
+
+class TestImportances:
+    def test_bars_are_each_methods_own_relative_to_its_largest(self, explainer, explanation, data):
+        lime = TPECRExplainer(
+            explainer.recommender, data.item_tags, attribution=LimeAttribution(random_state=0)
+        ).fit(data.interactions, item_names=explainer.item_names_)
+        other = lime.explain(7, data.item_ids[3])
+        ax = plotting.plot_importances([explanation, other], n_tags=4)
+        tags = np.argsort(-np.abs(explanation.importances))[:4]
+        assert tick_labels(ax.yaxis) == [explanation.tag_names[t] for t in tags]
+        for one, container in zip([explanation, other], ax.containers, strict=True):
+            expected = one.importances[tags] / np.abs(one.importances).max()
+            np.testing.assert_allclose([bar.get_width() for bar in container], expected)
+        legend = [text.get_text() for text in ax.get_legend().get_texts()]
+        assert legend[0] == "GaussianGenerator, exact attribution"
+        assert legend[1].startswith("GaussianGenerator, LIME (rank")
+
+    def test_explanations_of_different_items_are_refused(self, explainer, explanation, data):
+        other = explainer.explain(7, data.item_ids[4])
+        with pytest.raises(ValueError, match="of the same item for the same user"):
+            plotting.plot_importances([explanation, other])

@@ -79,5 +79,5 @@ def test_length_of_a_list_is_a_whole_number(n):
 
 @pytest.mark.parametrize("n", [0, -1, 1.0, 2.5, "3", None, True, np.bool_(True), [1], np.nan])
 def test_other_lengths_are_refused(n):
-    with pytest.raises(ValueError, match="n must be a whole number of at least 1 item, got"):
+    with pytest.raises(ValueError, match="n must be a whole number of at least 1, got"):
         check_n(n)
