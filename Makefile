@@ -23,17 +23,21 @@ export OPENBLAS_NUM_THREADS ?= 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test lint docs clean
+.PHONY: help demo test oldest lint docs clean
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do \
-		printf '  make %-6s %s\n' "$$name" "$$what"; done
+		printf '  make %-7s %s\n' "$$name" "$$what"; done
 
 demo: $(BASE) ## a recommender explained and refined, in the terminal
 	@$(BIN)/python -m sktpecr demo
 
 test: $(DEV) ## tests, doctests, the examples of README.md
 	@$(BIN)/python -m pytest
+
+oldest: ## the tests with the oldest versions of what sktpecr needs, in .venv-oldest
+	@$(MAKE) --no-print-directory test VENV=.venv-oldest \
+		CONSTRAINTS=requirements/constraints-oldest.txt
 
 lint: $(DEV) ## ruff, mypy, codespell
 	@$(BIN)/ruff check

@@ -72,9 +72,19 @@ def is_frame(data: Any) -> bool:
     return hasattr(data, "columns") and hasattr(data, "index")
 
 
+def _frame_values(frame: Any) -> NDArray:
+    """Return the values of a table, missing ones as NaN where all are numbers."""
+    if not any(getattr(dtype, "kind", "O") == "c" for dtype in frame.dtypes):
+        try:
+            return frame.to_numpy(dtype=np.float64, na_value=np.nan)
+        except (TypeError, ValueError):  # not numbers: the caller says so
+            pass
+    return frame.to_numpy()
+
+
 def _as_sparse(item_tags: Any) -> sp.csc_matrix:
     if is_frame(item_tags):
-        item_tags = item_tags.to_numpy(na_value=np.nan)
+        item_tags = _frame_values(item_tags)
     if not sp.issparse(item_tags):
         item_tags = np.asarray(item_tags)
         if item_tags.ndim != 2:

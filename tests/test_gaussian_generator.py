@@ -33,7 +33,7 @@ def test_gain_is_the_population_regression_without_shrinkage(noise):
     C, E, _ = linear_data(noise=noise)
     generator = GaussianGenerator(shrinkage=0.0, regularization=0.0).fit(C, E)
     np.testing.assert_allclose(generator.gain_, LinearRegression().fit(C, E).coef_, rtol=1e-8)
-    centred = np.linalg.lstsq(C - C.mean(axis=0), E - E.mean(axis=0))[0].T
+    centred = np.linalg.lstsq(C - C.mean(axis=0), E - E.mean(axis=0), rcond=None)[0].T
     np.testing.assert_allclose(generator.gain_, centred, rtol=1e-8)
 
 

@@ -136,3 +136,13 @@ def test_import_loads_no_heavy_package():
 def test_file_is_short_enough_to_read(path):
     n_lines = len((ROOT / path).read_text(encoding="utf-8").splitlines())
     assert n_lines <= MAX_LINES, f"{path} has {n_lines} lines: split it by responsibility"
+
+
+def test_oldest_versions_are_the_floors_of_pyproject():
+    lines = (ROOT / "requirements" / "constraints-oldest.txt").read_text().splitlines()
+    oldest = dict(line.split("==") for line in lines if re.match(r"[\w-]+==[\d.]+$", line))
+    floors = dict(
+        requirement.split(">=") for requirement in read_pyproject()["project"]["dependencies"]
+    )
+    assert oldest
+    assert oldest == {name: floors[name] for name in oldest}

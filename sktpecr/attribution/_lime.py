@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sktpecr._composite import CompositeFunction
+from sktpecr._numerics import spread
 from sktpecr.attribution._attributed import Attributed
 
 # lime's: penalty of the surrogate, of the fit that picks features, features picked one by one.
@@ -47,7 +48,8 @@ class LimeAttribution(BaseEstimator):
     Attributes
     ----------
     mean_, scale_ : ndarray of shape (n_tags,)
-        Mean and standard deviation of the tag preferences of the population.
+        Mean and standard deviation of the tag preferences of the population; a standard
+        deviation is 0 where it is only rounding.
 
     Notes
     -----
@@ -147,10 +149,12 @@ class LimeAttribution(BaseEstimator):
         self._validate_params()
         self._composite = composite
         preferences = np.asarray(tag_preferences, dtype=np.float64)
-        self.mean_, self.scale_ = preferences.mean(axis=0), preferences.std(axis=0)
-        self._seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         scores = composite(preferences[:1], np.asarray(embeddings)[:1])
         self._n_items = scores.shape[1]
+        # Tag preferences are means of scores: no more precise than these.
+        self.mean_ = preferences.mean(axis=0)
+        self.scale_ = spread(preferences, np.result_type(scores, np.float32))
+        self._seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         return self
 
     def attribute(
@@ -192,10 +196,14 @@ class LimeAttribution(BaseEstimator):
         if self.target == "score":
             return np.asarray(self._composite(rows, users, columns), dtype=np.float64)
         competitors = self._competitors(embedding, self._n_items)
-        scores = self._composite(rows, users, np.concatenate([columns, competitors]))
-        own, rivals = scores[:, : len(columns)], scores[:, len(columns) :]
-        # An item among its own competitors is never above itself. It ranks no worse than in
-        # row 0 as long as the rival one place below its rank there is not above it.
+        # Scored once each: an item among its own competitors is then never above itself, not
+        # even by rounding, which in a matrix product depends on the column.
+        both = np.concatenate([columns, competitors])
+        scored, places = np.unique(both, return_inverse=True)
+        scores = self._composite(rows, users, scored)
+        own, rivals = scores[:, places[: len(columns)]], scores[:, places[len(columns) :]]
+        # It ranks no worse than in row 0 as long as the rival one place below its rank there is
+        # not above it.
         above = (rivals[:1, :, np.newaxis] > own[:1, np.newaxis]).sum(axis=1)[0]
         rivals = np.sort(rivals, axis=1)[:, ::-1]
         labels = np.ones_like(own, dtype=np.float64)
@@ -219,6 +227,7 @@ class LimeAttribution(BaseEstimator):
         row_mean = weights @ rows / weights.sum()
         target_mean = weights @ targets / weights.sum()
         X, Y = rows - row_mean, targets - target_mean
+        Y[:, _unchanging(targets)] = 0.0
         weighted = X * weights[:, np.newaxis]
         gram, moments = X.T @ weighted, weighted.T @ Y
         coefficients, errors = np.zeros((2, targets.shape[1], n_tags))
@@ -266,7 +275,7 @@ class LimeAttribution(BaseEstimator):
             )
             found = lime.explain_instance(
                 tag_preferences,
-                self._predictor(embedding, column),
+                self._predictor(embedding, column, seen := []),
                 labels=(label,),
                 num_features=self.num_features or n_tags,
                 num_samples=self.n_samples,
@@ -274,16 +283,17 @@ class LimeAttribution(BaseEstimator):
             for tag, weight in found.local_exp[label]:
                 coefficients[i, tag] = weight
             intercepts[i] = found.intercept[label]
-            fidelity[i] = found.score
-            values[i] = self._targets(
-                tag_preferences[np.newaxis], embedding, columns[i : i + 1]
-            ).item()
+            fidelity[i] = 1.0 if _unchanging(seen[0]) else found.score
+            values[i] = seen[0][0].item()
         return self._attributed(coefficients, intercepts, values, fidelity, None)
 
-    def _predictor(self, embedding: NDArray, column: int) -> Any:
+    def _predictor(self, embedding: NDArray, column: int, seen: list[NDArray]) -> Any:
         def predict(rows: NDArray) -> NDArray:
-            targets = self._targets(rows, embedding, np.array([column]))[:, 0]
-            return targets if self.target == "score" else np.column_stack([1 - targets, targets])
+            targets = self._targets(rows, embedding, np.array([column]))
+            seen.append(targets)
+            if self.target == "score":
+                return targets[:, 0]
+            return np.hstack([1 - targets, targets])
 
         return predict
 
@@ -309,6 +319,11 @@ class LimeAttribution(BaseEstimator):
         return np.where(self.scale_ > 0, self.scale_, 1.0)
 
 
+def _unchanging(targets: NDArray) -> NDArray:
+    """Return which targets, shape (n_rows, n_items), never change but by rounding."""
+    return spread(targets, targets.dtype) == 0
+
+
 def _pick(gram: NDArray, moments: NDArray, instance: NDArray, n_features: int) -> NDArray:
     """Pick features as lime's "auto" does: few by forward selection, more by weight.
 
@@ -325,7 +340,7 @@ def _pick(gram: NDArray, moments: NDArray, instance: NDArray, n_features: int) -
         explained = np.full(n_tags, -np.inf)
         for tag in set(range(n_tags)) - set(picked):
             tags = [*picked, tag]
-            solution = np.linalg.lstsq(gram[np.ix_(tags, tags)], moments[tags])[0]
+            solution = np.linalg.lstsq(gram[np.ix_(tags, tags)], moments[tags], rcond=None)[0]
             explained[tag] = moments[tags] @ solution
         picked.append(int(np.argmax(explained)))
     return np.sort(np.array(picked))

@@ -121,7 +121,9 @@ class GaussianGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
         )
         centred_preferences = preferences - self.tag_preference_mean_
         if tag_matrix is None:
-            self.tag_matrix_ = np.linalg.lstsq(centred_embeddings, centred_preferences)[0].T
+            self.tag_matrix_ = np.linalg.lstsq(centred_embeddings, centred_preferences, rcond=None)[
+                0
+            ].T
             unexplained = centred_preferences - centred_embeddings @ self.tag_matrix_.T
             noise = unexplained.T @ unexplained / len(X)
             total = np.mean(np.square(centred_preferences))
@@ -217,11 +219,11 @@ class GaussianGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
         # Least squares, not solve: with regularization=0 and equal tags a system is singular.
         if noise is None and n_tags > n_factors:
             inner = tags.T @ tags + penalty * np.eye(n_factors)
-            return root @ np.linalg.lstsq(inner, tags.T)[0]
+            return root @ np.linalg.lstsq(inner, tags.T, rcond=None)[0]
         outer = tags @ tags.T + penalty * np.eye(n_tags)
         if noise is not None:
             outer += noise
-        return np.linalg.lstsq(outer, tags @ root.T)[0].T
+        return np.linalg.lstsq(outer, tags @ root.T, rcond=None)[0].T
 
     def _covariance(self, centred: NDArray) -> tuple[NDArray, float]:
         n_users, n_factors = centred.shape

@@ -173,7 +173,7 @@ class LearnedGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
 def regress(inputs: NDArray, targets: NDArray) -> NDArray:
     """Return the coefficients, intercept last, of the least-squares regression."""
-    return np.linalg.lstsq(with_intercept(inputs), targets)[0]
+    return np.linalg.lstsq(with_intercept(inputs), targets, rcond=None)[0]
 
 
 def with_intercept(inputs: NDArray) -> NDArray:
