@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 # A spread below this many roundings of the values themselves is rounding, not a spread.
 _ROUNDINGS = 16
@@ -29,3 +29,41 @@ def spread(values: NDArray, dtype: Any) -> NDArray:
     std = values.std(axis=0)
     rounding = _ROUNDINGS * np.finfo(dtype).eps * np.abs(values).max(axis=0)
     return np.where(std > rounding, std, 0.0)
+
+
+def check_generation(
+    tag_preferences: ArrayLike, embeddings: ArrayLike, n_tags: int, n_factors: int
+) -> tuple[NDArray, NDArray]:
+    """Return what a generator is given as float64 rows, or say what does not fit.
+
+    Parameters
+    ----------
+    tag_preferences : array-like of shape (n, n_tags)
+        Tag preferences asked for.
+    embeddings : array-like of shape (n, n_factors) or (1, n_factors)
+        The users' own embeddings; one for all where they are one user's.
+    n_tags, n_factors : int
+        What the generator was fitted on.
+
+    Returns
+    -------
+    tag_preferences, embeddings : ndarray
+        The same.
+    """
+    wanted = np.asarray(tag_preferences, dtype=np.float64)
+    own = np.asarray(embeddings, dtype=np.float64)
+    if wanted.ndim != 2 or wanted.shape[1] != n_tags:
+        raise ValueError(
+            f"tag_preferences must have {n_tags} columns, one per tag of fit; got shape "
+            f"{wanted.shape}"
+        )
+    if own.shape == (1, n_factors):
+        own = np.broadcast_to(own, (len(wanted), n_factors))
+    if own.shape != (len(wanted), n_factors):
+        raise ValueError(
+            f"embeddings must have one row per row of tag_preferences, or one row for all, and "
+            f"{n_factors} columns, shape ({len(wanted)}, {n_factors}); got {own.shape}"
+        )
+    if not (np.isfinite(wanted).all() and np.isfinite(own).all()):
+        raise ValueError("tag_preferences and embeddings must be finite, got NaN or infinity")
+    return wanted, own

@@ -190,3 +190,14 @@ def test_explains_and_scores_inside_the_explainer():
     total = explanation.base_value + explanation.contributions.sum() + explanation.residual
     assert total == pytest.approx(explanation.value)
     assert explainer.score(data.interactions) > 0.5
+
+
+@pytest.mark.parametrize("name", ["cvae", "mlp"])
+def test_rows_that_do_not_fit_are_refused(name, request):
+    generator = request.getfixturevalue(name)
+    with pytest.raises(ValueError, match=r"tag_preferences must have 4 columns, .* \(600, 3\)"):
+        generator.generate(C[:, :3], E)
+    with pytest.raises(ValueError, match=r"embeddings must have one row per row .* got \(5, 10\)"):
+        generator.generate(C, E[:5])
+    with pytest.raises(ValueError, match="must be finite, got NaN"):
+        generator.generate(C * np.nan, E)

@@ -293,3 +293,9 @@ def test_bad_settings_say_what_is_wrong():
         FeedbackRefiner(EXPLAINERS["bpr", "gaussian"], solver=OnlineSolver(learning_rate=0)).refine(
             3, like="tag_1"
         )
+
+
+def test_an_unknown_feedback_loss_is_named():
+    explainer = TPECRExplainer(recommender("hinge"), DATA.item_tags).fit(DATA.interactions)
+    with pytest.raises(ValueError, match=r"feedback_loss of FactorRecommender .* got 'hinge'"):
+        FeedbackRefiner(explainer, solver="online").refine(3, like="tag_1")

@@ -151,9 +151,10 @@ class LimeAttribution(BaseEstimator):
         preferences = np.asarray(tag_preferences, dtype=np.float64)
         scores = composite(preferences[:1], np.asarray(embeddings)[:1])
         self._n_items = scores.shape[1]
-        # Tag preferences are means of scores: no more precise than these.
+        # Tag preferences come from scores: no more precise than these.
+        precision = np.result_type(scores, np.float32)
         self.mean_ = preferences.mean(axis=0)
-        self.scale_ = spread(preferences, np.result_type(scores, np.float32))
+        self.scale_ = spread(preferences, precision) * ~_unchanging(preferences, precision)
         self._seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         return self
 
@@ -227,7 +228,7 @@ class LimeAttribution(BaseEstimator):
         row_mean = weights @ rows / weights.sum()
         target_mean = weights @ targets / weights.sum()
         X, Y = rows - row_mean, targets - target_mean
-        Y[:, _unchanging(targets)] = 0.0
+        Y[:, _unchanging(targets, targets.dtype)] = 0.0
         weighted = X * weights[:, np.newaxis]
         gram, moments = X.T @ weighted, weighted.T @ Y
         coefficients, errors = np.zeros((2, targets.shape[1], n_tags))
@@ -245,8 +246,10 @@ class LimeAttribution(BaseEstimator):
             inverse = np.linalg.inv(ridge)
             found = inverse @ moments[np.ix_(picked, same)]
             coefficients[np.ix_(same, picked)] = found.T
-            # Sandwich: each row's share in the coefficients, times its own residual.
+            # Sandwich: each row's share in the coefficients, times its own residual; the user's own
+            # row is no draw, and varies with none.
             residuals = Y[:, same] - X[:, picked] @ found
+            residuals[0] = 0.0
             shares = weighted[:, picked] @ inverse
             errors[np.ix_(same, picked)] = np.sqrt(np.square(residuals).T @ np.square(shares))
         unexplained = weights @ np.square(Y - X @ coefficients.T)
@@ -265,6 +268,7 @@ class LimeAttribution(BaseEstimator):
         intercepts, fidelity, values = np.zeros((3, n_items))
         label = 1
         for i, column in enumerate(columns):
+            seen: list[NDArray] = []
             # Two rows with the population's mean and standard deviation are all lime asks of it.
             lime = LimeTabularExplainer(
                 np.stack([self.mean_ - self.scale_, self.mean_ + self.scale_]),
@@ -275,7 +279,7 @@ class LimeAttribution(BaseEstimator):
             )
             found = lime.explain_instance(
                 tag_preferences,
-                self._predictor(embedding, column, seen := []),
+                self._predictor(embedding, column, seen),
                 labels=(label,),
                 num_features=self.num_features or n_tags,
                 num_samples=self.n_samples,
@@ -283,8 +287,10 @@ class LimeAttribution(BaseEstimator):
             for tag, weight in found.local_exp[label]:
                 coefficients[i, tag] = weight
             intercepts[i] = found.intercept[label]
-            fidelity[i] = 1.0 if _unchanging(seen[0]) else found.score
-            values[i] = seen[0][0].item()
+            targets = seen[0]
+            values[i] = targets[0, 0]
+            # R^2 of what never changes is rounding over rounding in the package.
+            fidelity[i] = 1.0 if _unchanging(targets, targets.dtype).all() else found.score
         return self._attributed(coefficients, intercepts, values, fidelity, None)
 
     def _predictor(self, embedding: NDArray, column: int, seen: list[NDArray]) -> Any:
@@ -319,9 +325,10 @@ class LimeAttribution(BaseEstimator):
         return np.where(self.scale_ > 0, self.scale_, 1.0)
 
 
-def _unchanging(targets: NDArray) -> NDArray:
-    """Return which targets, shape (n_rows, n_items), never change but by rounding."""
-    return spread(targets, targets.dtype) == 0
+def _unchanging(values: NDArray, dtype: Any) -> NDArray:
+    """Return which columns never change but by rounding, however many rows there are."""
+    # Of the ends only: the mean of many equal numbers is not quite that number.
+    return spread(np.stack([values.min(axis=0), values.max(axis=0)]), dtype) == 0
 
 
 def _pick(gram: NDArray, moments: NDArray, instance: NDArray, n_features: int) -> NDArray:

@@ -7,7 +7,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
 from sktpecr.generators._layers import (
@@ -165,11 +165,9 @@ class CVAEGenerator(LearnedGenerator):
         return output[:, : self.latent_dim], hidden
 
     def _forward(
-        self, tag_preferences: ArrayLike, embeddings: ArrayLike
+        self, preferences: NDArray, embeddings: NDArray
     ) -> tuple[NDArray, Callable[[NDArray], NDArray]]:
         """Return generated embeddings, and the function that carries gradients back to tags."""
-        preferences = np.asarray(tag_preferences, dtype=np.float64)
-        embeddings = np.asarray(embeddings, dtype=np.float64)
         latent, encoder_hidden = self._encode(preferences, embeddings)
         generated, decoder_hidden = forward(self._decoder, np.hstack([latent, preferences]))
 

@@ -12,7 +12,7 @@ from sklearn.covariance import ledoit_wolf
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from sktpecr._numerics import spread
+from sktpecr._numerics import check_generation, spread
 
 
 class GaussianGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -175,13 +175,9 @@ class GaussianGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
             Embeddings with those tag preferences, as near to the users' own as they can be.
         """
         check_is_fitted(self)
-        embeddings = np.asarray(embeddings, dtype=np.float64)
-        wanted = np.asarray(tag_preferences, dtype=np.float64)
-        if wanted.shape[-1:] != (self.n_features_in_,):  # one column would broadcast unnoticed
-            raise ValueError(
-                f"tag_preferences must have {self.n_features_in_} columns, one per tag of fit; got "
-                f"shape {wanted.shape}"
-            )
+        wanted, embeddings = check_generation(
+            tag_preferences, embeddings, self.n_features_in_, len(self.gain_)
+        )
         own = self.tag_preference_mean_ + (embeddings - self.embedding_mean_) @ self.tag_matrix_.T
         return embeddings + (wanted - own) @ self.gain_.T
 

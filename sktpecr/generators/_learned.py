@@ -12,13 +12,15 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sktpecr._numerics import check_generation
+
 
 class LearnedGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
     """Base of generators that train a network on standardised rows.
 
     A subclass has the training parameters as constructor parameters and writes
     ``_train(embeddings, preferences, scale, training)`` on standardised arrays,
-    ``_generate(preferences, embeddings)`` and ``_predict(preferences)`` on raw ones.
+    ``_forward(preferences, embeddings)`` and ``_predict(preferences)`` on raw ones.
     """
 
     _parameter_constraints: dict = {
@@ -134,7 +136,7 @@ class LearnedGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
             Embeddings.
         """
         check_is_fitted(self)
-        return self._forward(tag_preferences, embeddings)[0]
+        return self._forward(*self._rows(tag_preferences, embeddings))[0]
 
     def gradient(
         self, tag_preferences: ArrayLike, embeddings: ArrayLike, output_gradient: ArrayLike
@@ -156,7 +158,13 @@ class LearnedGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
             Gradient by the chain rule.
         """
         check_is_fitted(self)
-        return self._forward(tag_preferences, embeddings)[1](np.asarray(output_gradient))
+        return self._forward(*self._rows(tag_preferences, embeddings))[1](
+            np.asarray(output_gradient)
+        )
+
+    def _rows(self, tag_preferences: ArrayLike, embeddings: ArrayLike) -> tuple[NDArray, NDArray]:
+        n_factors = len(self._mean) - self.n_features_in_
+        return check_generation(tag_preferences, embeddings, self.n_features_in_, n_factors)
 
     def _train(self, rows: NDArray, n_factors: int, training: Any) -> None:
         raise NotImplementedError
@@ -167,7 +175,7 @@ class LearnedGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def _predict(self, preferences: NDArray) -> NDArray:
         raise NotImplementedError
 
-    def _forward(self, tag_preferences: ArrayLike, embeddings: ArrayLike) -> tuple[NDArray, Any]:
+    def _forward(self, preferences: NDArray, embeddings: NDArray) -> tuple[NDArray, Any]:
         raise NotImplementedError
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from sktpecr.generators._layers import (
     backward,
@@ -120,11 +120,9 @@ class MLPGenerator(LearnedGenerator):
         return self._forward(preferences, embeddings)[0]
 
     def _forward(
-        self, tag_preferences: ArrayLike, embeddings: ArrayLike
+        self, preferences: NDArray, embeddings: NDArray
     ) -> tuple[NDArray, Callable[[NDArray], NDArray]]:
         """Return generated embeddings, and the function that carries gradients back to tags."""
-        preferences = np.asarray(tag_preferences, dtype=np.float64)
-        embeddings = np.asarray(embeddings, dtype=np.float64)
         generated, hidden = forward(self._network, np.hstack([embeddings, preferences]))
 
         def back(gradient: NDArray) -> NDArray:

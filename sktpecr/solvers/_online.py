@@ -99,6 +99,11 @@ class _IterativeSolver(BaseEstimator):
 
         recommender = population.recommender
         loss = getattr(recommender, "feedback_loss", "bpr")
+        if loss not in published:
+            raise ValueError(
+                f"feedback_loss of {type(recommender).__name__} must be one of "
+                f"{', '.join(map(repr, published))}, got {loss!r}"
+            )
         settings = published[loss]
         optimizer = self.optimizer or settings.optimizer
         rate = self.learning_rate
