@@ -26,7 +26,8 @@ def spread(values: NDArray, dtype: Any) -> NDArray:
     ndarray of shape (n_columns,)
         Standard deviations.
     """
-    std = values.std(axis=0)
+    # From the first row on: the mean of many equal numbers is not quite that number.
+    std = (values - values[0]).std(axis=0)
     rounding = _ROUNDINGS * np.finfo(dtype).eps * np.abs(values).max(axis=0)
     return np.where(std > rounding, std, 0.0)
 

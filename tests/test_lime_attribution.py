@@ -195,7 +195,8 @@ def test_an_item_is_not_above_itself_however_the_scores_are_rounded():
 
         def score_items(self, embeddings, items=None):
             scores = super().score_items(embeddings, items)
-            return scores * (1 + 1e-15 * RANDOM.randint(-3, 4, size=scores.shape))
+            rounding = np.arange(len(scores))[:, np.newaxis] * np.arange(scores.shape[1])
+            return scores + 1e-15 * rounding
 
     composite = CompositeFunction(Rounded(USERS, ITEMS[:1]), GENERATOR)
     lime = fitted(composite)
@@ -247,11 +248,12 @@ def test_what_never_changes_is_explained_perfectly_by_no_tag(engine, target, see
         n_samples=700,
         random_state=seed,
     )
-    found = lime.attribute(PREFERENCES[3], USERS[3], [20])
-    assert found.fidelity[0] == 1.0
+    found = lime.attribute(PREFERENCES[3], USERS[3], [20, 3, 20])
+    assert found.fidelity[0] == found.fidelity[2] == 1.0
     assert found.values[0] == (1.0 if target == "rank" else 0.1)
     assert found.base_values[0] == pytest.approx(found.values[0])
-    assert np.abs(found.importances).max() < 1e-15
+    assert np.abs(found.importances[0]).max() < 1e-15
+    assert np.abs(found.importances[1]).max() > 0.01
 
 
 def test_one_tag_and_a_label_that_never_changes():

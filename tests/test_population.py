@@ -95,6 +95,11 @@ def test_spread_is_zero_where_it_is_rounding():
     assert list(spread(values, np.float64) > 0) == [False, True, True]
 
 
+def test_spread_of_many_equal_numbers_is_zero():
+    for n in (3, 671, 100_000):
+        assert spread(np.full((n, 1), 0.1), np.float64)[0] == 0
+
+
 def test_users_all_alike_are_no_population_to_differ_from():
     users, items = np.ones((7, 3)) * 0.1, np.random.RandomState(0).normal(size=(20, 3))
     tags = (np.arange(20)[:, None] % 4 == np.arange(4)).astype(float)

@@ -154,7 +154,7 @@ class LimeAttribution(BaseEstimator):
         # Tag preferences come from scores: no more precise than these.
         precision = np.result_type(scores, np.float32)
         self.mean_ = preferences.mean(axis=0)
-        self.scale_ = spread(preferences, precision) * ~_unchanging(preferences, precision)
+        self.scale_ = spread(preferences, precision)
         self._seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         return self
 
@@ -228,7 +228,7 @@ class LimeAttribution(BaseEstimator):
         row_mean = weights @ rows / weights.sum()
         target_mean = weights @ targets / weights.sum()
         X, Y = rows - row_mean, targets - target_mean
-        Y[:, _unchanging(targets, targets.dtype)] = 0.0
+        Y[:, spread(targets, targets.dtype) == 0] = 0.0
         weighted = X * weights[:, np.newaxis]
         gram, moments = X.T @ weighted, weighted.T @ Y
         coefficients, errors = np.zeros((2, targets.shape[1], n_tags))
@@ -290,7 +290,7 @@ class LimeAttribution(BaseEstimator):
             targets = seen[0]
             values[i] = targets[0, 0]
             # R^2 of what never changes is rounding over rounding in the package.
-            fidelity[i] = 1.0 if _unchanging(targets, targets.dtype).all() else found.score
+            fidelity[i] = found.score if spread(targets, targets.dtype).any() else 1.0
         return self._attributed(coefficients, intercepts, values, fidelity, None)
 
     def _predictor(self, embedding: NDArray, column: int, seen: list[NDArray]) -> Any:
@@ -323,12 +323,6 @@ class LimeAttribution(BaseEstimator):
 
     def _scale_or_one(self) -> NDArray:
         return np.where(self.scale_ > 0, self.scale_, 1.0)
-
-
-def _unchanging(values: NDArray, dtype: Any) -> NDArray:
-    """Return which columns never change but by rounding, however many rows there are."""
-    # Of the ends only: the mean of many equal numbers is not quite that number.
-    return spread(np.stack([values.min(axis=0), values.max(axis=0)]), dtype) == 0
 
 
 def _pick(gram: NDArray, moments: NDArray, instance: NDArray, n_features: int) -> NDArray:
