@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def synthetic_cvae(data: Any) -> CVAEGenerator:
-    """Return the paper's small CVAE, trained on the synthetic data at a constant rate."""
+    """Return a CVAE of the paper's size, trained on the synthetic data in one cycle."""
     generator = CVAEGenerator(
         hidden_dims=(16,),
         latent_dim=8,

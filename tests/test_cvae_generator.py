@@ -201,3 +201,12 @@ def test_rows_that_do_not_fit_are_refused(name, request):
         generator.generate(C, E[:5])
     with pytest.raises(ValueError, match="must be finite, got NaN"):
         generator.generate(C * np.nan, E)
+
+
+@pytest.mark.parametrize("make", [CVAEGenerator, MLPGenerator])
+def test_a_tag_alike_for_everybody_moves_nobody(make):
+    constant = np.column_stack([C, np.full(600, 0.1)])
+    generator = make(hidden_dims=(8,), max_epochs=3, random_state=0).fit(constant, E)
+    edited = constant + np.array([0, 0, 0, 0, 0.05])
+    moved = generator.generate(edited, E) - generator.generate(constant, E)
+    assert np.abs(moved).max() < 1.0

@@ -73,3 +73,10 @@ def test_generators_own_gradient_equals_finite_differences(generator):
         rtol=1e-5,
         atol=1e-7,
     )
+
+
+def test_gradients_flow_inside_inference_mode():
+    with torch.inference_mode():
+        _, pullback = scores_and_pullback(Differentiable(), USERS[7], ROWS)
+        found = pullback(WEIGHTS)
+    np.testing.assert_allclose(found, analytic(USERS[7]), rtol=1e-6, atol=1e-9)

@@ -9,7 +9,7 @@ from sktpecr._feedback import Feedback
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import FactorRecommender
 from sktpecr.solvers import EmbeddingSolver, OnlineSolver
-from sktpecr.solvers._online import Batch, Pairs
+from sktpecr.solvers._pairs import Batch, Pairs
 
 DATA = make_tagged_interactions(n_users=150, n_items=120, n_tags=5, random_state=0)
 RANDOM = np.random.RandomState(0)
@@ -282,7 +282,7 @@ def test_nothing_to_set_against_a_tag_is_an_error():
     everything[:, 1] = IN_TAG[:, 1]
     explainer = TPECRExplainer(recommender("bpr"), everything).fit(DATA.interactions)
     refiner = FeedbackRefiner(explainer, solver="online")
-    with pytest.raises(ValueError, match=r"like: no item is outside both the tag and .* 'tag_0'"):
+    with pytest.raises(ValueError, match="like: no item is outside the user's history and"):
         refiner.refine(3, like="tag_0")
     with pytest.raises(ValueError, match=r"dislike: no item of the user's history .* 'tag_0'"):
         refiner.refine(3, dislike="tag_0")
@@ -299,3 +299,16 @@ def test_an_unknown_feedback_loss_is_named():
     explainer = TPECRExplainer(recommender("hinge"), DATA.item_tags).fit(DATA.interactions)
     with pytest.raises(ValueError, match=r"feedback_loss of FactorRecommender .* got 'hinge'"):
         FeedbackRefiner(explainer, solver="online").refine(3, like="tag_1")
+
+
+def test_users_all_alike_are_named():
+    explainer = TPECRExplainer((USERS[:1], ITEMS), DATA.item_tags).fit(DATA.interactions[:1])
+    for solver in ("online", "embedding"):
+        with pytest.raises(ValueError, match="needs users who differ"):
+            FeedbackRefiner(explainer, solver=solver).refine(0, like="tag_1")
+
+
+def test_divergence_in_the_only_step_is_an_error_too():
+    solver = OnlineSolver(learning_rate=1e12, n_epochs=1, batch_size=10**6)
+    with pytest.raises(ValueError, match="diverged with learning_rate"):
+        FeedbackRefiner(EXPLAINERS["bpr", "gaussian"], solver=solver).refine(3, like="tag_1")

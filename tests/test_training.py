@@ -192,8 +192,17 @@ def test_an_interrupt_is_not_swallowed():
         def forward(self, output, target):
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        train(MLPModule, {"dims": [6, 4]}, Interrupts(), ROWS, ROWS[:, :4], training())
+    for n_epochs in (1, 8):
+        how = training(max_epochs=n_epochs)
+        with pytest.raises(KeyboardInterrupt):
+            train(MLPModule, {"dims": [6, 4]}, Interrupts(), ROWS, ROWS[:, :4], how)
+
+
+def test_training_works_inside_inference_mode():
+    with torch.inference_mode():
+        inside = layers_of(train_mlp()[0].network)
+    for (first, _), (second, _) in zip(inside, layers_of(train_mlp()[0].network), strict=True):
+        np.testing.assert_array_equal(first, second)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="is about machines without a GPU")

@@ -12,14 +12,14 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sktpecr._numerics import check_generation
+from sktpecr._numerics import check_generation, spread
 
 
 class LearnedGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
     """Base of generators that train a network on standardised rows.
 
     A subclass has the training parameters as constructor parameters and writes
-    ``_train(embeddings, preferences, scale, training)`` on standardised arrays,
+    ``_train(rows, n_factors, training)`` on standardised rows of [embedding, tag preferences],
     ``_forward(preferences, embeddings)`` and ``_predict(preferences)`` on raw ones.
     """
 
@@ -83,8 +83,10 @@ class LearnedGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if self.standardize:
             self._mean[:n_factors] = embeddings.mean(axis=0)
             self._mean[n_factors:] = preferences.mean(axis=0)
-            self._scale[:n_factors] = _not_zero(np.sqrt(embeddings.var(axis=0).mean()))
-            self._scale[n_factors:] = _not_zero(preferences.std(axis=0))
+            self._scale[:n_factors] = _not_zero(
+                np.sqrt(np.mean(np.square(spread(embeddings, np.float64))))
+            )
+            self._scale[n_factors:] = _not_zero(spread(preferences, X.dtype))
         rows = (np.hstack([embeddings, preferences]) - self._mean) / self._scale
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         training = Training(

@@ -7,6 +7,7 @@ is kept as arrays, so that a fitted generator generates, pickles and loads witho
 from __future__ import annotations
 
 import math
+import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from tqdm.auto import tqdm
 from sktpecr._torch_device import pick_device
 from sktpecr.generators._layers import SLOPE, Layers
 
+_WEIGHTS = threading.Lock()
 # A bar appears on a terminal when training takes longer than this many seconds.
 _BAR_DELAY = 3.0
 
@@ -46,6 +48,9 @@ class Training:
     title: str
 
 
+# Serving code may sit in inference mode or without gradients, where nothing can be trained.
+@torch.inference_mode(False)
+@torch.enable_grad()
 def train(
     module: type[nn.Module],
     module_params: dict[str, Any],
@@ -101,31 +106,35 @@ def train(
     ]
     if n_valid:
         callbacks.append(("patience", patience))
-    # Weights are drawn from torch's global generator: borrow it and put it back.
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    net = NeuralNet(
+        module,
+        criterion=_Held,
+        criterion__criterion=criterion,
+        optimizer=torch.optim.Adam,
+        lr=training.learning_rate,
+        max_epochs=training.max_epochs,
+        batch_size=training.batch_size,
+        iterator_train=TensorBatches,
+        iterator_train__generator=generator,
+        iterator_valid=TensorBatches,
+        train_split=predefined_split(Dataset(X[valid], y[valid])) if n_valid else None,
+        callbacks=callbacks,
+        callbacks__print_log=None,
+        verbose=0,
+        device=device,
+        module__generator=generator,
+        **{f"module__{name}": value for name, value in module_params.items()},
+    )
+    # Weights are drawn from torch's global generator: borrow it for that, one at a time, and put
+    # it back. Noise and order come from a generator of our own.
+    with _WEIGHTS, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(training.seed)
-        net = NeuralNet(
-            module,
-            criterion=_Held,
-            criterion__criterion=criterion,
-            optimizer=torch.optim.Adam,
-            lr=training.learning_rate,
-            max_epochs=training.max_epochs,
-            batch_size=training.batch_size,
-            iterator_train=TensorBatches,
-            iterator_train__generator=generator,
-            iterator_valid=TensorBatches,
-            train_split=predefined_split(Dataset(X[valid], y[valid])) if n_valid else None,
-            callbacks=callbacks,
-            callbacks__print_log=None,
-            verbose=0,
-            device=device,
-            module__generator=generator,
-            **{f"module__{name}": value for name, value in module_params.items()},
-        ).fit(X[rest], y[rest])
+        net.initialize()
+    net.partial_fit(X[rest], y[rest])
     stopped = divergence.stopped or getattr(patience, "misses_", 0) >= training.patience
-    if len(net.history) < training.max_epochs and not stopped:
-        raise KeyboardInterrupt  # skorch keeps it to itself, but half a training is no fit
+    # skorch keeps an interrupt to itself, but half a training is no fit.
+    if sum("train_loss" in row for row in net.history) < training.max_epochs and not stopped:
+        raise KeyboardInterrupt
     history = [
         {name: row[name] for name in ("epoch", "train_loss", "valid_loss") if name in row}
         for row in net.history
@@ -264,6 +273,10 @@ class _Held(nn.Module):
         return self.criterion(output, target)
 
 
+def _worst(loss: float) -> float:
+    return math.inf if math.isnan(loss) else loss
+
+
 class _Divergence(Callback):
     """Stop at the first loss that is not finite, with the weights of the epoch before."""
 
@@ -279,7 +292,7 @@ class _Divergence(Callback):
         epoch = net.history[-1, "epoch"]
         if not hasattr(self, "good_state"):
             raise ValueError(
-                f"training diverged in epoch {epoch}: the loss is {losses[0]}; lower "
+                f"training diverged in epoch {epoch}: the loss is {max(losses, key=_worst)}; lower "
                 f"learning_rate, or check the scale of the embeddings"
             )
         net.module_.load_state_dict(self.good_state)

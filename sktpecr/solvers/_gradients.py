@@ -86,13 +86,16 @@ def _with_autograd(
 ) -> tuple[NDArray, Callable[[NDArray], NDArray]]:
     import torch
 
-    row = torch.tensor(embedding[np.newaxis], requires_grad=True)
-    scores = recommender.score_items_torch(row, items)[0]
+    # Serving code may sit in inference mode or without gradients.
+    with torch.inference_mode(False), torch.enable_grad():
+        row = torch.tensor(embedding[np.newaxis], requires_grad=True)
+        scores = recommender.score_items_torch(row, items)[0]
 
     def pullback(weights: NDArray) -> NDArray:
-        # On a device without float64 the weights go along in what the scores have.
-        weighted = (scores * torch.as_tensor(weights).to(scores)).sum()
-        (gradient,) = torch.autograd.grad(weighted, row)
+        with torch.inference_mode(False), torch.enable_grad():
+            # On a device without float64 the weights go along in what the scores have.
+            weighted = (scores * torch.as_tensor(weights).to(scores)).sum()
+            (gradient,) = torch.autograd.grad(weighted, row)
         return gradient[0].double().numpy()
 
     return scores.detach().double().cpu().numpy(), pullback

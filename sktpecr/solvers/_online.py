@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from sktpecr.solvers._gradients import generator_gradient, scores_and_pullback
+from sktpecr.solvers._gradients import generator_gradient
+from sktpecr.solvers._pairs import Pairs
 
 if TYPE_CHECKING:
     from sktpecr._feedback import Feedback
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 # An embedding this many times larger than the user's own is beyond any recommender.
 _DIVERGED = 1e6
-# Negatives beside each liked item under binary cross-entropy, as the authors draw them.
-_NEGATIVES = 4
 
 
 class _Published(NamedTuple):
@@ -105,6 +103,12 @@ class _IterativeSolver(BaseEstimator):
                 f"{', '.join(map(repr, published))}, got {loss!r}"
             )
         settings = published[loss]
+        spread = float(population.user_embeddings.var(axis=0).mean())
+        if not spread > 0 or not variance > 0:
+            raise ValueError(
+                "the online update needs users who differ, for its rate and its regulariser; the "
+                "explainer was fitted on one user, or on users who are all alike"
+            )
         optimizer = self.optimizer or settings.optimizer
         rate = self.learning_rate
         if rate is None:
@@ -114,10 +118,11 @@ class _IterativeSolver(BaseEstimator):
         own = population.user_embeddings[row].astype(np.float64)
         weight = self.regularization
         if weight is None:
-            weight = settings.regularization / float(population.user_embeddings.var(axis=0).mean())
+            weight = settings.regularization / spread
         if loss == "bce":
             weight /= len(own)  # the authors' NCF takes means where MF takes sums
 
+        limit = _DIVERGED * (1 + np.abs(own).max())
         parameter = torch.from_numpy(start.copy()).requires_grad_()
         make = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[optimizer]
         step = make([parameter], lr=rate)
@@ -126,15 +131,15 @@ class _IterativeSolver(BaseEstimator):
             for batch in pairs.batches(self.batch_size):
                 value = parameter.detach().numpy()
                 embedding = embed(value)
-                if not np.abs(embedding).max() < _DIVERGED * (1 + np.abs(own).max()):
-                    raise ValueError(
-                        f"the online update diverged with learning_rate={rate:.3g}; pass a smaller "
-                        f"one to {type(self).__name__}"
-                    )
                 gradient = batch.gradient(recommender, embedding, loss)
                 gradient = gradient + 2 * weight * (embedding - own)
                 parameter.grad = torch.from_numpy(pull(value, gradient))
                 step.step()
+                if not np.abs(embed(parameter.detach().numpy())).max() < limit:
+                    raise ValueError(
+                        f"the online update diverged with learning_rate={rate:.3g}; pass a smaller "
+                        f"one to {type(self).__name__}"
+                    )
         return parameter.detach().numpy().copy()
 
 
@@ -320,78 +325,3 @@ class EmbeddingSolver(_IterativeSolver):
         )
         embedding = own + feedback.strength * (end - own)
         return embedding, population.tag_preferences_of(embedding)
-
-
-class Batch(NamedTuple):
-    """What one step compares.
-
-    Rows are (better item, worse item) under BPR, (item, label) under cross-entropy; weights say
-    how much the tag behind a row counts.
-    """
-
-    rows: NDArray
-    weights: NDArray
-
-    def gradient(self, recommender: Any, embedding: NDArray, loss: str) -> NDArray:
-        """Return the gradient of the feedback loss at an embedding."""
-        if loss == "bce":
-            items, labels = self.rows.T
-            scores, pullback = scores_and_pullback(recommender, embedding, items)
-            return pullback(self.weights * (expit(scores) - labels) / len(scores))
-        scores, pullback = scores_and_pullback(recommender, embedding, self.rows.T.ravel())
-        better, worse = np.split(scores, 2)
-        slope = -self.weights * expit(worse - better)
-        return pullback(np.concatenate([slope, -slope]))
-
-
-class Pairs:
-    """Draw the items that feedback sets against each other, anew in every epoch."""
-
-    def __init__(
-        self,
-        population: Population,
-        row: int,
-        feedback: Feedback,
-        loss: str,
-        random_state: np.random.RandomState,
-    ) -> None:
-        self._loss = loss
-        self._random_state = random_state
-        self._tags: list[tuple[NDArray, NDArray, bool, float]] = []
-        n_items = len(population.catalogue.items)
-        history = population.catalogue.history(row)
-        for said, likes in ((feedback.like, True), (feedback.dislike, False)):
-            for tag, strength in said.items():
-                inside = population.extractor.items_of(tag)
-                if likes:
-                    others = np.setdiff1d(np.arange(n_items), np.union1d(inside, history))
-                    what = "item is outside both the tag and the user's history"
-                else:
-                    others = np.setdiff1d(history, inside)
-                    what = "item of the user's history is outside the tag"
-                if not len(others):
-                    raise ValueError(
-                        f"{'like' if likes else 'dislike'}: no {what} {feedback.tags[tag]!r}, so "
-                        f"there is nothing to set against it; use solver='closed_form'"
-                    )
-                self._tags.append((inside, others, likes, strength / feedback.strength))
-
-    def batches(self, batch_size: int) -> Iterator[Batch]:
-        """Yield the batches of one epoch."""
-        rows, weights = [], []
-        for inside, others, likes, weight in self._tags:
-            if self._loss == "bce":
-                n_drawn = len(inside) * (_NEGATIVES if likes else 1)
-                drawn = self._random_state.choice(others, size=n_drawn)
-                labels = np.repeat([likes, not likes], [len(inside), n_drawn])
-                pairs = np.column_stack([np.concatenate([inside, drawn]), labels])
-            else:
-                drawn = self._random_state.choice(others, size=len(inside))
-                pairs = np.column_stack([inside, drawn] if likes else [drawn, inside])
-            rows.append(pairs)
-            weights.append(np.full(len(pairs), weight))
-        everything, weight_of = np.concatenate(rows), np.concatenate(weights)
-        order = self._random_state.permutation(len(everything))
-        for start in range(0, len(order), batch_size):
-            picked = order[start : start + batch_size]
-            yield Batch(everything[picked], weight_of[picked])

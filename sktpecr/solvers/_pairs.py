@@ -1,0 +1,94 @@
+"""The items that feedback sets against each other, as the paper samples them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from sktpecr.solvers._gradients import scores_and_pullback
+
+if TYPE_CHECKING:
+    from sktpecr._feedback import Feedback
+    from sktpecr._population import Population
+
+# Negatives beside each liked item under binary cross-entropy, as the authors draw them.
+_NEGATIVES = 4
+
+
+class Batch(NamedTuple):
+    """What one step compares.
+
+    Rows are (better item, worse item) under BPR, (item, label) under cross-entropy; weights say
+    how much the tag behind a row counts.
+    """
+
+    rows: NDArray
+    weights: NDArray
+
+    def gradient(self, recommender: Any, embedding: NDArray, loss: str) -> NDArray:
+        """Return the gradient of the feedback loss at an embedding."""
+        if loss == "bce":
+            items, labels = self.rows.T
+            scores, pullback = scores_and_pullback(recommender, embedding, items)
+            return pullback(self.weights * (expit(scores) - labels) / len(scores))
+        scores, pullback = scores_and_pullback(recommender, embedding, self.rows.T.ravel())
+        better, worse = np.split(scores, 2)
+        slope = -self.weights * expit(worse - better)
+        return pullback(np.concatenate([slope, -slope]))
+
+
+class Pairs:
+    """Draw the items that feedback sets against each other, anew in every epoch."""
+
+    def __init__(
+        self,
+        population: Population,
+        row: int,
+        feedback: Feedback,
+        loss: str,
+        random_state: np.random.RandomState,
+    ) -> None:
+        self._loss = loss
+        self._random_state = random_state
+        self._tags: list[tuple[NDArray, NDArray, bool, float]] = []
+        n_items = len(population.catalogue.items)
+        history = population.catalogue.history(row)
+        for said, likes in ((feedback.like, True), (feedback.dislike, False)):
+            for tag, strength in said.items():
+                inside = population.extractor.items_of(tag)
+                if likes:
+                    others = np.setdiff1d(np.arange(n_items), np.union1d(inside, history))
+                    what = "no item is outside the user's history and the tag"
+                else:
+                    others = np.setdiff1d(history, inside)
+                    what = "no item of the user's history is outside the tag"
+                if not len(others):
+                    raise ValueError(
+                        f"{'like' if likes else 'dislike'}: {what} {feedback.tags[tag]!r}, so "
+                        f"there is nothing to set against it; use set=, or another solver"
+                    )
+                self._tags.append((inside, others, likes, strength / feedback.strength))
+
+    def batches(self, batch_size: int) -> Iterator[Batch]:
+        """Yield the batches of one epoch."""
+        rows, weights = [], []
+        for inside, others, likes, weight in self._tags:
+            if self._loss == "bce":
+                n_drawn = len(inside) * (_NEGATIVES if likes else 1)
+                drawn = self._random_state.choice(others, size=n_drawn)
+                labels = np.repeat([likes, not likes], [len(inside), n_drawn])
+                pairs = np.column_stack([np.concatenate([inside, drawn]), labels])
+            else:
+                drawn = self._random_state.choice(others, size=len(inside))
+                pairs = np.column_stack([inside, drawn] if likes else [drawn, inside])
+            rows.append(pairs)
+            weights.append(np.full(len(pairs), weight))
+        everything, weight_of = np.concatenate(rows), np.concatenate(weights)
+        order = self._random_state.permutation(len(everything))
+        for start in range(0, len(order), batch_size):
+            picked = order[start : start + batch_size]
+            yield Batch(everything[picked], weight_of[picked])
