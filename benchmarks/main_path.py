@@ -18,6 +18,7 @@ from implicit.als import AlternatingLeastSquares
 
 from sktpecr import FeedbackRefiner, GaussianGenerator, TPECRExplainer
 from sktpecr.datasets import TaggedInteractions, load_movielens
+from sktpecr.metrics import falling_rank, list_overlap
 
 STRENGTHS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0)
 TOP = 1000
@@ -178,14 +179,13 @@ def turn(
     explainer = refiner.explainer
     refined = refiner.refine(explainer.user_ids_[user], strength=strength, **{scenario: [tag]})
     before, after = refined.scores_before, refined.scores
-    rise = int((before > before[item]).sum()) - int((after > after[item]).sum())
-    lists = [set(np.argsort(-scores, kind="stable")[:TOP].tolist()) for scores in (before, after)]
+    rise = falling_rank(before, after, item)
     change = refined.tag_preferences - explainer._population.tag_preferences_of(
         explainer.user_embeddings_[user]
     )
     t = list(explainer.tag_names_).index(tag)
     right = change[t] > 0 if scenario == "like" else change[t] < 0
-    return rise > 0, rise, len(lists[0] & lists[1]) / TOP, bool(right)
+    return rise > 0, rise, list_overlap(before, after, TOP), bool(right)
 
 
 def timings(data: TaggedInteractions) -> dict[str, list[float]]:

@@ -210,6 +210,7 @@ class Refinement:
         table = self._list().to_html(index=False, escape=True)
         return f"<figure><figcaption>{caption}</figcaption>{table}</figure>"
 
-    def _list(self) -> pd.DataFrame:
+    def _list(self, n: int = 10) -> pd.DataFrame:
+        """Return the list to show: without seen items, where it is known what was seen."""
         has_history = self._population.catalogue.interactions is not None
-        return self.recommend(10, exclude_seen=has_history)
+        return self.recommend(n, exclude_seen=has_history)

@@ -226,8 +226,7 @@ def plot_refinement(refinement: Refinement, ax: Axes | None = None, n: int = 10)
     >>> refiner = FeedbackRefiner(explainer.fit(data.interactions))
     >>> ax = plotting.plot_refinement(refiner.refine(0, like="tag_1"))
     """
-    has_history = refinement._population.catalogue.interactions is not None
-    frame = refinement.recommend(n, exclude_seen=has_history)
+    frame = refinement._list(n)
     ax = _axes(ax, n_rows=len(frame))
     before, after = frame["rank_before"].to_numpy(), frame["rank"].to_numpy()
     for start, end in zip(before, after, strict=True):
