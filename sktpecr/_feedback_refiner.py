@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context, clone
@@ -159,52 +159,103 @@ class FeedbackRefiner(BaseEstimator):
             finite or a strength negative, a dislike comes without interactions, or what is
             asked for is beyond this recommender.
         """
-        self._validate_params()
+        population = self._checked_population()
         if units not in ("std", "raw"):
             raise ValueError(f"units must be 'std' or 'raw', got {units!r}")
-        explainer: Any = getattr(self, "explainer_", self.explainer)
-        population = explainer._fitted_population()
         feedback = Feedback.parse(population.tags, like, dislike, set, strength)
-        if feedback.dislike and population.catalogue.interactions is None:
-            raise ValueError(
-                "dislike keeps what else is in the user's history, and the explainer was not "
-                "given any interactions; call its fit(interactions) first, or use set="
-            )
-        solver = self.solver
-        if isinstance(solver, str) and solver == "auto":
-            solver = "online" if population.extractor.tag_matrix_ is None else "closed_form"
-        if isinstance(solver, str):
-            solver = _SOLVERS[solver]()
+        values = _in_units_of_score(population, feedback.set) if units == "std" else feedback.set
         users = population.catalogue.users
         if _are_many(user):
-            rows = users.rows(user)
-            return [self._refine(population, row, feedback, units, solver) for row in rows]
-        return self._refine(population, users.row(user), feedback, units, solver)
+            return [
+                self._refine(population, row, [feedback], values)[0] for row in users.rows(user)
+            ]
+        return self._refine(population, users.row(user), [feedback], values)[0]
+
+    def sweep(
+        self,
+        user: Hashable,
+        like: Tags | None = None,
+        dislike: Tags | None = None,
+        *,
+        strengths: Iterable[float],
+    ) -> list[Refinement]:
+        """Refine a user's recommendations by the same feedback at several strengths.
+
+        What a slider needs, and a curve. The gradient solvers descend once for all strengths.
+
+        Parameters
+        ----------
+        user : hashable
+            Raw user id, or row number if the explainer's fit got no ids.
+        like, dislike : tag name, list of tag names or dict of tag name to strength, optional
+            What to show more and less of.
+        strengths : iterable of float
+            See :meth:`refine`.
+
+        Returns
+        -------
+        list of Refinement
+            One for each strength, each what :meth:`refine` returns.
+        """
+        population = self._checked_population()
+        feedbacks = [
+            Feedback.parse(population.tags, like, dislike, None, strength) for strength in strengths
+        ]
+        return self._refine(population, population.catalogue.users.row(user), feedbacks, {})
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
 
+    def _checked_population(self) -> Population:
+        self._validate_params()
+        explainer: Any = getattr(self, "explainer_", self.explainer)
+        return explainer._fitted_population()
+
+    def _solver_for(self, population: Population) -> Any:
+        solver = self.solver
+        if isinstance(solver, str) and solver == "auto":
+            solver = "online" if population.extractor.tag_matrix_ is None else "closed_form"
+        return _SOLVERS[solver]() if isinstance(solver, str) else solver
+
     def _refine(
-        self, population: Population, row: int, feedback: Feedback, units: str, solver: Any
-    ) -> Refinement:
-        own = population.user_embeddings[row].astype(np.float64)
-        if not feedback:
-            preferences = population.tag_preferences_of(own)
-            return Refinement(population, row, feedback, own, preferences)
-        values = feedback.set
-        if units == "std":
-            mean, std = population.mean, population.std
-            values = {tag: mean[tag] + value * std[tag] for tag, value in values.items()}
-        embedding, requested = solver.solve(population, row, feedback, values)
-        if not np.isfinite(population.scores_of(embedding)).all():
+        self,
+        population: Population,
+        row: int,
+        feedbacks: list[Feedback],
+        values: dict[int, float],
+    ) -> list[Refinement]:
+        """Refine by feedbacks that differ in strength alone."""
+        if population.catalogue.interactions is None and any(each.dislike for each in feedbacks):
             raise ValueError(
-                f"strength {feedback.strength:g} is beyond what numbers can hold; ask for less"
+                "dislike keeps what else is in the user's history, and the explainer was not "
+                "given any interactions; call its fit(interactions) first, or use set="
             )
-        return Refinement(population, row, feedback, embedding, requested)
+        solver = self._solver_for(population)
+        some = [feedback for feedback in feedbacks if feedback]
+        if hasattr(solver, "sweep"):
+            solved = iter(solver.sweep(population, row, some, values) if some else ())
+        else:
+            solved = iter(solver.solve(population, row, feedback, values) for feedback in some)
+        own = population.user_embeddings[row].astype(np.float64)
+        unmoved = own, population.tag_preferences_of(own)
+        refinements = []
+        for feedback in feedbacks:
+            embedding, requested = next(solved) if feedback else unmoved
+            if feedback and not np.isfinite(population.scores_of(embedding)).all():
+                raise ValueError(
+                    f"strength {feedback.strength:g} is beyond what numbers can hold; ask for less"
+                )
+            refinements.append(Refinement(population, row, feedback, embedding, requested))
+        return refinements
 
 
-def _are_many(user: Any) -> bool:
+def _in_units_of_score(population: Population, values: dict[int, float]) -> dict[int, float]:
+    mean, std = population.mean, population.std
+    return {tag: mean[tag] + value * std[tag] for tag, value in values.items()}
+
+
+def _are_many(user: Any) -> TypeGuard[list[Any]]:
     """Tell a list of users from one user; a tuple can be an id."""
     return isinstance(user, list) or (hasattr(user, "__array__") and np.ndim(user) == 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,19 @@ from sktpecr._ids import Ids
 from sktpecr._numerics import spread
 from sktpecr._over_recommender import fold_in
 from sktpecr._tag_preference_extractor import TagPreferenceExtractor
+
+
+class Swap(NamedTuple):
+    """Tag preferences swapped between users, and what a generator made of that.
+
+    Tag preferences, shape (n, n_tags): the users' own, the ones asked for, and the ones met by
+    the generated embeddings, shape (n, n_factors).
+    """
+
+    own: NDArray
+    wanted: NDArray
+    generated: NDArray
+    met: NDArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +51,10 @@ class Population:
         Embeddings of the users.
     tag_preferences : ndarray of shape (n_users, n_tags)
         Their tag preferences.
+    learners : ndarray of bool, shape (n_users,)
+        Who was learned from: train users with interactions.
     mean, std : ndarray of shape (n_tags,)
-        Of the tag preferences of users with interactions.
+        Of the tag preferences of the learners.
     generator, attribution : object
         Fitted.
     composite : CompositeFunction
@@ -51,6 +66,7 @@ class Population:
     tags: Ids
     user_embeddings: NDArray
     tag_preferences: NDArray
+    learners: NDArray
     mean: NDArray
     std: NDArray
     generator: Any
@@ -62,6 +78,7 @@ class Population:
         cls,
         extractor: TagPreferenceExtractor,
         catalogue: Catalogue,
+        train_users: Any,
         generator: Any,
         attribution: Any,
         random_state: Any,
@@ -74,6 +91,8 @@ class Population:
             Fitted.
         catalogue : Catalogue
             Users, items and interactions.
+        train_users : iterable of hashable or None
+            Raw ids of the users to learn from; None for all.
         generator, attribution : object or None
             Unfitted; None for the defaults.
         random_state : int, RandomState instance or None
@@ -90,9 +109,11 @@ class Population:
             embeddings = fold_in(recommender, X)
         preferences = extractor.tag_preferences(embeddings)
         # Users without interactions sit where training began: not part of the population.
-        active = catalogue.active_users()
-        some_preferences = preferences[active].astype(np.float64)
-        some_embeddings = embeddings[active].astype(np.float64)
+        learners = catalogue.active_users() & _mask(catalogue.users, train_users)
+        if not learners.any():
+            raise ValueError("train_users must name a user with interactions, got none")
+        some_preferences = preferences[learners].astype(np.float64)
+        some_embeddings = embeddings[learners].astype(np.float64)
 
         generator = generator_for(generator, extractor, random_state)
         exact = {}
@@ -109,6 +130,7 @@ class Population:
             tags=Ids("tag", names, len(names), "tag_names"),
             user_embeddings=embeddings,
             tag_preferences=preferences,
+            learners=learners,
             mean=some_preferences.mean(axis=0),
             std=spread(some_preferences, preferences.dtype),
             generator=generator,
@@ -139,6 +161,40 @@ class Population:
         """Return how tag preferences stand to the population, in standard deviations."""
         return (preferences - self.mean) / np.where(self.std > 0, self.std, np.inf)
 
+    def swapped(self, embeddings: NDArray, random_state: np.random.RandomState) -> Swap:
+        """Ask for everybody the tag preferences of somebody else, as Table 4 of the paper does.
+
+        Parameters
+        ----------
+        embeddings : ndarray of shape (n, n_factors)
+            Embeddings of at least two users.
+        random_state : RandomState
+            Pairs the users.
+
+        Returns
+        -------
+        Swap
+            What was asked for and what came.
+        """
+        # A cycle through a random order pairs everybody with somebody else.
+        order = random_state.permutation(len(embeddings))
+        own = self.extractor.tag_preferences(embeddings)
+        wanted = np.empty_like(own)
+        wanted[order] = own[np.roll(order, 1)]
+        generated = self.generator.generate(wanted, embeddings)
+        return Swap(own, wanted, generated, self.extractor.tag_preferences(generated))
+
     def scores_of(self, embedding: NDArray) -> NDArray:
         """Return the scores of all items for one embedding, shape (n_items,)."""
         return self.recommender.score_items(embedding[np.newaxis])[0]
+
+
+def _mask(users: Ids, some: Any) -> NDArray:
+    """Return which users are named; all of them if None."""
+    mask = np.ones(len(users), dtype=bool)
+    if some is not None:
+        if isinstance(some, str | bytes) or not hasattr(some, "__iter__"):
+            raise ValueError(f"train_users must be a list of user ids, got {some!r}")
+        mask[:] = False
+        mask[users.rows(some)] = True
+    return mask

@@ -17,12 +17,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from sktpecr._catalogue import Catalogue, check_item_ids
 from sktpecr._explanation import Explanation, explain_item
+from sktpecr._interactions import check_interactions
 from sktpecr._item_tags import is_frame
 from sktpecr._numerics import spread
 from sktpecr._over_recommender import (
     OverRecommender,
     check_dot_product,
-    check_interactions,
     n_items_of,
     resolve_recommender,
 )
@@ -185,6 +185,7 @@ class TPECRExplainer(OverRecommender):
         y: Any = None,
         user_ids: Iterable[Hashable] | None = None,
         item_names: Iterable[str] | None = None,
+        train_users: Iterable[Hashable] | None = None,
     ) -> TPECRExplainer:
         """Learn the population: tag preferences, generator, attribution.
 
@@ -200,6 +201,9 @@ class TPECRExplainer(OverRecommender):
             One raw id per row of X. Row numbers by default.
         item_names : iterable of str, optional
             One name per column of X, or a Series by item id. The ids by default.
+        train_users : iterable of hashable, optional
+            Raw ids of the users to learn from; the others are known, and
+            :mod:`sktpecr.evaluation` can measure on them. All by default.
 
         Returns
         -------
@@ -218,7 +222,8 @@ class TPECRExplainer(OverRecommender):
             user_ids = list(X.index)
         X = check_interactions(fitted, X)
         recommender = resolve_recommender(self.recommender, X)
-        fitted._learn(recommender, Catalogue(X.shape, X, user_ids, item_ids, item_names))
+        catalogue = Catalogue(X.shape, X, user_ids, item_ids, item_names)
+        fitted._learn(recommender, catalogue, train_users)
         self._take_state(fitted)
         return self
 
@@ -342,18 +347,12 @@ class TPECRExplainer(OverRecommender):
         embeddings = self._fold_in(X)
         if len(embeddings) < 2:
             raise ValueError(f"X must have at least 2 users to swap among, got {len(embeddings)}")
-        # A cycle through a random order pairs everybody with somebody else.
-        order = check_random_state(
-            0 if self.random_state is None else self.random_state
-        ).permutation(len(embeddings))
-        extractor = population.extractor
-        own = extractor.tag_preferences(embeddings)
-        wanted = np.empty_like(own)
-        wanted[order] = own[np.roll(order, 1)]
-        met = extractor.tag_preferences(population.generator.generate(wanted, embeddings))
-        error, unedited = np.square(met - wanted).sum(), np.square(own - wanted).sum()
+        random_state = 0 if self.random_state is None else self.random_state
+        swap = population.swapped(embeddings, check_random_state(random_state))
+        own, wanted = swap.own, swap.wanted
         if not spread(own, own.dtype).any():  # users all alike: nothing to swap
-            return float(spread(met, own.dtype).max() == 0)
+            return float(spread(swap.met, own.dtype).max() == 0)
+        error, unedited = np.square(swap.met - wanted).sum(), np.square(own - wanted).sum()
         return float(1.0 - error / unedited)
 
     def _fitted_extractor(self) -> TagPreferenceExtractor:
@@ -382,17 +381,16 @@ class TPECRExplainer(OverRecommender):
         fitted.n_features_in_ = n_items_of(recommender)
         item_ids = check_item_ids(self.item_tags, None)
         shape = (n_users, fitted.n_features_in_)
-        fitted._learn(recommender, Catalogue(shape, None, None, item_ids, None))
+        fitted._learn(recommender, Catalogue(shape, None, None, item_ids, None), None)
         self._take_state(fitted)
 
-    def _learn(self, recommender: Any, catalogue: Catalogue) -> None:
+    def _learn(self, recommender: Any, catalogue: Catalogue, train_users: Any) -> None:
         extractor = TagPreferenceExtractor(
             recommender, self.item_tags, tag_names=self.tag_names, aggregate=self.aggregate
         )
         extractor._read(recommender, len(catalogue.items), getattr(self, "feature_names_in_", None))
-        self._population = Population.learn(
-            extractor, catalogue, self.generator, self.attribution, self.random_state
-        )
+        parts = self.generator, self.attribution, self.random_state
+        self._population = Population.learn(extractor, catalogue, train_users, *parts)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_population")

@@ -41,8 +41,8 @@ def falling_map(before: ArrayLike, after: ArrayLike, relevant: ArrayLike, k: int
     >>> falling_map([3.0, 2.0, 1.0], [1.0, 2.0, 3.0], relevant=[2])
     -0.6666666666666667
     """
-    drop = _average_precision(before, relevant, k) - _average_precision(after, relevant, k)
-    return float(drop)
+    first, second = ranking(before), ranking(after)
+    return average_precision(first, relevant, k) - average_precision(second, relevant, k)
 
 
 def falling_recall(
@@ -71,7 +71,7 @@ def falling_recall(
     >>> falling_recall([3.0, 2.0, 1.0], [1.0, 2.0, 3.0], relevant=[2], k=1)
     -1.0
     """
-    return float(_recall(before, relevant, k) - _recall(after, relevant, k))
+    return recall(ranking(before), relevant, k) - recall(ranking(after), relevant, k)
 
 
 def falling_rank(before: ArrayLike, after: ArrayLike, item: int) -> int:
@@ -121,27 +121,32 @@ def list_overlap(before: ArrayLike, after: ArrayLike, k: int = 1000) -> float:
     >>> list_overlap([3.0, 2.0, 1.0], [1.0, 2.0, 3.0], k=2)
     0.5
     """
-    first, second = _ranking(before)[:k], _ranking(after)[:k]
+    first, second = ranking(before)[:k], ranking(after)[:k]
     return len(np.intersect1d(first, second)) / len(first)
 
 
-def _ranking(scores: ArrayLike) -> NDArray:
+def ranking(scores: ArrayLike) -> NDArray:
+    """Return the positions of all items, best first, ties in order of position."""
     return np.argsort(-np.asarray(scores), kind="stable")
 
 
-def _hits(scores: ArrayLike, relevant: ArrayLike, k: int) -> tuple[NDArray, int]:
-    """Return 0-based ranks, ascending, of the relevant items in the top k, and the best count."""
-    relevant = np.unique(np.asarray(relevant))
-    if not len(relevant):
-        raise ValueError("relevant must name at least one item, got none")
-    return np.flatnonzero(np.isin(_ranking(scores)[:k], relevant)), min(k, len(relevant))
-
-
-def _average_precision(scores: ArrayLike, relevant: ArrayLike, k: int) -> float:
-    ranks, possible = _hits(scores, relevant, k)
+def average_precision(ranked: ArrayLike, relevant: ArrayLike, k: int) -> float:
+    """Return AP@k of items in a ranking, see :func:`falling_map`."""
+    ranks, possible = _hits(ranked, relevant, k)
     return float(np.sum(np.arange(1, len(ranks) + 1) / (ranks + 1)) / possible)
 
 
-def _recall(scores: ArrayLike, relevant: ArrayLike, k: int) -> float:
-    ranks, possible = _hits(scores, relevant, k)
+def recall(ranked: ArrayLike, relevant: ArrayLike, k: int) -> float:
+    """Return recall@k of items in a ranking, see :func:`falling_recall`."""
+    ranks, possible = _hits(ranked, relevant, k)
     return len(ranks) / possible
+
+
+def _hits(ranked: ArrayLike, relevant: ArrayLike, k: int) -> tuple[NDArray, int]:
+    """Return 0-based ranks, ascending, of the relevant items in the top k, and the best count."""
+    ranked, relevant = np.asarray(ranked), np.unique(np.asarray(relevant))
+    if not len(relevant):
+        raise ValueError("relevant must name at least one item, got none")
+    wanted = np.zeros(len(ranked), dtype=bool)
+    wanted[relevant] = True
+    return np.flatnonzero(wanted[ranked[:k]]), min(k, len(relevant))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -76,6 +77,58 @@ class _IterativeSolver(BaseEstimator):
         self.batch_size = batch_size
         self.regularization = regularization
         self.random_state = random_state
+
+    def solve(
+        self, population: Population, row: int, feedback: Feedback, values: dict[int, float]
+    ) -> tuple[NDArray, NDArray]:
+        """Return the refined embedding and the tag preferences that belong to it.
+
+        Parameters
+        ----------
+        population : Population
+            What the explainer learned.
+        row : int
+            Row of the user.
+        feedback : Feedback
+            What the user said.
+        values : dict of int to float
+            Column of each tag that was set, and its value in units of the score.
+
+        Returns
+        -------
+        embedding : ndarray of shape (n_factors,)
+            Refined embedding.
+        tag_preferences : ndarray of shape (n_tags,)
+            What it was generated from; its own where there is no generator.
+        """
+        return self.sweep(population, row, [feedback], values)[0]
+
+    def sweep(
+        self,
+        population: Population,
+        row: int,
+        feedbacks: Sequence[Feedback],
+        values: dict[int, float],
+    ) -> list[tuple[NDArray, NDArray]]:
+        """Solve for feedbacks that differ in strength alone, by one descent for all of them.
+
+        Parameters
+        ----------
+        population : Population
+            What the explainer learned.
+        row : int
+            Row of the user.
+        feedbacks : sequence of Feedback
+            The same feedback at several strengths.
+        values : dict of int to float
+            Column of each tag that was set, and its value in units of the score.
+
+        Returns
+        -------
+        list of tuple
+            What ``solve`` returns for each.
+        """
+        raise NotImplementedError
 
     def _descend(
         self,
@@ -193,29 +246,13 @@ class OnlineSolver(_IterativeSolver):
     True
     """
 
-    def solve(
-        self, population: Population, row: int, feedback: Feedback, values: dict[int, float]
-    ) -> tuple[NDArray, NDArray]:
-        """Return the refined embedding and the tag preferences it was generated from.
-
-        Parameters
-        ----------
-        population : Population
-            What the explainer learned.
-        row : int
-            Row of the user.
-        feedback : Feedback
-            What the user said.
-        values : dict of int to float
-            Column of each tag that was set, and its value in units of the score.
-
-        Returns
-        -------
-        embedding : ndarray of shape (n_factors,)
-            Refined embedding.
-        tag_preferences : ndarray of shape (n_tags,)
-            What the generator was asked for.
-        """
+    def sweep(
+        self,
+        population: Population,
+        row: int,
+        feedbacks: Sequence[Feedback],
+        values: dict[int, float],
+    ) -> list[tuple[NDArray, NDArray]]:
         self._validate_params()
         own = population.user_embeddings[row].astype(np.float64)
         generator = population.generator
@@ -231,14 +268,15 @@ class OnlineSolver(_IterativeSolver):
         def pull(preferences: NDArray, gradient: NDArray) -> NDArray:
             return generator_gradient(generator, preferences, own, gradient) * free
 
-        preferences = start
-        if feedback.strength:
+        end = start
+        if any(feedback.strength for feedback in feedbacks):
+            strongest = max(feedbacks, key=attrgetter("strength"))
             variance = float(np.mean(np.square(population.std)))
             end = self._descend(
-                population, row, feedback, start, _PREFERENCES, variance, embed, pull
+                population, row, strongest, start, _PREFERENCES, variance, embed, pull
             )
-            preferences = start + feedback.strength * (end - start)
-        return embed(preferences), preferences
+        asked = [start + feedback.strength * (end - start) for feedback in feedbacks]
+        return [(embed(preferences), preferences) for preferences in asked]
 
 
 class EmbeddingSolver(_IterativeSolver):
@@ -283,29 +321,13 @@ class EmbeddingSolver(_IterativeSolver):
     True
     """
 
-    def solve(
-        self, population: Population, row: int, feedback: Feedback, values: dict[int, float]
-    ) -> tuple[NDArray, NDArray]:
-        """Return the refined embedding and its tag preferences.
-
-        Parameters
-        ----------
-        population : Population
-            What the explainer learned.
-        row : int
-            Row of the user.
-        feedback : Feedback
-            What the user said.
-        values : dict of int to float
-            Must be empty: tags cannot be set without a generator.
-
-        Returns
-        -------
-        embedding : ndarray of shape (n_factors,)
-            Refined embedding.
-        tag_preferences : ndarray of shape (n_tags,)
-            Its tag preferences.
-        """
+    def sweep(
+        self,
+        population: Population,
+        row: int,
+        feedbacks: Sequence[Feedback],
+        values: dict[int, float],
+    ) -> list[tuple[NDArray, NDArray]]:
         self._validate_params()
         if values:
             raise ValueError(
@@ -316,12 +338,12 @@ class EmbeddingSolver(_IterativeSolver):
         end = self._descend(
             population,
             row,
-            feedback,
+            max(feedbacks, key=attrgetter("strength")),
             own,
             _EMBEDDING,
             variance,
             embed=lambda embedding: embedding,
             pull=lambda _, gradient: gradient,
         )
-        embedding = own + feedback.strength * (end - own)
-        return embedding, population.tag_preferences_of(embedding)
+        embeddings = [own + feedback.strength * (end - own) for feedback in feedbacks]
+        return [(each, population.tag_preferences_of(each)) for each in embeddings]

@@ -1,0 +1,148 @@
+"""Whether a tag that is turned up or down takes its items along."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+from tqdm.auto import tqdm
+
+from sktpecr._population import Population
+from sktpecr._tpecr_explainer import TPECRExplainer
+from sktpecr.evaluation._held_out import by_name, list_lengths, measured_rows
+from sktpecr.evaluation._summary import summary_or_cases
+from sktpecr.metrics import average_precision, ranking, recall
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def evaluate_control(
+    explainers: Any,
+    users: Iterable[Hashable] | None = None,
+    *,
+    d: Sequence[float] = (-1.0, -0.5, 0.0, 0.5, 1.0),
+    units: str = "std",
+    k: Any = 1000,
+    n_cases: int = 1000,
+    random_state: int = 0,
+    allow_train_users: bool = False,
+    return_cases: bool = False,
+) -> pd.DataFrame:
+    """Measure how lists follow a tag that is turned up or down: Figure 4 of the paper.
+
+    Parameters
+    ----------
+    explainers : TPECRExplainer or dict of str to TPECRExplainer
+        Fitted.
+    users : iterable of hashable, optional
+        Raw ids. By default all users that the explainer was not fitted on.
+    d : sequence of float, default=(-1, -.5, 0, .5, 1)
+        What is added to the preference for one tag.
+    units : {"std", "raw"}, default="std"
+        Unit of `d`: standard deviations of the tag, or units of the score.
+    k : int, float or sequence of them, default=1000
+        How much of the list counts: a number of items, or a share of all items if less than 1.
+    n_cases : int, default=1000
+        Number of users, each with one tag; all of them if there are fewer.
+    random_state : int, default=0
+        Draws users and tags.
+    allow_train_users : bool, default=False
+        Whether users that the generator was fitted on will do.
+    return_cases : bool, default=False
+        Return a row per method, tag, d and user instead of the summary.
+
+    Returns
+    -------
+    DataFrame
+        See :func:`summarize`; metrics "F-MAP@k" and "F-Recall@k", before minus after, by method,
+        d, and tag: "changed", or "other", another tag drawn at random. Before is the user's own
+        embedding, after is :math:`G(c')`, so that 0 at d = 0 is the generator's merit.
+
+    Examples
+    --------
+    >>> from sklearn.decomposition import TruncatedSVD
+    >>> from sktpecr import TPECRExplainer
+    >>> from sktpecr.datasets import make_tagged_interactions
+    >>> from sktpecr.evaluation import evaluate_control
+    >>> data = make_tagged_interactions(random_state=0)
+    >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+    >>> explainer = explainer.fit(data.interactions, train_users=range(150))
+    >>> result = evaluate_control(explainer, d=[-1, 0, 1], k=20)
+    >>> result = result[(result["tag"] == "changed") & (result["metric"] == "F-MAP@20")]
+    >>> bool(result["mean"].is_monotonic_decreasing)
+    True
+    """
+    if units not in ("std", "raw"):
+        raise ValueError(f"units must be 'std' or 'raw', got {units!r}")
+    rows = (
+        {"method": name, **row}
+        for name, explainer in by_name(explainers, TPECRExplainer).items()
+        for row in _measured(
+            explainer._fitted_population(),
+            users,
+            [float(each) for each in d],
+            units,
+            k,
+            n_cases,
+            random_state,
+            allow_train_users,
+        )
+    )
+    return summary_or_cases(rows, return_cases, ("method", "tag", "d"))
+
+
+def _measured(
+    population: Population,
+    users: Iterable[Hashable] | None,
+    d: list[float],
+    units: str,
+    k: Any,
+    n_cases: int,
+    random_state: int,
+    allow_train_users: bool,
+) -> Iterator[dict[str, Any]]:
+    rng = check_random_state(random_state)
+    measured = rng.permutation(measured_rows(population, users, allow_train_users))[:n_cases]
+    n_tags = len(population.tags)
+    if n_tags < 2:
+        raise ValueError("evaluate_control compares two tags, and the explainer knows one")
+    lengths = list_lengths(k, len(population.catalogue.items))
+    unit = population.std if units == "std" else np.ones(n_tags)
+    for case, row in enumerate(tqdm(measured, desc="control", delay=3, disable=None)):
+        changed, other = rng.choice(n_tags, size=2, replace=False)
+        own = population.user_embeddings[row].astype(np.float64)
+        asked = np.tile(population.tag_preferences_of(own), (len(d), 1))
+        asked[:, changed] += np.multiply(d, unit[changed])
+        embeddings = population.generator.generate(asked, own[np.newaxis])
+        before = ranking(population.scores_of(own))
+        items = {
+            which: population.extractor.items_of(tag)
+            for which, tag in (("changed", changed), ("other", other))
+        }
+        start = {
+            (which, metric, at): measure(before, items[which], length)
+            for which in items
+            for at, length in lengths.items()
+            for metric, measure in _METRICS.items()
+        }
+        for each, scores in zip(d, population.recommender.score_items(embeddings), strict=True):
+            after = ranking(scores)
+            for which in items:
+                yield {
+                    "tag": which,
+                    "d": each,
+                    "case": case,
+                    "user": population.catalogue.users[row],
+                    **{
+                        f"F-{metric}{at}": start[which, metric, at]
+                        - measure(after, items[which], length)
+                        for at, length in lengths.items()
+                        for metric, measure in _METRICS.items()
+                    },
+                }
+
+
+_METRICS = {"MAP": average_precision, "Recall": recall}

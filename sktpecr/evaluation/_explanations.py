@@ -1,0 +1,285 @@
+"""Whether explanations name the item's own tags, hold true, and come out alike twice."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+from tqdm.auto import tqdm
+
+from sktpecr._population import Population
+from sktpecr._tpecr_explainer import TPECRExplainer
+from sktpecr.evaluation._held_out import by_name, measured_rows
+from sktpecr.evaluation._summary import summary_or_cases
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Changes of tags, in standard deviations, that faithfulness is tried on, and how many.
+_TRIAL_STD, _TRIALS = 0.5, 200
+
+
+def explained_tags(
+    explainer: TPECRExplainer,
+    pairs: Iterable[tuple[Hashable, Hashable]],
+    *,
+    allow_train_users: bool = False,
+) -> pd.DataFrame:
+    """List the importances of all tags for some users and items: Figure 5 of the paper.
+
+    Parameters
+    ----------
+    explainer : TPECRExplainer
+        Fitted.
+    pairs : iterable of (user id, item id)
+        What to explain.
+    allow_train_users : bool, default=False
+        Whether users that the explainer was fitted on will do (the paper's Figure 5 takes them).
+
+    Returns
+    -------
+    DataFrame
+        A row per pair and tag: case, user, item, tag, importance, related (whether the tag is
+        on the item).
+
+    Examples
+    --------
+    >>> from sklearn.decomposition import TruncatedSVD
+    >>> from sktpecr import TPECRExplainer
+    >>> from sktpecr.datasets import make_tagged_interactions
+    >>> from sktpecr.evaluation import explained_tags
+    >>> data = make_tagged_interactions(random_state=0)
+    >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+    >>> explainer = explainer.fit(data.interactions, train_users=range(150))
+    >>> tags = explained_tags(explainer, [(160, item) for item in data.item_ids])
+    >>> importance = tags.groupby("related")["importance"].mean()
+    >>> bool(importance[True] > importance[False])
+    True
+    """
+    import pandas as pd
+
+    population = explainer._fitted_population()
+    tags = population.tags.array()
+    frames = []
+    for case, row, column, importances in _attributed(
+        population, population.attribution, _checked(population, pairs, allow_train_users)
+    ):
+        frames.append(
+            pd.DataFrame(
+                {
+                    "case": case,
+                    "user": population.catalogue.users[row],
+                    "item": population.catalogue.items[column],
+                    "tag": tags,
+                    "importance": importances,
+                    "related": population.extractor.tags_of(column) > 0,
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True).sort_values("case", kind="stable")
+
+
+def evaluate_explanations(
+    explainers: Any,
+    pairs: Iterable[tuple[Hashable, Hashable]],
+    *,
+    n_seeds: int = 3,
+    random_state: int = 0,
+    baseline: str | None = None,
+    allow_train_users: bool = False,
+    return_cases: bool = False,
+) -> pd.DataFrame:
+    """Measure whether explanations are to the point, faithful and stable.
+
+    Parameters
+    ----------
+    explainers : TPECRExplainer or dict of str to TPECRExplainer
+        Fitted on the same users, items and tags.
+    pairs : iterable of (user id, item id)
+        What to explain.
+    n_seeds : int, default=3
+        How often sampled attributions are drawn again, at least 2.
+    random_state : int, default=0
+        Seeds the trials of faithfulness; the first of the seeds of sampled attributions.
+    baseline : str, optional
+        Name of the explainer that the others are compared with, pair by pair.
+    allow_train_users : bool, default=False
+        Whether users that the explainer was fitted on will do.
+    return_cases : bool, default=False
+        Return a row per method and pair instead of the summary.
+
+    Returns
+    -------
+    DataFrame
+        See :func:`summarize`; by method, a case is a pair. NaN where something is not defined.
+
+        * "related", "related | >= 0", "related | < 0": share of tags that are on the item, among
+          all, among those with importances of at least 0, and among the others (Figure 5).
+        * "top is related": whether the tag of the largest importance is on the item.
+        * "faithfulness": squared correlation of what the importances predict with what the
+          composite function does, over random changes of all tags around the user.
+        * "seeds: Spearman", "seeds: top 5", "seeds: sign flips": agreement of importances
+          between two seeds: rank correlation, Jaccard overlap of the five largest in size, share
+          of signs that differ. 1, 1, 0 for what is not sampled.
+        * "exact: Spearman", "exact: sign flips": agreement with the exact weights, where the
+          composite function is linear.
+
+    Examples
+    --------
+    >>> from sklearn.decomposition import TruncatedSVD
+    >>> from sktpecr import TPECRExplainer
+    >>> from sktpecr.datasets import make_tagged_interactions
+    >>> from sktpecr.evaluation import evaluate_explanations
+    >>> data = make_tagged_interactions(random_state=0)
+    >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+    >>> explainer = explainer.fit(data.interactions, train_users=range(150))
+    >>> result = evaluate_explanations(explainer, [(160, item) for item in data.item_ids[:5]])
+    >>> float(result.set_index("metric")["mean"]["faithfulness"].round(6))
+    1.0
+    """
+    if n_seeds < 2:
+        raise ValueError(f"n_seeds must be at least 2, to compare seeds, got {n_seeds!r}")
+    pairs = list(pairs)
+    rows = (
+        {"method": name, **row}
+        for name, explainer in by_name(explainers, TPECRExplainer).items()
+        for row in _measured(
+            explainer._fitted_population(), pairs, n_seeds, random_state, allow_train_users
+        )
+    )
+    return summary_or_cases(rows, return_cases, baseline=baseline)
+
+
+def _checked(
+    population: Population, pairs: Iterable[tuple[Hashable, Hashable]], allow_train_users: bool
+) -> NDArray:
+    """Return rows and columns of the pairs."""
+    pairs = list(pairs)
+    if not pairs:
+        raise ValueError("pairs must have at least one (user id, item id), got none")
+    users, items = zip(*pairs, strict=True)
+    measured_rows(population, dict.fromkeys(users), allow_train_users)
+    catalogue = population.catalogue
+    return np.column_stack([catalogue.users.rows(users), catalogue.items.rows(items)])
+
+
+def _attributed(
+    population: Population, attribution: Any, pairs: NDArray
+) -> Iterator[tuple[int, int, int, NDArray]]:
+    """Yield case, row, column and importances; users one by one, all their items at once."""
+    order = np.argsort(pairs[:, 0], kind="stable")
+    starts = np.flatnonzero(np.diff(pairs[order, 0], prepend=-1))
+    by_user = np.split(order, starts[1:])
+    for cases in tqdm(by_user, desc="explanations", delay=3, disable=None):
+        row = int(pairs[cases[0], 0])
+        embedding = population.user_embeddings[row].astype(np.float64)
+        columns = pairs[cases, 1]
+        importances = attribution.attribute(
+            population.tag_preferences_of(embedding), embedding, columns
+        ).importances
+        for case, column, weights in zip(cases, columns, importances, strict=True):
+            yield int(case), row, int(column), weights
+
+
+def _measured(
+    population: Population,
+    pairs: list[tuple[Hashable, Hashable]],
+    n_seeds: int,
+    random_state: int,
+    allow_train_users: bool,
+) -> Iterator[dict[str, Any]]:
+    checked = _checked(population, pairs, allow_train_users)
+    importances = [
+        _importances(population, attribution, checked)
+        for attribution in _redrawn(population, n_seeds, random_state)
+    ]
+    exact = None
+    if population.composite.is_linear:
+        exact = population.composite.tag_weights(checked[:, 1]) * population.std
+    rng = check_random_state(random_state)
+    changes = _TRIAL_STD * rng.standard_normal((_TRIALS, len(population.tags)))
+    for case, (row, column) in enumerate(checked):
+        weights = [each[case] for each in importances]
+        related = population.extractor.tags_of(int(column)) > 0
+        positive = weights[0] >= 0
+        between = np.array(
+            [
+                _agreement(weights[i], weights[j])
+                for i in range(len(weights))
+                for j in range(i + 1, len(weights))
+            ]
+            or [(1.0, 1.0, 0.0)]
+        )
+        spearman, top, flips = (_nanmean(column) for column in between.T)
+        outcome = {
+            "case": case,
+            "user": pairs[case][0],
+            "item": pairs[case][1],
+            "related": related.mean(),
+            "related | >= 0": related[positive].mean() if positive.any() else np.nan,
+            "related | < 0": related[~positive].mean() if not positive.all() else np.nan,
+            "top is related": float(related[np.argmax(weights[0])]),
+            "faithfulness": _faithfulness(population, row, column, weights[0], changes),
+            "seeds: Spearman": spearman,
+            "seeds: top 5": top,
+            "seeds: sign flips": flips,
+        }
+        if exact is not None:
+            spearman, _, flips = _agreement(weights[0], exact[case])
+            outcome |= {"exact: Spearman": spearman, "exact: sign flips": flips}
+        yield outcome
+
+
+def _redrawn(population: Population, n_seeds: int, random_state: int) -> Iterator[Any]:
+    """Yield the attribution with several seeds; once if it draws nothing."""
+    if "random_state" not in population.attribution.get_params():
+        yield population.attribution
+        return
+    learned = population.learners
+    known = (
+        population.tag_preferences[learned].astype(np.float64),
+        population.user_embeddings[learned].astype(np.float64),
+    )
+    for seed in range(random_state, random_state + n_seeds):
+        attribution = clone(population.attribution).set_params(random_state=seed)
+        yield attribution.fit(population.composite, *known)
+
+
+def _importances(population: Population, attribution: Any, pairs: NDArray) -> NDArray:
+    importances = np.empty((len(pairs), len(population.tags)))
+    for case, _, _, weights in _attributed(population, attribution, pairs):
+        importances[case] = weights
+    return importances
+
+
+def _faithfulness(
+    population: Population, row: int, column: int, weights: NDArray, changes: NDArray
+) -> float:
+    own = population.user_embeddings[row].astype(np.float64)
+    asked = population.tag_preferences_of(own) + changes * population.std
+    scores = population.composite(asked, own[np.newaxis], [column])[:, 0]
+    predicted = changes @ weights
+    if np.ptp(scores) == 0 or np.ptp(predicted) == 0:
+        return np.nan
+    return float(np.corrcoef(predicted, scores)[0, 1] ** 2)
+
+
+def _agreement(first: NDArray, second: NDArray) -> tuple[float, float, float]:
+    """Return Spearman's rho, Jaccard overlap of the five largest, share of signs that differ."""
+    from scipy.stats import spearmanr
+
+    top = [set(np.argsort(-np.abs(weights))[:5].tolist()) for weights in (first, second)]
+    flips = float(np.mean(np.sign(first) != np.sign(second)))
+    # An item that never changes its rank has no importances to correlate.
+    constant = np.ptp(first) == 0 or np.ptp(second) == 0
+    rho = np.nan if constant else float(spearmanr(first, second).statistic)
+    return rho, len(top[0] & top[1]) / len(top[0] | top[1]), flips
+
+
+def _nanmean(values: NDArray) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else np.nan
