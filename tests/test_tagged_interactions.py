@@ -262,3 +262,79 @@ def test_parts_that_do_not_fit_are_refused(changed, message):
 
 def test_names_are_the_ids_by_default():
     assert TaggedInteractions(**parts(item_names=None)).item_names.tolist() == ["3", "5", "7", "9"]
+
+
+@given(
+    pairs=st.lists(st.tuples(SMALL, SMALL), min_size=1, max_size=25),
+    tag_rows=st.lists(st.tuples(SMALL, SMALL), min_size=1, max_size=8),
+    min_item=st.integers(0, 3),
+    min_user=st.integers(0, 3),
+)
+def test_drop_rare_equals_a_loop(pairs, tag_rows, min_item, min_user):
+    data = build(
+        interactions_frame(set(pairs) | {(0, 0)}, ["user", "item"]),
+        tags_frame([*tag_rows, (0, 0)], ["item", "tag"]),
+    )
+    rows = set(pairs) | {(0, 0)}
+    items = set(data.item_ids.tolist())
+    items = {item for item in items if sum(i == item for _, i in rows) >= min_item}
+    rows = {(user, item) for user, item in rows if item in items}
+    users = set(data.user_ids.tolist())
+    users = {user for user in users if sum(u == user for u, _ in rows) >= min_user}
+    rows = {(user, item) for user, item in rows if user in users}
+    if min_item:
+        items &= {item for _, item in rows}
+    filters = {"min_item_interactions": min_item, "min_user_interactions": min_user}
+    if not rows:
+        with pytest.raises(ValueError, match="must leave interactions, got none left of"):
+            data.drop_rare(**filters)
+        return
+
+    left = data.drop_rare(**filters)
+
+    assert left.user_ids.tolist() == sorted(users)
+    assert left.item_ids.tolist() == list(left.item_tags.index) == sorted(items)
+    assert left.item_names.tolist() == [str(item) for item in sorted(items)]
+    assert set(entries(left.interactions, sorted(users), sorted(items))) == rows
+    tagged = {(item, tag) for item, tag in [*tag_rows, (0, 0)] if item in items}
+    tags = sorted({tag for _, tag in tagged})
+    assert list(left.item_tags.columns) == tags
+    assert set(entries(left.item_tags.to_numpy(), sorted(items), tags)) == tagged
+    assert left.counts() == {
+        "users": len(users),
+        "items": len(items),
+        "tags": len(tags),
+        "interactions": len(rows),
+    }
+
+
+def test_drop_rare_is_one_pass():
+    # Item 1 goes, then user "b"; item 2 is then below 2 as well, and stays.
+    rows = [("a", 0), ("a", 2), ("b", 1), ("b", 2), ("c", 0), ("c", 3), ("d", 3), ("d", 0)]
+    data = build(interactions_frame(rows, ["user", "item"]), tags_frame([(0, "t", 1.0)]))
+    filters = {"min_item_interactions": 2, "min_user_interactions": 2}
+    once = data.drop_rare(**filters)
+    assert (once.user_ids.tolist(), once.item_ids.tolist()) == (["a", "c", "d"], [0, 2, 3])
+    twice = once.drop_rare(**filters)
+    assert (twice.user_ids.tolist(), twice.item_ids.tolist()) == (["c", "d"], [0, 3])
+    assert_same(twice.drop_rare(**filters), twice)
+
+
+def test_drop_rare_keeps_types_and_shares_nothing():
+    data = build(value="value", weight="weight", item_names={7: "Fargo"})
+    same = data.drop_rare(min_item_interactions=0, min_user_interactions=0)
+    assert_same(same, data)
+    assert same.interactions.dtype == np.float32
+    assert same.interactions.has_canonical_format
+    same.interactions.data[:] = -1
+    same.item_tags.iloc[:] = 9
+    same.item_names[:] = "?"
+    same.item_ids[:] = same.user_ids[:] = 0
+    assert_same(data, build(value="value", weight="weight", item_names={7: "Fargo"}))
+
+
+@pytest.mark.parametrize("parameter", ["min_item_interactions", "min_user_interactions"])
+@pytest.mark.parametrize("wrong", [-1, 1.5, None])
+def test_drop_rare_refuses_what_is_no_count(parameter, wrong):
+    with pytest.raises(ValueError, match=f"'{parameter}' parameter of .*drop_rare must be an int"):
+        build().drop_rare(**{parameter: wrong})

@@ -1,5 +1,7 @@
 """Data with interactions and item tags: real, brought along, or made."""
 
+from sktpecr.datasets._fetch_goodreads import fetch_goodreads
+from sktpecr.datasets._fetch_movielens import fetch_movielens
 from sktpecr.datasets._make import make_tagged_interactions, make_tpecr_synthetic
 from sktpecr.datasets._movielens import load_movielens
 from sktpecr.datasets._tagged_interactions import TaggedInteractions
@@ -7,6 +9,8 @@ from sktpecr.datasets._tagged_interactions import TaggedInteractions
 __all__ = [
     "TaggedInteractions",
     "load_movielens",
+    "fetch_movielens",
+    "fetch_goodreads",
     "make_tagged_interactions",
     "make_tpecr_synthetic",
 ]
