@@ -196,7 +196,14 @@ class FeedbackRefiner(BaseEstimator):
         -------
         list of Refinement
             One for each strength, each what :meth:`refine` returns.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`refine` does.
         """
+        if isinstance(strengths, str | bytes) or not hasattr(strengths, "__iter__"):
+            raise ValueError(f"strengths must be a list of numbers, got {strengths!r}")
         population = self._checked_population()
         feedbacks = [
             Feedback.parse(population.tags, like, dislike, None, strength) for strength in strengths

@@ -153,6 +153,11 @@ class Population:
             )
         return Directions.of(self.extractor)
 
+    @cached_property
+    def embedding_variance(self) -> float:
+        """Variance of the learners' embeddings, mean over factors."""
+        return float(self.user_embeddings[self.learners].var(axis=0).mean())
+
     def tag_preferences_of(self, embedding: NDArray) -> NDArray:
         """Return the tag preferences of one embedding, shape (n_tags,)."""
         return self.extractor.tag_preferences(embedding[np.newaxis].astype(np.float64))[0]

@@ -59,8 +59,8 @@ class TPECRExplainer(OverRecommender):
         fitted on X.
     item_tags : DataFrame, array-like or sparse matrix of shape (n_items, n_tags), optional
         Tags of the items, 0/1 or weights >= 0; row i belongs to column i of X. A DataFrame
-        brings raw item ids (its index) and tag names (its columns). None makes every item its
-        own tag.
+        brings raw item ids (its index) and tag names (its columns). None takes the tags that the
+        recommender was trained with, if any, else makes every item its own tag.
     generator : object, optional
         Estimator with ``fit(tag_preferences, embeddings)`` and
         ``generate(tag_preferences, embeddings)``. By default :class:`GaussianGenerator` where
@@ -97,7 +97,7 @@ class TPECRExplainer(OverRecommender):
     tag_preferences_ : ndarray of shape (n_users, n_tags)
         Their tag preferences.
     population_mean_, population_std_ : ndarray of shape (n_tags,)
-        Mean and standard deviation of the tag preferences of users with interactions.
+        Mean and standard deviation of the tag preferences of the users that were learned from.
     n_features_in_ : int
         Number of items.
     feature_names_in_ : ndarray of shape (n_items,)
@@ -217,7 +217,7 @@ class TPECRExplainer(OverRecommender):
         """
         # All or nothing: a fit that fails, and another thread, never see half a state.
         fitted = clone(self)
-        item_ids = check_item_ids(self.item_tags, X)
+        item_ids = check_item_ids(self._given_item_tags(), X)
         if user_ids is None and is_frame(X):
             user_ids = list(X.index)
         X = check_interactions(fitted, X)
@@ -379,7 +379,7 @@ class TPECRExplainer(OverRecommender):
         check_dot_product(recommender)
         fitted = clone(self)
         fitted.n_features_in_ = n_items_of(recommender)
-        item_ids = check_item_ids(self.item_tags, None)
+        item_ids = check_item_ids(self._given_item_tags(), None)
         shape = (n_users, fitted.n_features_in_)
         fitted._learn(recommender, Catalogue(shape, None, None, item_ids, None), None)
         self._take_state(fitted)

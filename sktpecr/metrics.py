@@ -144,9 +144,11 @@ def recall(ranked: ArrayLike, relevant: ArrayLike, k: int) -> float:
 
 def _hits(ranked: ArrayLike, relevant: ArrayLike, k: int) -> tuple[NDArray, int]:
     """Return 0-based ranks, ascending, of the relevant items in the top k, and the best count."""
-    ranked, relevant = np.asarray(ranked), np.unique(np.asarray(relevant))
-    if not len(relevant):
-        raise ValueError("relevant must name at least one item, got none")
+    ranked, relevant = np.asarray(ranked), np.asarray(relevant)
     wanted = np.zeros(len(ranked), dtype=bool)
-    wanted[relevant] = True
-    return np.flatnonzero(wanted[ranked[:k]]), min(k, len(relevant))
+    if relevant.size:
+        wanted[relevant] = True
+    n_relevant = int(np.count_nonzero(wanted))
+    if not n_relevant:
+        raise ValueError("relevant must name at least one item, got none")
+    return np.flatnonzero(wanted[ranked[:k]]), min(k, n_relevant)

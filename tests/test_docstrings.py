@@ -10,7 +10,16 @@ from numpydoc.docscrape import NumpyDocString
 from numpydoc.validate import validate
 
 ROOT = Path(__file__).parents[1]
-MODULES = ("sktpecr", "sktpecr.datasets", "sktpecr.recommenders", "sktpecr.attribution")
+MODULES = (
+    "sktpecr",
+    "sktpecr.datasets",
+    "sktpecr.recommenders",
+    "sktpecr.attribution",
+    "sktpecr.solvers",
+    "sktpecr.metrics",
+    "sktpecr.evaluation",
+    "sktpecr.plotting",
+)
 
 
 def ignored_checks():

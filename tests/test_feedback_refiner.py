@@ -6,7 +6,7 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.decomposition import TruncatedSVD
 from sklearn.exceptions import NotFittedError
 
@@ -376,3 +376,93 @@ def test_tags_and_users_come_in_many_containers():
     np.testing.assert_array_equal(
         refiner.refine(np.array(3), like=("g", 1)).embedding, one.embedding
     )
+
+
+def same(refined, expected, rtol=0.0):
+    np.testing.assert_allclose(refined.embedding, expected.embedding, rtol=rtol, atol=rtol)
+    np.testing.assert_allclose(refined.requested, expected.requested, rtol=rtol, atol=rtol)
+    assert (refined.user, str(refined.feedback)) == (expected.user, str(expected.feedback))
+    assert refined.feedback == expected.feedback
+
+
+SAID = [
+    {"like": "tag_1"},
+    {"dislike": ["tag_2"]},
+    {"like": {"tag_1": 2.0, "tag_3": 0.5, "tag_4": 0.0}, "dislike": "tag_2"},
+]
+
+
+@pytest.mark.parametrize("said", SAID, ids=str)
+@pytest.mark.parametrize("solver", ["auto", "closed_form", "online", "embedding"])
+def test_a_sweep_is_a_refinement_at_each_strength(solver, said):
+    refiner = FeedbackRefiner(EXPLAINER, solver=solver)
+    strengths = [0.5, 0, 2.0, 1e-3, 0.0, 1]
+    swept = refiner.sweep("user_003", **said, strengths=iter(strengths))
+    assert len(swept) == len(strengths)
+    for strength, refined in zip(strengths, swept, strict=True):
+        same(refined, refiner.refine("user_003", **said, strength=strength), rtol=1e-9)
+        if not strength:
+            np.testing.assert_array_equal(refined.embedding, EXPLAINER.user_embeddings_[3])
+    moved = [np.linalg.norm(each.embedding - swept[1].embedding) for each in swept]
+    assert moved[2] > moved[5] > moved[0] > moved[3] > moved[1] == moved[4] == 0
+
+
+def test_a_sweep_of_nothing_but_zeros_and_of_no_strengths():
+    for solver in ("closed_form", "online", "embedding"):
+        refiner = FeedbackRefiner(EXPLAINER, solver=solver)
+        assert refiner.sweep("user_003", like="tag_1", strengths=[]) == []
+        for refined in refiner.sweep("user_003", like="tag_1", strengths=[0, 0.0]):
+            np.testing.assert_array_equal(refined.embedding, EXPLAINER.user_embeddings_[3])
+        for refined in refiner.sweep("user_003", strengths=[1, 2]):
+            np.testing.assert_array_equal(refined.embedding, EXPLAINER.user_embeddings_[3])
+
+
+class Doubles(BaseEstimator):
+    """Somebody's own solver, with a solve and nothing else."""
+
+    def __init__(self):
+        self.seen = []
+
+    def solve(self, population, row, feedback, values):
+        self.seen.append(feedback.strength)
+        embedding = population.user_embeddings[row] * (1.0 + feedback.strength)
+        return embedding, population.tag_preferences_of(embedding)
+
+
+def test_a_solver_of_ones_own_needs_no_sweep():
+    refiner = FeedbackRefiner(EXPLAINER, solver=Doubles())
+    swept = refiner.sweep("user_003", like="tag_1", strengths=[2, 0, 1])
+    assert refiner.solver.seen == [2, 1]
+    for strength, refined in zip([2, 0, 1], swept, strict=True):
+        same(refined, refiner.refine("user_003", like="tag_1", strength=strength))
+        expected = EXPLAINER.user_embeddings_[3] * (1.0 + strength)
+        np.testing.assert_allclose(refined.embedding, expected)
+
+
+BAD_SWEEPS = {
+    "negative": ({"strengths": [1, -1]}, "strength must be at least 0, got -1"),
+    "nan": ({"strengths": [np.nan]}, "strength must be a finite number, got nan"),
+    "one": ({"strengths": 1.0}, "strengths must be a list of numbers, got 1.0"),
+    "text": ({"strengths": "1"}, "strengths must be a list of numbers, got '1'"),
+    "tag": ({"like": "tag1"}, "unknown tag 'tag1'; did you mean 'tag_1'"),
+    "contradiction": ({"dislike": "tag_1"}, "'tag_1' is in both like and dislike"),
+    "user": ({"user": "user_0"}, "unknown user 'user_0'"),
+    "users": ({"user": ["user_003", "user_004"]}, "expected one user id, got list"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_SWEEPS)
+def test_bad_sweeps_say_what_is_wrong(name):
+    changes, message = BAD_SWEEPS[name]
+    with pytest.raises(ValueError, match=message):
+        REFINER.sweep(**{"user": "user_003", "like": "tag_1", "strengths": [1.0], **changes})
+
+
+def test_a_sweep_says_which_strength_is_too_much_and_that_dislikes_need_interactions():
+    users, items = np.random.RandomState(0).normal(size=(2, 150, 4)).astype(np.float32)
+    refiner = FeedbackRefiner(TPECRExplainer((users, items), DATA.item_tags))
+    message = r"strength 1e\+60 is beyond what numbers can hold"
+    with pytest.raises(ValueError, match=message), np.errstate(all="ignore"):
+        refiner.sweep(3, like="tag_1", strengths=[1, 1e60])
+    with pytest.raises(ValueError, match="dislike keeps what else is in the user's history"):
+        refiner.sweep(3, dislike="tag_1", strengths=[0, 1])

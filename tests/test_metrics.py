@@ -58,3 +58,44 @@ def test_overlap_counts_what_stayed():
 def test_no_relevant_items_is_an_error():
     with pytest.raises(ValueError, match="relevant must name at least one item"):
         metrics.falling_map([1.0], [1.0], [])
+
+
+@given(values=scores, relevant=items, k=st.integers(1, 15))
+@settings(max_examples=200)
+def test_what_is_measured_on_a_ranking_equals_plain_loops(values, relevant, k):
+    """With ties, and with lists longer than there are items."""
+    ranked = metrics.ranking(values)
+    assert ranked.tolist() == sorted(range(12), key=lambda item: (-values[item], item))
+    ap, recall = plain(values, relevant, k)
+    assert metrics.average_precision(ranked, list(relevant), k) == pytest.approx(ap)
+    assert metrics.recall(ranked, list(relevant), k) == pytest.approx(recall)
+    assert 0 <= ap <= 1
+    first = [len(relevant & set(ranked[:n])) for n in range(13)]
+    assert recall == first[min(k, 12)] / min(k, len(relevant))
+
+
+@given(before=scores, after=scores, k=st.integers(1, 15))
+@settings(max_examples=100)
+def test_overlap_equals_plain_loops(before, after, k):
+    tops = [
+        set(sorted(range(12), key=lambda item: (-values[item], item))[:k])
+        for values in (before, after)
+    ]
+    expected = len(tops[0] & tops[1]) / min(k, 12)
+    assert metrics.list_overlap(before, after, k) == pytest.approx(expected)
+
+
+def test_a_mask_names_items_and_fractions_do_not():
+    mask = np.array([True, True, False, True])
+    for k in (2, 4):
+        found = metrics.average_precision([3, 2, 0, 1], mask, k)
+        assert found == metrics.average_precision([3, 2, 0, 1], [0, 1, 3], k)
+    with pytest.raises(IndexError):
+        metrics.recall([1, 0], [0.5], 1)
+    with pytest.raises(ValueError, match="relevant must name at least one item, got none"):
+        metrics.recall([1, 0], [False, False], 1)
+
+
+def test_items_named_twice_count_once():
+    assert metrics.average_precision([2, 0, 1], [0, 0, 1], 3) == pytest.approx((1 / 2 + 2 / 3) / 2)
+    assert metrics.recall([2, 0, 1], [0, 0, 1], 2) == 1 / 2

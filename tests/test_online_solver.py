@@ -312,3 +312,49 @@ def test_divergence_in_the_only_step_is_an_error_too():
     solver = OnlineSolver(learning_rate=1e12, n_epochs=1, batch_size=10**6)
     with pytest.raises(ValueError, match="diverged with learning_rate"):
         FeedbackRefiner(EXPLAINERS["bpr", "gaussian"], solver=solver).refine(3, like="tag_1")
+
+
+@pytest.mark.parametrize("said", [{"like": "tag_1"}, {"dislike": {"tag_1": 1.0, "tag_2": 0.3}}])
+@pytest.mark.parametrize("key", EXPLAINERS, ids="-".join)
+@pytest.mark.parametrize("solver", [OnlineSolver(), EmbeddingSolver()], ids=repr)
+def test_a_sweep_is_a_refinement_at_each_strength(solver, key, said):
+    refiner = FeedbackRefiner(EXPLAINERS[key], solver=solver)
+    strengths = [0.25, 0, 3.0, 1]
+    for strength, refined in zip(
+        strengths, refiner.sweep(3, **said, strengths=strengths), strict=True
+    ):
+        expected = refiner.refine(3, **said, strength=strength)
+        np.testing.assert_allclose(refined.embedding, expected.embedding, rtol=1e-8, atol=1e-11)
+        np.testing.assert_allclose(refined.requested, expected.requested, rtol=1e-8, atol=1e-11)
+
+
+@pytest.mark.parametrize("solver", [OnlineSolver(), EmbeddingSolver()], ids=repr)
+def test_a_sweep_descends_once_and_not_at_all_for_nothing(solver, monkeypatch):
+    descents = []
+
+    class Counted(Pairs):
+        def __init__(self, *args):
+            descents.append(args[2].strength)
+            super().__init__(*args)
+
+    monkeypatch.setattr("sktpecr.solvers._online.Pairs", Counted)
+    refiner = FeedbackRefiner(EXPLAINERS["bpr", "cvae"], solver=solver)
+    refiner.sweep(3, like="tag_1", strengths=[0, 0.5, 2, 1])
+    assert descents == [2]
+    refiner.sweep(3, like="tag_1", strengths=[0, 0])
+    refiner.sweep(3, like="tag_1", strengths=[])
+    assert descents == [2]
+
+
+def test_feedback_is_solved_for_around_what_was_set():
+    """The same values at all strengths, and none of them moved."""
+    population = EXPLAINERS["bpr", "gaussian"]._population
+    said = [feedback(EXPLAINERS["bpr", "gaussian"], like="tag_1", strength=s) for s in (1, 2)]
+    values = {2: 0.25, 4: -0.1}
+    swept = OnlineSolver().sweep(population, 3, said, values)
+    for each, (embedding, requested) in zip(said, swept, strict=True):
+        assert (requested[2], requested[4]) == (0.25, -0.1)
+        alone = OnlineSolver().solve(population, 3, each, values)
+        np.testing.assert_allclose(embedding, alone[0], rtol=1e-9)
+        np.testing.assert_allclose(requested, alone[1], rtol=1e-9)
+    assert swept[1][1][1] > swept[0][1][1]

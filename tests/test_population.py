@@ -10,7 +10,7 @@ from implicit.als import AlternatingLeastSquares
 from sklearn.decomposition import TruncatedSVD
 from sklearn.model_selection import GridSearchCV
 
-from sktpecr import FeedbackRefiner, TagPreferenceExtractor, TPECRExplainer
+from sktpecr import CVAEGenerator, FeedbackRefiner, TagPreferenceExtractor, TPECRExplainer
 from sktpecr._numerics import spread
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import AdapterError
@@ -166,3 +166,113 @@ def test_parameters_inside_a_fitted_recommender_are_not_for_tuning():
     assert svd.n_components == 8
     search.set_params(estimator__recommender=TruncatedSVD(8, random_state=0))
     assert search.fit(FIRST.interactions).best_score_ > 0.99
+
+
+USERS, ITEMS = np.random.RandomState(0).normal(size=(170, 6)).astype(np.float32).reshape(2, 85, 6)
+USERS, ITEMS = USERS[:80], np.concatenate([ITEMS, ITEMS[:5] + 1])
+
+
+def learned_from(rows, interactions=FIRST.interactions, users=USERS, **kwargs):
+    explainer = TPECRExplainer((users, ITEMS), FIRST.item_tags, random_state=0, **kwargs)
+    return explainer.fit(interactions, train_users=rows)
+
+
+@pytest.mark.parametrize("generator", [None, "cvae"])
+def test_learning_from_some_users_is_fitting_on_their_rows(generator):
+    if generator:
+        generator = CVAEGenerator(hidden_dims=(8,), latent_dim=3, max_epochs=2, random_state=0)
+    rows = np.random.RandomState(1).permutation(80)[:30]
+    some = learned_from(rows, generator=generator)
+    alone = TPECRExplainer(
+        (USERS[np.sort(rows)], ITEMS), FIRST.item_tags, generator=generator, random_state=0
+    ).fit(FIRST.interactions[np.sort(rows)])
+    np.testing.assert_array_equal(np.flatnonzero(some._population.learners), np.sort(rows))
+    np.testing.assert_allclose(some.population_mean_, alone.population_mean_, rtol=1e-6)
+    np.testing.assert_allclose(some.population_std_, alone.population_std_, rtol=1e-6)
+    everyone = learned_from(None)
+    assert not np.allclose(some.population_std_, everyone.population_std_, rtol=1e-3)
+    C, E = some.tag_preferences_[:5] + 0.3, some.user_embeddings_[:5]
+    np.testing.assert_allclose(
+        some.generator_.generate(C, E), alone.generator_.generate(C, E), rtol=1e-5, atol=1e-7
+    )
+    item = FIRST.item_ids[7]
+    one, other = some.explain(int(rows.min()), item), alone.explain(0, item)
+    np.testing.assert_allclose(one.importances, other.importances, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("solver", ["closed_form", "online", "embedding"])
+def test_nothing_is_learned_from_the_others(solver):
+    """Move the users that are not learned from: nothing changes for those that are."""
+    others = USERS.copy()
+    others[40:] *= 7
+    found = [
+        FeedbackRefiner(learned_from(range(40), users=users), solver=solver).refine(
+            3, like="tag_1", dislike="tag_2"
+        )
+        for users in (USERS, others)
+    ]
+    np.testing.assert_array_equal(found[0].embedding, found[1].embedding)
+    np.testing.assert_array_equal(found[0].to_frame()["after"], found[1].to_frame()["after"])
+
+
+def test_a_user_without_scores_is_moved_as_the_learners_are():
+    others = USERS.copy()
+    others[3] = 0
+    moves = []
+    for scale in (1, 7):
+        others[40:] = USERS[40:] * scale
+        refiner = FeedbackRefiner(learned_from(range(40), users=others))
+        moves.append(refiner.refine(3, like="tag_1").embedding)
+    assert np.abs(moves[0]).max() > 0
+    np.testing.assert_array_equal(*moves)
+
+
+def test_the_others_are_known_all_the_same():
+    explainer = learned_from(range(40))
+    assert explainer.recommend(70, 5).equals(learned_from(None).recommend(70, 5))
+    assert explainer.explain(70, "item_05").score == learned_from(None).explain(70, "item_05").score
+    np.testing.assert_array_equal(explainer.user_embeddings_, USERS)
+
+
+def test_users_are_named_by_their_ids_in_any_container():
+    explainer = TPECRExplainer((USERS, ITEMS), FIRST.item_tags)
+    for some in (["user_03", "user_01"], np.array(["user_01", "user_03"]), {"user_01", "user_03"}):
+        explainer.fit(FIRST.interactions, user_ids=FIRST.user_ids, train_users=some)
+        assert np.flatnonzero(explainer._population.learners).tolist() == [1, 3]
+    series = pd.Series(["user_01", "user_03"], index=[7, 8])
+    explainer.fit(FIRST.interactions, user_ids=FIRST.user_ids, train_users=series)
+    assert np.flatnonzero(explainer._population.learners).tolist() == [1, 3]
+
+
+def test_users_without_interactions_are_named_in_vain():
+    X = FIRST.interactions.tolil()
+    X[[2, 3]] = 0
+    explainer = learned_from([1, 2, 3], interactions=X.tocsr())
+    assert np.flatnonzero(explainer._population.learners).tolist() == [1]
+    with pytest.raises(
+        ValueError, match="train_users must name a user with interactions, got none"
+    ):
+        learned_from([2, 3], interactions=X.tocsr())
+
+
+@pytest.mark.parametrize("n", [2, 3, 20])
+def test_swapped_users_get_the_preferences_of_somebody_else_each(n):
+    population = learned_from(range(40))._population
+    embeddings = USERS[40 : 40 + n].astype(float)
+    swap = population.swapped(embeddings, np.random.RandomState(0))
+    own = population.extractor.tag_preferences(embeddings)
+    np.testing.assert_array_equal(swap.own, own)
+    partner = [int(np.flatnonzero((own == wanted).all(axis=1))[0]) for wanted in swap.wanted]
+    assert sorted(partner) == list(range(n))
+    assert all(partner[user] != user for user in range(n))
+    expected = population.generator.generate(swap.wanted, embeddings)
+    np.testing.assert_array_equal(swap.generated, expected)
+    np.testing.assert_array_equal(swap.met, population.extractor.tag_preferences(expected))
+    again = population.swapped(embeddings, np.random.RandomState(0))
+    np.testing.assert_array_equal(again.wanted, swap.wanted)
+
+
+def test_variance_is_of_the_embeddings_that_were_learned_from():
+    population = learned_from(range(10))._population
+    expected = np.mean([USERS[:10, factor].astype(float).var() for factor in range(6)])
+    assert population.embedding_variance == pytest.approx(expected, rel=1e-5)

@@ -291,6 +291,25 @@ def test_users_without_interactions_are_no_part_of_the_population(als, data):
         explainer.explain(3, data.item_ids[0])
 
 
+def test_only_train_users_are_learned_from(als, data):
+    some = list(data.user_ids[:50])
+    explainer = TPECRExplainer(als, data.item_tags)
+    explainer.fit(data.interactions, user_ids=data.user_ids, train_users=some)
+    C = explainer.tag_preferences_[:50].astype(float)
+    np.testing.assert_allclose(explainer.population_mean_, C.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(explainer.population_std_, C.std(axis=0), rtol=1e-5)
+    generator = GaussianGenerator().fit(
+        C, als.user_factors[:50].astype(float), tag_matrix=explainer.extractor_.tag_matrix_
+    )
+    np.testing.assert_allclose(explainer.generator_.gain_, generator.gain_, rtol=1e-6, atol=1e-9)
+    assert explainer.explain(data.user_ids[110], data.item_ids[0]).fidelity == 1.0
+    # Another fit learns from all again.
+    explainer.fit(data.interactions, user_ids=data.user_ids)
+    np.testing.assert_allclose(
+        explainer.population_mean_, explainer.tag_preferences_.mean(axis=0), rtol=1e-5
+    )
+
+
 def test_transform_always_folds_in(explainer, als, data):
     folded = als.recalculate_user(np.arange(120), data.interactions)
     np.testing.assert_allclose(
@@ -398,6 +417,26 @@ BAD_FITS = {
         "item_names must have one name per item: expected 150",
     ),
     "nan": (lambda d: {"X": with_nan(d)}, lambda d: d.item_tags, "contains NaN"),
+    "train users": (
+        lambda d: {"user_ids": d.user_ids, "train_users": ["user_001", "user_00"]},
+        lambda d: d.item_tags,
+        "unknown user 'user_00'; did you mean",
+    ),
+    "no train users": (
+        lambda d: {"train_users": []},
+        lambda d: d.item_tags,
+        "train_users must name a user with interactions, got none",
+    ),
+    "one train user": (
+        lambda d: {"train_users": "user_001"},
+        lambda d: d.item_tags,
+        "train_users must be a list of user ids, got 'user_001'",
+    ),
+    "train user number": (
+        lambda d: {"train_users": 3},
+        lambda d: d.item_tags,
+        "train_users must be a list of user ids, got 3",
+    ),
     "width": (
         lambda d: {"X": d.interactions[:, :-1]},
         lambda d: d.item_tags.iloc[:-1],

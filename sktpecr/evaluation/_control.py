@@ -6,12 +6,18 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from tqdm.auto import tqdm
 
 from sktpecr._population import Population
-from sktpecr._tpecr_explainer import TPECRExplainer
-from sktpecr.evaluation._held_out import by_name, list_lengths, measured_rows
+from sktpecr._ranking import check_n
+from sktpecr.evaluation._held_out import (
+    check_numbers,
+    list_lengths,
+    measured_rows,
+    populations_of,
+)
 from sktpecr.evaluation._summary import summary_or_cases
 from sktpecr.metrics import average_precision, ranking, recall
 
@@ -36,9 +42,9 @@ def evaluate_control(
     Parameters
     ----------
     explainers : TPECRExplainer or dict of str to TPECRExplainer
-        Fitted.
+        Fitted on the same users, items and tags.
     users : iterable of hashable, optional
-        Raw ids. By default all users that the explainer was not fitted on.
+        Raw ids. By default all users that no explainer was fitted on.
     d : sequence of float, default=(-1, -.5, 0, .5, 1)
         What is added to the preference for one tag.
     units : {"std", "raw"}, default="std"
@@ -77,41 +83,36 @@ def evaluate_control(
     """
     if units not in ("std", "raw"):
         raise ValueError(f"units must be 'std' or 'raw', got {units!r}")
+    shifts, n_cases = check_numbers(d, "d"), check_n(n_cases, "n_cases")
+    populations = populations_of(explainers)
+    first = next(iter(populations.values()))
+    if len(first.tags) < 2:
+        raise ValueError("explainers must know at least two tags, one to change and another, got 1")
+    lengths = list_lengths(k, len(first.catalogue.items))
+    measured = measured_rows(populations.values(), users, allow_train_users)
     rows = (
         {"method": name, **row}
-        for name, explainer in by_name(explainers, TPECRExplainer).items()
-        for row in _measured(
-            explainer._fitted_population(),
-            users,
-            [float(each) for each in d],
-            units,
-            k,
-            n_cases,
-            random_state,
-            allow_train_users,
-        )
+        for name, population in populations.items()
+        for row in _measured(population, measured, shifts, units, lengths, n_cases, random_state)
     )
     return summary_or_cases(rows, return_cases, ("method", "tag", "d"))
 
 
 def _measured(
     population: Population,
-    users: Iterable[Hashable] | None,
+    measured: NDArray,
     d: list[float],
     units: str,
-    k: Any,
+    lengths: dict[str, int],
     n_cases: int,
     random_state: int,
-    allow_train_users: bool,
 ) -> Iterator[dict[str, Any]]:
     rng = check_random_state(random_state)
-    measured = rng.permutation(measured_rows(population, users, allow_train_users))[:n_cases]
     n_tags = len(population.tags)
-    if n_tags < 2:
-        raise ValueError("evaluate_control compares two tags, and the explainer knows one")
-    lengths = list_lengths(k, len(population.catalogue.items))
     unit = population.std if units == "std" else np.ones(n_tags)
-    for case, row in enumerate(tqdm(measured, desc="control", delay=3, disable=None)):
+    for case, row in enumerate(
+        tqdm(rng.permutation(measured)[:n_cases], desc="control", delay=3, disable=None)
+    ):
         changed, other = rng.choice(n_tags, size=2, replace=False)
         own = population.user_embeddings[row].astype(np.float64)
         asked = np.tile(population.tag_preferences_of(own), (len(d), 1))

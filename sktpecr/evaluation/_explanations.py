@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +12,15 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 from tqdm.auto import tqdm
 
+from sktpecr._numerics import spread
 from sktpecr._population import Population
 from sktpecr._tpecr_explainer import TPECRExplainer
-from sktpecr.evaluation._held_out import by_name, measured_rows
+from sktpecr.evaluation._held_out import (
+    as_pairs,
+    measured_rows,
+    population_of,
+    populations_of,
+)
 from sktpecr.evaluation._summary import summary_or_cases
 
 if TYPE_CHECKING:
@@ -62,7 +69,7 @@ def explained_tags(
     """
     import pandas as pd
 
-    population = explainer._fitted_population()
+    population = population_of(explainer)
     tags = population.tags.array()
     frames = []
     for case, row, column, importances in _attributed(
@@ -80,7 +87,7 @@ def explained_tags(
                 }
             )
         )
-    return pd.concat(frames, ignore_index=True).sort_values("case", kind="stable")
+    return pd.concat(frames).sort_values("case", kind="stable", ignore_index=True)
 
 
 def evaluate_explanations(
@@ -141,15 +148,15 @@ def evaluate_explanations(
     >>> float(result.set_index("metric")["mean"]["faithfulness"].round(6))
     1.0
     """
-    if n_seeds < 2:
-        raise ValueError(f"n_seeds must be at least 2, to compare seeds, got {n_seeds!r}")
-    pairs = list(pairs)
+    if not isinstance(n_seeds, Integral) or n_seeds < 2:
+        raise ValueError(
+            f"n_seeds must be a whole number of at least 2, to compare seeds, got {n_seeds!r}"
+        )
+    populations, pairs = populations_of(explainers, baseline), list(as_pairs(pairs))
     rows = (
         {"method": name, **row}
-        for name, explainer in by_name(explainers, TPECRExplainer).items()
-        for row in _measured(
-            explainer._fitted_population(), pairs, n_seeds, random_state, allow_train_users
-        )
+        for name, population in populations.items()
+        for row in _measured(population, pairs, n_seeds, random_state, allow_train_users)
     )
     return summary_or_cases(rows, return_cases, baseline=baseline)
 
@@ -158,11 +165,11 @@ def _checked(
     population: Population, pairs: Iterable[tuple[Hashable, Hashable]], allow_train_users: bool
 ) -> NDArray:
     """Return rows and columns of the pairs."""
-    pairs = list(pairs)
+    pairs = list(as_pairs(pairs))
     if not pairs:
         raise ValueError("pairs must have at least one (user id, item id), got none")
     users, items = zip(*pairs, strict=True)
-    measured_rows(population, dict.fromkeys(users), allow_train_users)
+    measured_rows([population], users, allow_train_users)
     catalogue = population.catalogue
     return np.column_stack([catalogue.users.rows(users), catalogue.items.rows(items)])
 
@@ -263,7 +270,7 @@ def _faithfulness(
     asked = population.tag_preferences_of(own) + changes * population.std
     scores = population.composite(asked, own[np.newaxis], [column])[:, 0]
     predicted = changes @ weights
-    if np.ptp(scores) == 0 or np.ptp(predicted) == 0:
+    if not spread(np.column_stack([scores, predicted]), scores.dtype).all():
         return np.nan
     return float(np.corrcoef(predicted, scores)[0, 1] ** 2)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,12 +11,13 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from sktpecr._population import Population
-from sktpecr._tpecr_explainer import TPECRExplainer
-from sktpecr.evaluation._held_out import by_name, measured_rows
+from sktpecr.evaluation._held_out import measured_rows, populations_of
 from sktpecr.evaluation._summary import summary_or_cases
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_UNEDITED = "unedited"
 
 
 def evaluate_generation(
@@ -32,9 +34,9 @@ def evaluate_generation(
     Parameters
     ----------
     explainers : TPECRExplainer or dict of str to TPECRExplainer
-        Fitted, over the same recommender.
+        Fitted on the same users, items and tags, over the same recommender.
     users : iterable of hashable, optional
-        Raw ids. By default all users that the explainer was not fitted on.
+        Raw ids. By default all users that no explainer was fitted on.
     edit : float, default=1.0
         Size of the single edits, in standard deviations of the tag.
     random_state : int, default=0
@@ -52,7 +54,7 @@ def evaluate_generation(
 
         * Every user asks for the tag preferences of another: "MSE" and "MAPE" (a fraction) of
           what the generated embedding has, "MSE / unedited" in units of the mean error of the
-          unedited one.
+          unedited one. MAPE is NaN where a preference of 0 is asked for.
         * Every user asks for one tag to change: "hit" is the share of the change that came
           about, "leak" the root mean square change of the other tags, in standard deviations,
           relative to the change asked for.
@@ -72,43 +74,60 @@ def evaluate_generation(
     >>> bool(result["TPECRExplainer", "MSE / unedited"] < 1e-10)
     True
     """
+    if not isinstance(edit, Real) or not 0 < edit < np.inf:
+        raise ValueError(f"edit must be a finite number above 0, got {edit!r}")
+    populations = populations_of(explainers)
+    if _UNEDITED in populations:
+        raise ValueError(f"explainers must not use the name {_UNEDITED!r}; give it another")
+    first, *others = populations
+    for other in others:
+        ours, theirs = populations[first].tag_preferences, populations[other].tag_preferences
+        if not np.allclose(ours, theirs):
+            raise ValueError(
+                f"explainers must explain the same recommender, with the same aggregate, got "
+                f"other tag preferences from {other!r} than from {first!r}"
+            )
+    measured = measured_rows(populations.values(), users, allow_train_users)
     rows = (
         row
-        for name, explainer in by_name(explainers, TPECRExplainer).items()
-        for row in _measured(
-            name, explainer._fitted_population(), users, edit, random_state, allow_train_users
-        )
+        for name, population in populations.items()
+        for row in _measured(name, population, measured, edit, random_state)
     )
-    unique = {(row["method"], row["case"]): row for row in rows}  # "unedited" comes with each
+    # "unedited" comes with each; the distances of the first are kept.
+    unique: dict[Any, dict[str, Any]] = {}
+    for row in rows:
+        unique.setdefault((row["method"], row["case"]), row)
     metrics = ["MSE", "MSE / unedited", "MAPE", "hit", "leak", "distance"]
-    return summary_or_cases(unique.values(), return_cases, metrics=metrics, baseline="unedited")
+    return summary_or_cases(unique.values(), return_cases, metrics=metrics, baseline=_UNEDITED)
 
 
 def _measured(
-    name: str,
-    population: Population,
-    users: Iterable[Hashable] | None,
-    edit: float,
-    random_state: int,
-    allow_train_users: bool,
+    name: str, population: Population, measured: NDArray, edit: float, random_state: int
 ) -> Iterator[dict[str, Any]]:
-    measured = measured_rows(population, users, allow_train_users)
     if len(measured) < 2:
         raise ValueError("users must name at least two users to swap among, got one")
     own_embeddings = population.user_embeddings[measured].astype(np.float64)
     swap = population.swapped(own_embeddings, check_random_state(random_state))
+    unedited = float(np.mean((swap.own - swap.wanted) ** 2))
+    varied = np.flatnonzero(population.std > 0)
+    if not unedited or not len(varied):
+        raise ValueError(
+            "users must differ in tag preferences, those to swap among and those that the "
+            "explainer was fitted on, got users who are all alike"
+        )
     rng = check_random_state(random_state)
-    tags = rng.choice(np.flatnonzero(population.std > 0), size=len(measured))
+    tags = rng.choice(varied, size=len(measured))
     change = edit * rng.choice([-1.0, 1.0], size=len(measured))
     asked = swap.own.copy()
     everyone = np.arange(len(measured))
     asked[everyone, tags] += change * population.std[tags]
     edited = population.generator.generate(asked, own_embeddings)
-    unedited = float(np.mean((swap.own - swap.wanted) ** 2))
+    n_others = max(1, asked.shape[1] - 1)
     metrics = {
-        "unedited": (swap.own, own_embeddings, swap.own),
+        _UNEDITED: (swap.own, own_embeddings, swap.own),
         name: (swap.met, swap.generated, population.extractor.tag_preferences(edited)),
     }
+    sizes = np.where(swap.wanted == 0, np.nan, np.abs(swap.wanted))
     for method, (met, generated, met_edit) in metrics.items():
         squared = np.mean((met - swap.wanted) ** 2, axis=1)
         moved = population.vs_mean(met_edit) - population.vs_mean(swap.own)
@@ -117,9 +136,9 @@ def _measured(
         columns = {
             "MSE": squared,
             "MSE / unedited": squared / unedited,
-            "MAPE": np.mean(np.abs(met - swap.wanted) / np.abs(swap.wanted), axis=1),
+            "MAPE": np.mean(np.abs(met - swap.wanted) / sizes, axis=1),
             "hit": hit,
-            "leak": np.sqrt(np.square(moved).mean(axis=1)) / abs(edit),
+            "leak": np.sqrt(np.square(moved).sum(axis=1) / n_others) / edit,
             "distance": _distance(generated, population),
         }
         for case, row in enumerate(measured):

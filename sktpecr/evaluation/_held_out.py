@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from sktpecr._population import Population
+from sktpecr._tpecr_explainer import TPECRExplainer
 
 
 def split_interactions(
     X: Any, test_size: float = 0.2, *, random_state: int | np.random.RandomState | None = None
 ) -> tuple[sp.csr_matrix, NDArray]:
-    """Hold out some interactions of every user.
+    """Hold out interactions, each with the same probability.
 
     Parameters
     ----------
@@ -30,7 +31,8 @@ def split_interactions(
     Returns
     -------
     train : csr_matrix of shape (n_users, n_items)
-        The interactions that stay: what the recommender and the explainer are fitted on.
+        The interactions that stay: what the recommender and the explainer are fitted on. A user
+        with few of them may keep all, or none.
     held_out : ndarray of shape (n_held_out, 2)
         Row and column number of each that was held out, in random order.
 
@@ -54,25 +56,75 @@ def split_interactions(
     return train, rng.permutation(np.column_stack([X.row, X.col])[test])
 
 
-def by_name(given: Any, kind: type) -> dict[str, Any]:
+def by_name(given: Any, kind: type, parameter: str, baseline: str | None = None) -> dict[str, Any]:
     """Return one estimator, or several by name, as a dict."""
     named = dict(given) if isinstance(given, Mapping) else {kind.__name__: given}
-    wrong = {name: value for name, value in named.items() if not isinstance(value, kind)}
+    wrong = [type(value).__name__ for value in named.values() if not isinstance(value, kind)]
     if wrong or not named:
-        got = type(next(iter(wrong.values()))).__name__ if wrong else "an empty dict"
-        raise ValueError(f"expected a {kind.__name__}, or a dict of name to {kind.__name__}: {got}")
+        raise ValueError(
+            f"{parameter} must be a {kind.__name__}, or a dict of name to {kind.__name__}, got "
+            f"{wrong[0] if wrong else 'an empty dict'}"
+        )
+    if baseline is not None and baseline not in named:
+        raise ValueError(
+            f"baseline must be a name in {parameter}, one of {', '.join(map(repr, named))}, got "
+            f"{baseline!r}"
+        )
     return named
 
 
+def population_of(explainer: Any) -> Population:
+    """Return what an explainer learned."""
+    if not isinstance(explainer, TPECRExplainer):
+        raise ValueError(f"explainer must be a TPECRExplainer, got {type(explainer).__name__}")
+    return explainer._fitted_population()
+
+
+def populations_of(explainers: Any, baseline: str | None = None) -> dict[str, Population]:
+    """Return what one explainer learned, or several by name, of the same users, items and tags."""
+    named = by_name(explainers, TPECRExplainer, "explainers", baseline)
+    populations = {name: explainer._fitted_population() for name, explainer in named.items()}
+    check_comparable(populations)
+    return populations
+
+
+def check_comparable(populations: Mapping[str, Population]) -> None:
+    """Make sure that users, items and tags are the same ones for all methods."""
+    labels = {
+        name: {
+            "users": population.catalogue.user_ids.tolist(),
+            "items": population.catalogue.item_ids.tolist(),
+            "tags": population.tags.array().tolist(),
+        }
+        for name, population in populations.items()
+    }
+    first, *others = labels
+    for other in others:
+        for what in labels[first]:
+            if labels[first][what] != labels[other][what]:
+                raise ValueError(
+                    f"{first!r} and {other!r} must know the same {what} in the same order, to be "
+                    f"compared case by case; fit both on the same interactions and item_tags"
+                )
+
+
+def as_pairs(pairs: Iterable[tuple[Hashable, Hashable]]) -> Iterator[tuple[Hashable, Hashable]]:
+    """Yield user and item of each pair, or say that it is none."""
+    for pair in pairs:
+        if isinstance(pair, str | bytes) or not hasattr(pair, "__len__") or len(pair) != 2:
+            raise ValueError(f"pairs must hold (user id, item id) each time, got {pair!r}")
+        yield pair[0], pair[1]
+
+
 def measured_rows(
-    population: Population, users: Iterable[Hashable] | None, allow_train_users: bool
+    populations: Iterable[Population], users: Iterable[Hashable] | None, allow_train_users: bool
 ) -> NDArray:
     """Return the rows of the users to measure on, or say that they were learned from.
 
     Parameters
     ----------
-    population : Population
-        What an explainer learned.
+    populations : iterable of Population
+        What the explainers learned, of the same users.
     users : iterable of hashable or None
         Raw ids; None for all with interactions that were not learned from.
     allow_train_users : bool
@@ -81,29 +133,46 @@ def measured_rows(
     Returns
     -------
     ndarray of int
-        Rows.
+        Rows, ascending, each once.
     """
+    populations = list(populations)
+    catalogue = populations[0].catalogue
+    learners = np.any([population.learners for population in populations], axis=0)
     way_out = (
         "fit the explainer with train_users= and measure on others, or pass "
         "allow_train_users=True and say so beside the result"
     )
     if users is None:
-        active = population.catalogue.active_users()
-        rows = np.flatnonzero(active if allow_train_users else active & ~population.learners)
+        active = catalogue.active_users()
+        rows = np.flatnonzero(active if allow_train_users else active & ~learners)
         if not len(rows):
             raise ValueError(f"the explainer learned from every user; {way_out}")
         return rows
-    rows = population.catalogue.users.rows(users)
+    if isinstance(users, str | bytes) or not hasattr(users, "__iter__"):
+        raise ValueError(f"users must be a list of user ids, got {users!r}")
+    rows = np.unique(catalogue.users.rows(users))
     if not len(rows):
         raise ValueError("users must name at least one user, got none")
-    learned = rows[population.learners[rows]]
+    learned = rows[learners[rows]]
     if len(learned) and not allow_train_users:
-        user = population.catalogue.users[learned[0]]
+        user = catalogue.users[learned[0]]
         raise ValueError(
             f"the explainer learned from {len(learned)} of the {len(rows)} users, such as "
             f"{user!r}; {way_out}"
         )
     return rows
+
+
+def check_numbers(values: Any, parameter: str) -> list[float]:
+    """Return a list of different numbers as floats, or say what it is instead."""
+    if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
+        raise ValueError(f"{parameter} must be a list of numbers, got {values!r}")
+    numbers = [float(value) for value in values]
+    if not numbers or not np.isfinite(numbers).all() or len(set(numbers)) < len(numbers):
+        raise ValueError(
+            f"{parameter} must hold at least one number, all finite and different, got {numbers}"
+        )
+    return numbers
 
 
 def list_lengths(k: Any, n_items: int) -> dict[str, int]:
@@ -121,9 +190,13 @@ def list_lengths(k: Any, n_items: int) -> dict[str, int]:
     dict of str to int
         Such as ``{"@1000": 1000, "@14%": 519}``.
     """
-    lengths = {}
-    for each in [k] if isinstance(k, int | float | np.number) else list(k):
-        if not each > 0 or (each >= 1 and each != int(each)):
+    lengths: dict[str, int] = {}
+    given = list(k) if hasattr(k, "__iter__") and np.ndim(k) else [k]
+    if not given:
+        raise ValueError("k must hold at least one length of a list, got none")
+    for each in given:
+        is_number = isinstance(each, int | float | np.number) and not isinstance(each, bool)
+        if not is_number or not 0 < each < np.inf or (each >= 1 and each != int(each)):
             raise ValueError(
                 f"k must be a number of items, or a share of them between 0 and 1, got {each!r}"
             )

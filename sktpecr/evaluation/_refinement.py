@@ -12,9 +12,18 @@ from tqdm.auto import tqdm
 
 from sktpecr._feedback_refiner import FeedbackRefiner
 from sktpecr._population import Population
+from sktpecr._ranking import check_n
 from sktpecr._tpecr_explainer import TPECRExplainer
-from sktpecr.evaluation._held_out import by_name, list_lengths, measured_rows
-from sktpecr.evaluation._summary import summary_or_cases
+from sktpecr.evaluation._held_out import (
+    as_pairs,
+    by_name,
+    check_comparable,
+    check_numbers,
+    list_lengths,
+    measured_rows,
+    population_of,
+)
+from sktpecr.evaluation._summary import CASE, summary_or_cases
 from sktpecr.metrics import average_precision, ranking, recall
 
 if TYPE_CHECKING:
@@ -64,7 +73,7 @@ def choose_tag(
     """
     if scenario not in _SCENARIOS:
         raise ValueError(f"scenario must be 'like' or 'dislike', got {scenario!r}")
-    population = explainer._fitted_population()
+    population = population_of(explainer)
     row = population.catalogue.users.row(user)
     tag = _tag_for(population, scenario, row, population.catalogue.items.row(item))
     return None if tag is None else population.tags[tag]
@@ -93,7 +102,8 @@ def evaluate_refinement(
         :func:`split_interactions` holds out; the user then looks for the item.
     scenario : {"like", "dislike"}
         What the user says, of the tag that :func:`choose_tag` chooses. Pairs for which there is
-        no tag, or no history outside a disliked tag, are left out.
+        no tag, or nothing to set against it (no history outside a disliked tag, nothing unseen
+        outside a liked one), are left out.
     strengths : sequence of float, default=(1.0,)
         See :meth:`sktpecr.FeedbackRefiner.refine`.
     k : int, float or sequence of them, default=1000
@@ -136,17 +146,24 @@ def evaluate_refinement(
     """
     if scenario not in _SCENARIOS:
         raise ValueError(f"scenario must be 'like' or 'dislike', got {scenario!r}")
-    named = by_name(refiners, FeedbackRefiner)
-    if baseline is not None and baseline not in named:
-        raise ValueError(f"baseline must be one of {', '.join(map(repr, named))}, got {baseline!r}")
-    first = next(iter(named.values()))._checked_population()
-    usable = list(islice(_usable(first, pairs, scenario, allow_train_users), n_pairs))
+    named = by_name(refiners, FeedbackRefiner, "refiners", baseline)
+    populations = {name: refiner._checked_population() for name, refiner in named.items()}
+    check_comparable(populations)
+    first = next(iter(populations.values()))
+    lengths = list_lengths(k, len(first.catalogue.items))
+    at = check_numbers(strengths, "strengths")
+    usable = list(islice(_usable(first, pairs, scenario), check_n(n_pairs, "n_pairs")))
     if not usable:
-        raise ValueError(f"pairs has none for which there is a tag to {scenario}")
+        raise ValueError(f"pairs must hold one for which there is a tag to {scenario}, got none")
+    measured_rows(
+        populations.values(), [first.catalogue.users[row] for row, *_ in usable], allow_train_users
+    )
+    for population in populations.values():
+        _check_unseen(population, usable)
     rows = (
         {"method": name, **row}
         for name, refiner in named.items()
-        for row in _measured(name, refiner, usable, scenario, [*strengths], k)
+        for row in _measured(name, refiner, usable, scenario, at, lengths)
     )
     return summary_or_cases(rows, return_cases, ("method", "strength"), baseline=baseline)
 
@@ -169,8 +186,9 @@ def read_at_overlap(cases: pd.DataFrame, overlap: float, column: str | None = No
     Returns
     -------
     DataFrame
-        A row per method and case, linear between the two strengths around the overlap; for
-        :func:`summarize`. A method whose strengths do not reach the overlap is left out.
+        A row per method and case, its numbers linear between the two strengths around the
+        overlap; for :func:`summarize`. A method whose strengths do not reach the overlap is left
+        out.
 
     Examples
     --------
@@ -184,12 +202,18 @@ def read_at_overlap(cases: pd.DataFrame, overlap: float, column: str | None = No
     import pandas as pd
 
     if column is None:
-        column = next(name for name in cases.columns if str(name).startswith("overlap"))
-    numbers = [*cases.select_dtypes(["number", "bool"]).columns.drop("case")]
+        column = next((name for name in cases.columns if str(name).startswith("overlap")), None)
+    if column not in cases.columns or "strength" not in cases.columns:
+        raise ValueError(
+            f"cases must have the columns 'strength' and {column or 'overlap'!r}, as "
+            f"evaluate_refinement with return_cases=True has, got {', '.join(map(str, cases))}"
+        )
+    ids = [name for name in CASE if name in cases.columns]
+    numbers = cases.select_dtypes(["number", "bool"]).columns.difference(ids, sort=False)
     read = []
     for method, group in cases.groupby("method", sort=False):
         by_strength = {
-            strength: at.set_index("case")[numbers].astype(np.float64)
+            strength: at.set_index(ids)[numbers].astype(np.float64)
             for strength, at in group.groupby("strength", sort=True)
         }
         means = {strength: at[column].mean() for strength, at in by_strength.items()}
@@ -221,25 +245,30 @@ def _usable(
     population: Population,
     pairs: Iterable[tuple[Hashable, Hashable]],
     scenario: str,
-    allow_train_users: bool,
 ) -> Iterator[tuple[int, int, int]]:
     """Yield row, column and tag of the pairs that there is something to say about."""
     catalogue = population.catalogue
-    for user, item in pairs:
-        row = int(measured_rows(population, [user], allow_train_users)[0])
-        column = catalogue.items.row(item)
-        history = catalogue.history(row)
-        if column in history:
-            raise ValueError(
-                f"pairs must be interactions that the explainer was not fitted on, and user "
-                f"{user!r} has item {item!r} in it; see split_interactions"
-            )
+    everything = np.arange(len(catalogue.items))
+    for user, item in as_pairs(pairs):
+        row, column = catalogue.users.row(user), catalogue.items.row(item)
         tag = _tag_for(population, scenario, row, column)
         if tag is None or population.std[tag] == 0:
             continue
-        outside = np.setdiff1d(history, population.extractor.items_of(tag))
-        if scenario == "like" or len(outside):
+        items, history = population.extractor.items_of(tag), catalogue.history(row)
+        rivals = history if scenario == "dislike" else np.setdiff1d(everything, history)
+        if len(np.setdiff1d(rivals, items)):
             yield row, column, tag
+
+
+def _check_unseen(population: Population, usable: list[tuple[int, int, int]]) -> None:
+    catalogue = population.catalogue
+    for row, column, _ in usable:
+        if column in catalogue.history(row):
+            raise ValueError(
+                f"pairs must be interactions that the explainer was not fitted on, and user "
+                f"{catalogue.users[row]!r} has item {catalogue.items[column]!r} in it; see "
+                f"split_interactions"
+            )
 
 
 def _measured(
@@ -248,11 +277,10 @@ def _measured(
     usable: list[tuple[int, int, int]],
     scenario: str,
     strengths: list[float],
-    k: Any,
+    lengths: dict[str, int],
 ) -> Iterator[dict[str, Any]]:
     population = refiner._checked_population()
     catalogue = population.catalogue
-    lengths = list_lengths(k, len(catalogue.items))
     way = 1.0 if scenario == "like" else -1.0
     for case, (row, column, tag) in enumerate(tqdm(usable, desc=name, delay=3, disable=None)):
         user, item, tag_name = catalogue.users[row], catalogue.items[column], population.tags[tag]
@@ -271,13 +299,14 @@ def _measured(
                 "rank before": rank_before + 1,
             }
             for at, length in lengths.items():
-                kept = np.intersect1d(before[:length], after[:length])
+                listed = _listed(before, length)
+                kept = listed & _listed(after, length)
                 outcome |= {
                     f"F-MAP{at}": average_precision(before, items, length)
                     - average_precision(after, items, length),
                     f"F-Recall{at}": recall(before, items, length) - recall(after, items, length),
-                    f"overlap{at}": len(kept) / min(length, len(before)),
-                    f"history{at}": _share(history, kept, before[:length]),
+                    f"overlap{at}": np.count_nonzero(kept) / min(length, len(before)),
+                    f"history{at}": _share(kept[history], listed[history]),
                 }
             outcome["right way"] = float(way * (refined.tag_preferences[tag] - own) > 0)
             yield {
@@ -294,7 +323,13 @@ def _rank(scores: NDArray, column: int) -> int:
     return int(np.count_nonzero(scores > scores[column]))
 
 
-def _share(history: NDArray, kept: NDArray, listed: NDArray) -> float:
-    """Return which share of the history that was listed is kept; NaN if none was."""
-    were = np.intersect1d(history, listed)
-    return len(np.intersect1d(were, kept)) / len(were) if len(were) else np.nan
+def _listed(ranked: NDArray, length: int) -> NDArray:
+    """Return which items are at the head of a ranking, shape (n_items,)."""
+    mask = np.zeros(len(ranked), dtype=bool)
+    mask[ranked[:length]] = True
+    return mask
+
+
+def _share(kept: NDArray, listed: NDArray) -> float:
+    """Return which share of what was listed is kept; NaN if nothing was."""
+    return np.count_nonzero(kept) / np.count_nonzero(listed) if listed.any() else np.nan

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pandas as pd
 
+# Columns that say what a case is; ids can be numbers, and are no metrics.
+CASE = ("case", "user", "item", "tag")
+
 
 def summarize(
     cases: pd.DataFrame,
@@ -32,7 +35,8 @@ def summarize(
     by : sequence of str, default=("method",)
         Columns to group by; the first is the one that `baseline` is a value of.
     metrics : sequence of str, optional
-        Columns to summarise. By default all with numbers that are not in `by`.
+        Columns to summarise. By default all with numbers, other than `by`, "case", and the ids
+        "user", "item" and "tag".
     baseline : object, optional
         Value of the first column of `by` that the others are compared with, case by case.
     n_resamples : int, default=1000
@@ -50,7 +54,7 @@ def summarize(
     Raises
     ------
     ValueError
-        If a column or the baseline is not in `cases`.
+        If a column or the baseline is not in `cases`, or a case is there twice.
 
     Notes
     -----
@@ -72,7 +76,7 @@ def summarize(
     by = list(by)
     if metrics is None:
         numbers = cases.select_dtypes(["number", "bool"]).columns
-        metrics = [name for name in numbers if name not in [*by, "case"]]
+        metrics = [name for name in numbers if name not in [*by, *CASE]]
     missing = [name for name in [*by, "case", *metrics] if name not in cases.columns]
     if missing:
         raise ValueError(
@@ -82,6 +86,11 @@ def summarize(
         raise ValueError(
             f"baseline {baseline!r} is not in the column {by[0]!r}, which has "
             f"{', '.join(map(repr, cases[by[0]].unique()))}"
+        )
+    if cases.duplicated([*by, "case"]).any():
+        raise ValueError(
+            f"cases must have one row for each case and {', '.join(map(repr, by))}, got several; "
+            f"put into by= what tells them apart, such as 'strength' or 'd'"
         )
     groups = {key: group.set_index("case") for key, group in cases.groupby(by, sort=False)}
     rows = []

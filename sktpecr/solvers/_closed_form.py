@@ -107,7 +107,9 @@ def _shift(
     )
     shift = np.asarray(population.extractor.tag_matrix_) @ direction
     # A user whom the recommender scores all alike moves as the population does.
-    spread = scores.std() or directions.typical_movement(population.user_embeddings)
+    spread = scores.std() or directions.typical_movement(
+        population.user_embeddings[population.learners]
+    )
     target = feedback.strength * _MOVEMENT_AT_STRENGTH_ONE * spread
 
     def movement(step: float) -> float:

@@ -8,9 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Relative step of central differences: the cube root of float64's precision.
-_STEP = 6e-6
-
 
 def scores_and_pullback(
     recommender: Any, embedding: NDArray, items: NDArray
@@ -41,11 +38,12 @@ def scores_and_pullback(
         return _with_autograd(recommender, embedding, items)
 
     def scored(rows: NDArray) -> NDArray:
-        return np.asarray(recommender.score_items(rows, items), dtype=np.float64)
+        return np.asarray(recommender.score_items(rows, items))
 
+    scores = scored(embedding[np.newaxis])[0]
     return (
-        scored(embedding[np.newaxis])[0],
-        lambda weights: _differences(lambda rows: scored(rows) @ weights, embedding),
+        scores.astype(np.float64),
+        lambda weights: _differences(lambda rows: scored(rows) @ weights, embedding, scores.dtype),
     )
 
 
@@ -75,10 +73,11 @@ def generator_gradient(
             preferences[np.newaxis], embedding[np.newaxis], output_gradient[np.newaxis]
         )[0]
 
-    def value(rows: NDArray) -> NDArray:
-        return generator.generate(rows, np.tile(embedding, (len(rows), 1))) @ output_gradient
+    def generated(rows: NDArray) -> NDArray:
+        return np.asarray(generator.generate(rows, np.tile(embedding, (len(rows), 1))))
 
-    return _differences(value, preferences)
+    dtype = generated(preferences[np.newaxis]).dtype
+    return _differences(lambda rows: generated(rows) @ output_gradient, preferences, dtype)
 
 
 def _with_autograd(
@@ -101,9 +100,27 @@ def _with_autograd(
     return scores.detach().double().cpu().numpy(), pullback
 
 
-def _differences(function: Callable[[NDArray], NDArray], at: NDArray) -> NDArray:
-    """Return the gradient of a function of rows by central differences, all in one call."""
-    steps = np.diag(_STEP * np.maximum(1e-3, np.abs(at)))
-    values = function(np.vstack([at + steps, at - steps]))
+def _differences(function: Callable[[NDArray], NDArray], at: NDArray, dtype: Any) -> NDArray:
+    """Return the gradient of a function of rows by central differences, all in one call.
+
+    Parameters
+    ----------
+    function : callable
+        From rows (n, n_inputs) to values (n,).
+    at : ndarray of shape (n_inputs,)
+        Where the gradient is asked for.
+    dtype : dtype
+        The precision in which the values are computed: the step must drown its rounding.
+
+    Returns
+    -------
+    ndarray of shape (n_inputs,)
+        Gradient.
+    """
+    # Of a size with all inputs: one that is near 0 by chance says nothing of their scale.
+    scale = np.sqrt(np.mean(np.square(at))) or 1.0
+    precision = np.finfo(np.result_type(dtype, np.float32)).eps
+    steps = np.cbrt(precision) * np.maximum(scale, np.abs(at))
+    values = function(np.vstack([at + np.diag(steps), at - np.diag(steps)])).astype(np.float64)
     ahead, behind = np.split(values, 2)
-    return (ahead - behind) / (2 * np.diag(steps))
+    return (ahead - behind) / (2 * steps)

@@ -156,7 +156,7 @@ class _IterativeSolver(BaseEstimator):
                 f"{', '.join(map(repr, published))}, got {loss!r}"
             )
         settings = published[loss]
-        spread = float(population.user_embeddings.var(axis=0).mean())
+        spread = population.embedding_variance
         if not spread > 0 or not variance > 0:
             raise ValueError(
                 "the online update needs users who differ, for its rate and its regulariser; the "
@@ -180,15 +180,16 @@ class _IterativeSolver(BaseEstimator):
         make = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[optimizer]
         step = make([parameter], lr=rate)
         pairs = Pairs(population, row, feedback, loss, check_random_state(self.random_state))
+        embedding = embed(start)
         for _ in range(self.n_epochs or settings.n_epochs):
             for batch in pairs.batches(self.batch_size):
                 value = parameter.detach().numpy()
-                embedding = embed(value)
                 gradient = batch.gradient(recommender, embedding, loss)
                 gradient = gradient + 2 * weight * (embedding - own)
                 parameter.grad = torch.from_numpy(pull(value, gradient))
                 step.step()
-                if not np.abs(embed(parameter.detach().numpy())).max() < limit:
+                embedding = embed(parameter.detach().numpy())
+                if not np.abs(embedding).max() < limit:
                     raise ValueError(
                         f"the online update diverged with learning_rate={rate:.3g}; pass a smaller "
                         f"one to {type(self).__name__}"
@@ -334,14 +335,13 @@ class EmbeddingSolver(_IterativeSolver):
                 "set= needs a generator, and solver='embedding' uses none; use like= and dislike="
             )
         own = population.user_embeddings[row].astype(np.float64)
-        variance = float(population.user_embeddings.var(axis=0).mean())
         end = self._descend(
             population,
             row,
             max(feedbacks, key=attrgetter("strength")),
             own,
             _EMBEDDING,
-            variance,
+            population.embedding_variance,
             embed=lambda embedding: embedding,
             pull=lambda _, gradient: gradient,
         )
