@@ -11,17 +11,20 @@ import argparse
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from implicit.als import AlternatingLeastSquares
+from sklearn.model_selection import train_test_split
 
 from sktpecr import FeedbackRefiner, GaussianGenerator, TPECRExplainer
 from sktpecr.datasets import TaggedInteractions, load_movielens
-from sktpecr.metrics import falling_rank, list_overlap
+from sktpecr.evaluation import evaluate_refinement, split_interactions
 
 STRENGTHS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0)
 TOP = 1000
+SHOWN = ["improved", "F-Rank", f"overlap@{TOP}", "right way"]
 
 
 def main() -> None:
@@ -50,10 +53,17 @@ def trained(interactions: sp.csr_matrix) -> AlternatingLeastSquares:
     return als
 
 
-def fitted(data: TaggedInteractions, interactions: sp.csr_matrix) -> TPECRExplainer:
+def fitted(
+    data: TaggedInteractions, interactions: sp.csr_matrix, train_users: Any = None
+) -> TPECRExplainer:
     """Return the default explainer of an ALS model trained on the interactions."""
     explainer = TPECRExplainer(trained(interactions), item_tags=data.item_tags)
-    return explainer.fit(interactions, user_ids=data.user_ids, item_names=data.item_names)
+    return explainer.fit(
+        interactions,
+        user_ids=data.user_ids,
+        item_names=data.item_names,
+        train_users=train_users,
+    )
 
 
 def exactness(data: TaggedInteractions) -> dict[str, float]:
@@ -110,82 +120,30 @@ def shrinkage(data: TaggedInteractions) -> dict[str, float]:
 
 def refinement(data: TaggedInteractions, n_pairs: int) -> list[dict[str, float | str]]:
     """Let simulated users answer by the paper's rule; see whether held-out films rise."""
-    random_state = np.random.RandomState(0)
-    X = data.interactions.tocoo()
-    held_out = random_state.uniform(size=X.nnz) < 0.2
-    train = sp.csr_matrix((X.data[~held_out], (X.row[~held_out], X.col[~held_out])), shape=X.shape)
-    explainer = fitted(data, train)
-    refiner = FeedbackRefiner(explainer)
-    pairs = random_state.permutation(np.column_stack([X.row, X.col])[held_out])
-    rows = []
-    print(f"\nRefinement, {n_pairs} held-out pairs, tags by the paper's rule, overlap@{TOP}")
-    print(
-        f"  {'':8}{'strength':>9}{'rise':>8}{'+-':>6}{'F-Rank':>8}{'overlap':>9}{'right way':>11}"
-    )
-    for scenario, choose in (("like", pos_tag), ("dislike", neg_tag)):
-        chosen = []
-        for user, item in pairs:
-            tag = choose(explainer, user, item) if len(chosen) < n_pairs else None
-            if tag is not None:
-                chosen.append((user, item, tag))
-        for strength in STRENGTHS:
-            outcome = np.array(
-                [turn(refiner, scenario, strength, *each) for each in chosen], dtype=float
+    train, held_out = split_interactions(data.interactions, random_state=0)
+    learn, test = train_test_split(data.user_ids, test_size=0.5, random_state=0)
+    refiner = FeedbackRefiner(fitted(data, train, learn))
+    users, items = data.user_ids[held_out[:, 0]], data.item_ids[held_out[:, 1]]
+    pairs = [pair for pair in zip(users, items, strict=True) if pair[0] in set(test)]
+    found = []
+    print(f"\nRefinement, tags by the paper's rule, list of {TOP}: means with 95 % intervals")
+    for scenario in ("like", "dislike"):
+        summary = evaluate_refinement(
+            refiner, pairs, scenario, strengths=STRENGTHS, k=TOP, n_pairs=n_pairs
+        )
+        shown = summary[summary["metric"].isin(SHOWN)].assign(scenario=scenario)
+        print(
+            shown.pivot(
+                index=["scenario", "n", "strength"],
+                columns="metric",
+                values=["mean", "low", "high"],
             )
-            rise, f_rank, overlap, right = outcome.mean(axis=0)
-            margin = 1.96 * np.sqrt(rise * (1 - rise) / len(outcome))
-            rows.append(
-                {
-                    "scenario": scenario,
-                    "strength": strength,
-                    "pairs": len(outcome),
-                    "rise": rise,
-                    "margin": margin,
-                    "f_rank": f_rank,
-                    "overlap": overlap,
-                    "right_way": right,
-                }
-            )
-            print(
-                f"  {scenario:8}{strength:9.2f}{rise:8.3f}{margin:6.3f}{f_rank:8.0f}"
-                f"{overlap:9.3f}{right:11.3f}"
-            )
-    return rows
-
-
-def pos_tag(explainer: TPECRExplainer, user: int, item: int) -> str | None:
-    """Choose among the target's tags those not liked, and of these the least liked."""
-    preferences, level, on_item = _taste(explainer, user, item)
-    tags = np.flatnonzero(on_item & (preferences <= level))
-    return explainer.tag_names_[tags[np.argmin(preferences[tags])]] if len(tags) else None
-
-
-def neg_tag(explainer: TPECRExplainer, user: int, item: int) -> str | None:
-    """Choose among the tags not on the target those liked, and of these the most liked."""
-    preferences, level, on_item = _taste(explainer, user, item)
-    tags = np.flatnonzero(~on_item & (preferences > level))
-    return explainer.tag_names_[tags[np.argmax(preferences[tags])]] if len(tags) else None
-
-
-def _taste(explainer: TPECRExplainer, user: int, item: int) -> tuple[np.ndarray, float, np.ndarray]:
-    level = float(explainer._population.scores_of(explainer.user_embeddings_[user]).mean())
-    return explainer.tag_preferences_[user], level, explainer.extractor_.tags_of(item) > 0
-
-
-def turn(
-    refiner: FeedbackRefiner, scenario: str, strength: float, user: int, item: int, tag: str
-) -> tuple[bool, int, float, bool]:
-    """Return: does the target rise, by how many ranks, overlap of the list, right way."""
-    explainer = refiner.explainer
-    refined = refiner.refine(explainer.user_ids_[user], strength=strength, **{scenario: [tag]})
-    before, after = refined.scores_before, refined.scores
-    rise = falling_rank(before, after, item)
-    change = refined.tag_preferences - explainer._population.tag_preferences_of(
-        explainer.user_embeddings_[user]
-    )
-    t = list(explainer.tag_names_).index(tag)
-    right = change[t] > 0 if scenario == "like" else change[t] < 0
-    return rise > 0, rise, list_overlap(before, after, TOP), bool(right)
+            .swaplevel(axis=1)[SHOWN]
+            .round(3)
+            .to_string()
+        )
+        found += shown.to_dict("records")
+    return found
 
 
 def timings(data: TaggedInteractions) -> dict[str, list[float]]:

@@ -1,11 +1,9 @@
-"""Run the paper's method beside the closed form: Tables 1, 2, 4 and 5, and LIME's stability.
+"""Run the paper's method beside the closed form: Tables 4 and 5, and LIME's stability.
 
-    python benchmarks/method.py --only table1 table2
     python benchmarks/method.py --only table4 lime table5 --model als bpr \
         --data movielens-1m --data-dir FOLDER
 
-`movielens-1m` reads interactions.parquet (user_id, item_id) and items.parquet (item_id, genres)
-from FOLDER/movielens-1m and needs pyarrow; `movielens-small` is the shipped data. Set
+`--data` and `--data-dir` are those of paper.py, which has the paper's own models. Set
 OMP_NUM_THREADS=1 and OPENBLAS_NUM_THREADS=1.
 """
 
@@ -16,13 +14,12 @@ import itertools
 import json
 import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import scipy.sparse as sp
+from experiments.data import load
 from implicit.als import AlternatingLeastSquares
 from implicit.bpr import BayesianPersonalizedRanking
 from scipy.stats import spearmanr
@@ -31,23 +28,17 @@ from sklearn.frozen import FrozenEstimator
 
 from sktpecr import CVAEGenerator, FeedbackRefiner, GaussianGenerator, MLPGenerator, TPECRExplainer
 from sktpecr.attribution import ExactAttribution, LimeAttribution
-from sktpecr.datasets import TaggedInteractions, load_movielens, make_tpecr_synthetic
+from sktpecr.datasets import TaggedInteractions
 from sktpecr.metrics import falling_map, falling_rank, falling_recall, list_overlap
-from sktpecr.recommenders import FactorRecommender, as_recommender
+from sktpecr.recommenders import as_recommender
 from sktpecr.solvers import EmbeddingSolver
 from sktpecr.solvers._online import _PREFERENCES
-
-PAPER_TABLE_1 = {
-    "Original": (0.0321, 0.0655, 0.1026, 0.1323, 0.1735),
-    "CVAE": (1.782e-6, 2.046e-6, 3.521e-6, 7.635e-6, 2.763e-6),
-}
-PAPER_TABLE_2 = (0.2865, 0.2781, 0.2941, 0.2856, 0.2901)
 
 
 def main() -> None:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    everything = ["table1", "table2", "table4", "lime", "table5"]
+    everything = ["table4", "lime", "table5"]
     parser.add_argument("--only", nargs="+", choices=everything, default=everything)
     parser.add_argument("--data", default="movielens-small")
     parser.add_argument("--data-dir", type=Path)
@@ -58,160 +49,20 @@ def main() -> None:
     warnings.simplefilter("ignore", ConvergenceWarning)
 
     results: dict[str, Any] = {}
-    if "table1" in arguments.only or "table2" in arguments.only:
-        cvae = synthetic_cvae(make_tpecr_synthetic(random_state=1550))
-        if "table1" in arguments.only:
-            results["table1"] = table1(cvae)
-        if "table2" in arguments.only:
-            results["table2"] = table2(cvae)
-    if {"table4", "lime", "table5"} & set(arguments.only):
-        data = load(arguments.data, arguments.data_dir)
-        for name in arguments.model:
-            world = World(data, name)
-            if "table4" in arguments.only:
-                results[f"table4 {name}"] = table4(world)
-            if "lime" in arguments.only:
-                results[f"lime {name}"] = lime_stability(world)
-            if "table5" in arguments.only:
-                results[f"table5 {name}"] = table5(world, arguments.pairs)
+    data = load(arguments.data, arguments.data_dir)
+    for name in arguments.model:
+        world = World(data, name)
+        if "table4" in arguments.only:
+            results[f"table4 {name}"] = table4(world)
+        if "lime" in arguments.only:
+            results[f"lime {name}"] = lime_stability(world)
+        if "table5" in arguments.only:
+            results[f"table5 {name}"] = table5(world, arguments.pairs)
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=1))
 
 
-# The synthetic experiment, section 4.1
-
-
-def synthetic_cvae(data: Any) -> CVAEGenerator:
-    """Return a CVAE of the paper's size, trained on the synthetic data in one cycle."""
-    generator = CVAEGenerator(
-        hidden_dims=(16,),
-        latent_dim=8,
-        kl_weight=1.0,
-        learning_rate=1e-3,
-        batch_size=128,
-        max_epochs=2000,
-        validation_fraction=0.0,
-        random_state=0,
-    )
-    return timed(generator, data, "CVAE")
-
-
-def timed(generator: Any, data: Any, name: str) -> Any:
-    """Fit a generator on the training users and say how long it took."""
-    start = time.perf_counter()
-    users = data.train_users
-    generator.fit(data.tag_preferences[users], data.user_embeddings[users])
-    print(f"{name}: trained in {time.perf_counter() - start:.1f} s")
-    generator.data_ = data
-    return generator
-
-
-def table1(cvae: CVAEGenerator) -> dict[str, list[float]]:
-    """Change k of 5 tags of every test user, in every combination."""
-    data = cvae.data_
-    mlp = MLPGenerator(
-        hidden_dims=(16,),
-        learning_rate=3e-4,
-        schedule="constant",
-        standardize=False,
-        batch_size=128,
-        max_epochs=1600,
-        validation_fraction=0.0,
-        random_state=0,
-    )
-    timed(mlp, data, "MLP, the authors' settings")
-    gaussian = GaussianGenerator(shrinkage=0.0)
-    timed(gaussian, data, "Gaussian")
-    methods: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-        "Original": lambda c, e: e,
-        "MLP": mlp.generate,
-        "CVAE": cvae.generate,
-        "Gaussian": gaussian.generate,
-    }
-    random_state = np.random.RandomState(0)
-    test = data.test_users
-    own, embeddings = data.tag_preferences[test], data.user_embeddings[test]
-    rows: dict[str, list[float]] = {f"{name} MSE": [] for name in methods}
-    rows |= {f"{name} NDCG": [] for name in methods}
-    for k in range(1, 6):
-        errors: dict[str, list[float]] = {name: [] for name in methods}
-        gains: dict[str, list[float]] = {name: [] for name in methods}
-        for tags in itertools.combinations(range(5), k):
-            edited = own.copy()
-            edited[:, tags] = random_state.uniform(size=(len(test), k))
-            truth = edited[:, data.item_tag]
-            for name, generate in methods.items():
-                generated = generate(edited, embeddings)
-                errors[name].append(float(np.mean((generated - truth) ** 2)))
-                gains[name].append(ndcg(generated, truth))
-        for name in methods:
-            rows[f"{name} MSE"].append(float(np.mean(errors[name])))
-            rows[f"{name} NDCG"].append(float(np.mean(gains[name])))
-    rows["MLP / Original"] = [
-        m / o for m, o in zip(rows["MLP MSE"], rows["Original MSE"], strict=True)
-    ]
-    print("\nTable 1: one to five changed tags")
-    for name, values in rows.items():
-        print(f"  {name:16}" + "".join(f"{value:12.4g}" for value in values))
-    for name, values in PAPER_TABLE_1.items():
-        print(f"  {name + ', paper':16}" + "".join(f"{value:12.4g}" for value in values))
-    return rows
-
-
-def ndcg(scores: np.ndarray, gains: np.ndarray) -> float:
-    """Return NDCG over all items with real-valued gains, ties averaged."""
-    from sklearn.metrics import ndcg_score
-
-    return float(ndcg_score(gains, scores))
-
-
-def table2(cvae: CVAEGenerator) -> list[list[float]]:
-    """Average LIME's importances of all tags, for one item of each tag, over the test users."""
-    data = cvae.data_
-    recommender = FactorRecommender(data.user_embeddings, data.item_embeddings)
-    explainer = TPECRExplainer(
-        recommender,
-        data.item_tags,
-        generator=FrozenEstimator(cvae),
-        attribution=LimeAttribution(
-            target="rank", center="population", n_competitors=len(data.item_tag), random_state=0
-        ),
-    ).fit(np.ones((len(data.user_embeddings), len(data.item_tag))))
-    random_state = np.random.RandomState(0)
-    means = []
-    print("\nTable 2: importances by tag of the item (rows), and the paper's own-tag value")
-    for tag in range(5):
-        own_items = np.flatnonzero(data.item_tag == tag)
-        importances = [
-            explainer.attribution_.attribute(
-                explainer.tag_preferences_[user],
-                explainer.user_embeddings_[user],
-                [random_state.choice(own_items)],
-            ).importances[0]
-            for user in data.test_users
-        ]
-        means.append(np.mean(importances, axis=0).tolist())
-        row = "".join(f"{value:9.4f}" for value in means[-1])
-        print(f"  {row}   paper {PAPER_TABLE_2[tag]:.4f}")
-    return means
-
-
 # Real data
-
-
-def load(name: str, folder: Path | None) -> TaggedInteractions:
-    """Return interactions and tags by name."""
-    if name == "movielens-small":
-        return load_movielens()
-    if folder is None:
-        raise SystemExit(f"--data {name} needs --data-dir, the folder that has {name} in it")
-    interactions = pd.read_parquet(folder / name / "interactions.parquet")
-    items = pd.read_parquet(folder / name / "items.parquet").set_index("item_id")
-    seen = items.index.isin(interactions["item_id"])
-    genres = items.loc[seen, "genres"].explode().dropna().rename("tag").reset_index()
-    return TaggedInteractions.from_frames(
-        interactions, genres, user="user_id", item="item_id", tag="tag"
-    )
 
 
 class World:
