@@ -28,7 +28,9 @@ from experiments.rows import Row, prefix, show
 from sklearn.exceptions import ConvergenceWarning
 
 SYNTHETIC = ("synthetic",)
+# The paper's three, and implicit's, which are only run when named.
 MODELS = ("mf", "ncf", "fm")
+OTHERS = ("als", "bpr")
 
 
 class Experiment(NamedTuple):
@@ -97,7 +99,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[Tas
     add("--table", nargs="+", type=int, choices=_numbers("table"), default=[])
     add("--figure", nargs="+", type=int, choices=_numbers("figure"), default=[])
     add("--data", nargs="+", choices=[*SYNTHETIC, *REAL], default=["synthetic", "movielens-small"])
-    add("--model", nargs="+", choices=MODELS, default=list(MODELS))
+    add("--model", nargs="+", choices=[*MODELS, *OTHERS], default=list(MODELS))
     add("--data-dir", type=Path, metavar="FOLDER", help="where files of data sets are")
     add("--json", type=Path, metavar="FILE", help="write the rows to this file as well")
     add("--figures", type=Path, metavar="FOLDER", help="save figures there, as PNG")

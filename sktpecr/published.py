@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ def published_explainer(
     recommender: Any,
     item_tags: Any = None,
     *,
+    tag_names: Iterable[Any] | None = None,
     random_state: int | np.random.RandomState | None = None,
 ) -> TPECRExplainer:
     """Return the explainer of the paper, to be fitted.
@@ -29,6 +31,8 @@ def published_explainer(
         A trained model, see :func:`sktpecr.recommenders.as_recommender`.
     item_tags : DataFrame, array-like or sparse matrix of shape (n_items, n_tags), optional
         Tags of the items.
+    tag_names : array-like of shape (n_tags,), optional
+        Names of the tags, see :class:`TPECRExplainer`.
     random_state : int, RandomState instance or None, default=None
         Seeds the CVAE and LIME.
 
@@ -72,17 +76,22 @@ def published_explainer(
             n_competitors=99,
             random_state=random_state,
         ),
+        tag_names=tag_names,
         random_state=random_state,
     )
 
 
-def published_refiner(explainer: TPECRExplainer) -> FeedbackRefiner:
+def published_refiner(
+    explainer: TPECRExplainer, *, random_state: int | np.random.RandomState | None = 0
+) -> FeedbackRefiner:
     """Return the refiner of the paper: the online update of tag preferences.
 
     Parameters
     ----------
     explainer : TPECRExplainer
         The explainer whose recommendations are refined, :func:`published_explainer`'s or another.
+    random_state : int, RandomState instance or None, default=0
+        Draws the pairs of items that feedback sets against each other.
 
     Returns
     -------
@@ -99,4 +108,4 @@ def published_refiner(explainer: TPECRExplainer) -> FeedbackRefiner:
     >>> published_refiner(explainer.fit(data.interactions)).refine(0, like="tag_1")
     Refinement(user=0, feedback='more tag_1')
     """
-    return FeedbackRefiner(explainer, solver=OnlineSolver())
+    return FeedbackRefiner(explainer, solver=OnlineSolver(random_state=random_state))

@@ -432,6 +432,11 @@ BAD_FITS = {
         lambda d: d.item_tags,
         "train_users must be a list of user ids, got 'user_001'",
     ),
+    "mask of train users": (
+        lambda d: {"train_users": d.interactions.getnnz(axis=1) > 5},
+        lambda d: d.item_tags,
+        "train_users must be user ids, got a mask; pass user_ids\\[mask\\]",
+    ),
     "train user number": (
         lambda d: {"train_users": 3},
         lambda d: d.item_tags,
