@@ -21,6 +21,7 @@ from experiments.rows import belongs, number
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 DOCS = ROOT / "docs"
+FIGURES = "images/results"  # of docs: what `paper.py --figures` is told to draw there
 
 TITLES = {
     "table 1": "Table 1: embeddings for changed tag preferences, synthetic data",
@@ -102,6 +103,9 @@ def results_page(everything: dict[str, Any]) -> str:
         for name in names:
             rows = [row for row in everything["rows"] if belongs(row["name"], name)]
             parts += _section(name.removeprefix(experiment).strip(), made[name], rows)
+            figure = f"{FIGURES}/{name.replace(' ', '-')}.png"
+            if (DOCS / figure).exists():
+                parts.append(f".. image:: {figure}\n   :alt: {name}, drawn\n")
     return "\n".join(parts)
 
 

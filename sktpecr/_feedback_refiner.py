@@ -250,11 +250,12 @@ class FeedbackRefiner(BaseEstimator):
         refinements = []
         for feedback in feedbacks:
             embedding, requested = next(solved) if feedback else unmoved
-            if feedback and not np.isfinite(population.scores_of(embedding)).all():
+            refinement = Refinement(population, row, feedback, embedding, requested)
+            if not np.isfinite(refinement.scores).all():
                 raise ValueError(
                     f"strength {feedback.strength:g} is beyond what numbers can hold; ask for less"
                 )
-            refinements.append(Refinement(population, row, feedback, embedding, requested))
+            refinements.append(refinement)
         return refinements
 
 

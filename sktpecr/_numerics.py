@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -68,3 +70,9 @@ def check_generation(
     if not (np.isfinite(wanted).all() and np.isfinite(own).all()):
         raise ValueError("tag_preferences and embeddings must be finite, got NaN or infinity")
     return wanted, own
+
+
+def check_hidden_dims(hidden_dims: Sequence[int]) -> None:
+    """Make sure that widths of hidden layers are widths."""
+    if not all(isinstance(n_hidden, Integral) and n_hidden >= 1 for n_hidden in hidden_dims):
+        raise ValueError(f"hidden_dims must hold whole numbers of at least 1, got {hidden_dims!r}")

@@ -10,13 +10,10 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.exceptions import NotFittedError
-from sklearn.utils.validation import (
-    _check_feature_names_in,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from sktpecr._catalogue import check_item_ids
+from sktpecr._interactions import check_interactions
 from sktpecr._item_tags import is_frame
 from sktpecr.recommenders import AdapterError, as_recommender
 from sktpecr.recommenders._factor_recommender import FactorRecommender, RidgeFoldIn
@@ -62,13 +59,19 @@ class OverRecommender(TransformerMixin, BaseEstimator):
         _check_feature_names_in(self, input_features)
         return np.asarray([str(name) for name in extractor.tag_names_], dtype=object)
 
+    def _given_item_tags(self) -> Any:
+        """Return the item tags given, or else those that the recommender was trained with."""
+        if self.item_tags is None and hasattr(self.recommender, "tag_scores"):
+            return getattr(self.recommender, "item_tags", None)
+        return self.item_tags
+
     def _fitted_extractor(self) -> Any:
         raise NotImplementedError
 
     def _fold_in(self, X: Any) -> NDArray:
         extractor = self._fitted_extractor()
-        if is_frame(self.item_tags) and is_frame(X):
-            check_item_ids(self.item_tags, X)
+        if is_frame(X):
+            check_item_ids(self._given_item_tags(), X)
         return fold_in(extractor.recommender_, check_interactions(self, X, reset=False))
 
     def _take_state(self, fitted: OverRecommender) -> None:
@@ -125,20 +128,6 @@ class OverRecommender(TransformerMixin, BaseEstimator):
         return copied
 
 
-def check_interactions(estimator: BaseEstimator, X: Any, reset: bool = True) -> sp.csr_matrix:
-    """Check rows of interactions as scikit-learn does, and return them sparse."""
-    X = validate_data(
-        estimator, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset
-    )
-    X = sp.csr_matrix(X)
-    # A stored zero is no interaction. The matrix may be the user's own: never work in place.
-    if not X.has_canonical_format or (X.data == 0).any():
-        X = X.copy()
-        X.sum_duplicates()
-        X.eliminate_zeros()
-    return X
-
-
 def fold_in(recommender: Any, X: sp.csr_matrix) -> NDArray:
     """Embed rows of interactions the recommender's own way, or else by ridge regression."""
     if hasattr(recommender, "fold_in"):
@@ -167,7 +156,8 @@ def resolve_recommender(model: Any, X: sp.csr_matrix) -> Any:
     if model is None or isinstance(model, type):
         what = "None" if model is None else f"the class {model.__name__}"
         raise AdapterError(f"recommender must be a model, got {what}; pass a trained one")
-    if is_unfitted_estimator(model) and hasattr(model, "transform"):
+    trains_on_rows = hasattr(model, "transform") or hasattr(model, "score_items")
+    if is_unfitted_estimator(model) and trains_on_rows:
         try:
             model = clone(model).fit(X)
         except TypeError:  # some take dense arrays only, and say so with a TypeError

@@ -13,8 +13,9 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sktpecr._catalogue import check_item_ids
-from sktpecr._item_tags import check_item_tags
-from sktpecr._over_recommender import OverRecommender, check_interactions, resolve_recommender
+from sktpecr._interactions import check_interactions
+from sktpecr._item_tags import check_item_tags, is_frame
+from sktpecr._over_recommender import OverRecommender, resolve_recommender
 
 # Scores held at a time where they cannot be avoided: 32 MB of float64.
 _BLOCK_SCORES = 4_000_000
@@ -36,15 +37,17 @@ class TagPreferenceExtractor(OverRecommender):
         refitted, and shared by clones. An unfitted scikit-learn estimator is cloned and fitted
         on X.
     item_tags : DataFrame, array-like or sparse matrix of shape (n_items, n_tags), optional
-        Tags of the items, 0/1 or weights >= 0; row i belongs to column i of X. None makes every
-        item its own tag.
+        Tags of the items, 0/1 or weights >= 0; row i belongs to column i of X. None takes those
+        that the recommender was trained with, if it was
+        (:class:`~sktpecr.recommenders.FactorizationMachine`), else makes every item its own tag.
     tag_names : array-like of shape (n_tags,), optional
         Names of the tags. By default the columns of a DataFrame, else "tag_0" and so on.
     aggregate : {"mean", "shrunk"} or callable, default="mean"
         How the scores of a tag's items become one number. "mean" weighs items by `item_tags`;
         "shrunk" adds ten items of average score to every tag, which steadies rare tags; a
         callable takes the scores of the tag's items, shape (n_users, n_tag_items), and returns
-        shape (n_users,).
+        shape (n_users,). A recommender that predicts tag preferences itself, by a method
+        ``tag_scores(embeddings)``, leaves nothing to aggregate.
 
     Attributes
     ----------
@@ -123,7 +126,7 @@ class TagPreferenceExtractor(OverRecommender):
         """
         # All or nothing: a fit that fails leaves the earlier one.
         fitted = clone(self)
-        check_item_ids(self.item_tags, X)
+        check_item_ids(self._given_item_tags(), X)
         X = check_interactions(fitted, X)
         recommender = resolve_recommender(self.recommender, X)
         fitted._read(recommender, X.shape[1], getattr(fitted, "feature_names_in_", None))
@@ -154,6 +157,8 @@ class TagPreferenceExtractor(OverRecommender):
         dtype = np.float32 if embeddings.dtype == np.float32 else np.float64
         if self.tag_matrix_ is not None and self.tag_offsets_ is not None:
             return embeddings @ self.tag_matrix_.T.astype(dtype) + self.tag_offsets_.astype(dtype)
+        if hasattr(self.recommender_, "tag_scores"):
+            return self._predicted(embeddings).astype(dtype, copy=False)
         n_items, n_tags = self._item_tags.shape
         preferences = np.empty((len(embeddings), n_tags), dtype=np.float64)
         for rows in gen_batches(len(embeddings), max(1, _BLOCK_SCORES // n_items)):
@@ -207,13 +212,63 @@ class TagPreferenceExtractor(OverRecommender):
     def _read(
         self, recommender: Any, n_items: int, feature_names: NDArray | None
     ) -> TagPreferenceExtractor:
+        item_tags = self._given_item_tags()
         self._item_tags, self.tag_names_ = check_item_tags(
-            self.item_tags, self.tag_names, n_items, feature_names
+            item_tags, self.tag_names, n_items, feature_names
         )
         self._tags_by_item = self._item_tags.tocsr()
         self.recommender_ = recommender
-        self.tag_matrix_, self.tag_offsets_ = self._linear_map()
+        if hasattr(recommender, "tag_scores"):
+            named = self.tag_names is not None or is_frame(item_tags)
+            self._check_predicted_tags(self.tag_names_ if named else None)
+            self.tag_matrix_, self.tag_offsets_ = self._predicted_linear_map()
+        else:
+            self.tag_matrix_, self.tag_offsets_ = self._linear_map()
         return self
+
+    def _predicted(self, embeddings: NDArray) -> NDArray:
+        """Return the tag preferences (n, n_tags) that the recommender itself predicts."""
+        shape = len(embeddings), self._item_tags.shape[1]
+        predicted = np.asarray(self.recommender_.tag_scores(embeddings))
+        if predicted.shape != shape or not np.isfinite(predicted).all():
+            raise ValueError(
+                f"tag_scores of {type(self.recommender_).__name__} must return finite numbers of "
+                f"shape {shape}, one column per tag of item_tags, got shape {predicted.shape}; "
+                f"pass the item_tags that the recommender was trained with"
+            )
+        return predicted
+
+    def _check_predicted_tags(self, names: NDArray | None) -> None:
+        if self.aggregate != "mean":
+            raise ValueError(
+                f"aggregate must be 'mean', the default, got {self.aggregate!r}: "
+                f"{type(self.recommender_).__name__} predicts tag preferences itself (tag_scores), "
+                f"so there are no scores of items to aggregate"
+            )
+        trained = getattr(self.recommender_, "tag_names_", None)
+        if names is None or trained is None or len(names) != len(trained):
+            return  # numbers are compared where tags are scored
+        for column, (name, other) in enumerate(zip(names, trained, strict=True)):
+            if name != other:
+                raise ValueError(
+                    f"item_tags must have the tags that {type(self.recommender_).__name__} was "
+                    f"trained with, in the same order: column {column} is {name!r}, but was "
+                    f"{other!r} in training; pass those item_tags, or None to take them"
+                )
+
+    def _predicted_linear_map(self) -> tuple[NDArray | None, NDArray | None]:
+        users = np.asarray(self.recommender_.user_embeddings)
+        n_factors = users.shape[1]
+        offsets = self._predicted(np.zeros((1, n_factors)))[0]
+        # An affine function is fully known by what it makes of zero and of the axes.
+        matrix = (self._predicted(np.eye(n_factors)) - offsets).T
+        points = np.random.RandomState(0).standard_normal((3, n_factors))
+        expected, found = points @ matrix.T + offsets, self._predicted(points)
+        # Scores may come in the precision of the recommender, not of the points.
+        rounding = 100 * n_factors * np.finfo(np.result_type(users, np.float32)).eps
+        if np.abs(found - expected).max() > rounding * np.abs(expected).max():
+            return None, None
+        return matrix.astype(np.float64), offsets.astype(np.float64)
 
     def _linear_map(self) -> tuple[NDArray | None, NDArray | None]:
         item_embeddings = getattr(self.recommender_, "item_embeddings", None)

@@ -1,4 +1,4 @@
-"""scikit-learn's own checks over the estimators, none exempted."""
+"""scikit-learn's own checks over the estimators; what is exempted says why."""
 
 import pytest
 from sklearn.base import clone
@@ -21,6 +21,12 @@ from sktpecr import (
     TagPreferenceExtractor,
     TPECRExplainer,
 )
+from sktpecr.recommenders import (
+    FactorizationMachine,
+    MatrixFactorization,
+    NeuralCollaborativeFiltering,
+)
+from sktpecr.recommenders._trained import TrainedRecommender
 
 
 def recommender():
@@ -34,6 +40,9 @@ ESTIMATORS = [
     MLPGenerator(hidden_dims=(16,), max_epochs=30, batch_size=32, device="cpu"),
     TPECRExplainer(recommender()),
     FeedbackRefiner(TPECRExplainer(recommender())),
+    MatrixFactorization(2, max_epochs=2, device="cpu"),
+    FactorizationMachine(n_factors=2, max_epochs=2, device="cpu"),
+    NeuralCollaborativeFiltering(2, hidden_dims=(4, 2), max_epochs=2, device="cpu"),
 ]
 TRANSFORMERS = [estimator for estimator in ESTIMATORS if hasattr(estimator, "transform")]
 
@@ -42,7 +51,14 @@ def name_of(estimator):
     return type(estimator).__name__
 
 
-@parametrize_with_checks(ESTIMATORS)
+def expected_to_fail(estimator):
+    if not isinstance(estimator, TrainedRecommender):
+        return {}
+    reason = "wants predict to return one number per row, and a recommender scores every item"
+    return {f"check_estimator_sparse_{kind}": reason for kind in ("array", "matrix")}
+
+
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_to_fail)
 def test_scikit_learn_common_checks(estimator, check):
     check(estimator)
 

@@ -44,6 +44,22 @@ def test_gradient_of_a_score_that_is_not_linear(recommender):
     np.testing.assert_allclose(pullback(WEIGHTS), analytic(USERS[7]), rtol=1e-6, atol=1e-9)
 
 
+def test_step_of_differences_suits_scores_in_float32():
+    class Coarse(Plain):
+        def score_items(self, embeddings, items=None):
+            return super().score_items(embeddings, items).astype(np.float32)
+
+    _, pullback = scores_and_pullback(Coarse(), USERS[7], ROWS)
+    np.testing.assert_allclose(pullback(WEIGHTS), analytic(USERS[7]), rtol=1e-3, atol=1e-4)
+
+
+def test_differences_where_an_input_is_zero_by_chance():
+    embedding = USERS[7] * (np.arange(5) != 2)
+    for at in (embedding, np.zeros(5)):
+        _, pullback = scores_and_pullback(Plain(), at, ROWS)
+        np.testing.assert_allclose(pullback(WEIGHTS), analytic(at), rtol=1e-6, atol=1e-8)
+
+
 def test_gradient_of_a_dot_product():
     recommender = FactorRecommender(USERS, ITEMS, BIASES)
     scores, pullback = scores_and_pullback(recommender, USERS[7], ROWS)

@@ -19,14 +19,17 @@ NEVER, LATE, ALWAYS = "nowhere", "inside functions", "anywhere"
 # package: {files that may import it: where in them}. In all other files: NEVER.
 DOORS = {
     "torch": {
-        r"sktpecr/(_torch_device\.py|generators/_training\.py|recommenders/.*)": ALWAYS,
+        r"sktpecr/(_torch_\w+\.py|generators/_training\.py|recommenders/.*)": ALWAYS,
         r"sktpecr/solvers/.*": LATE,
     },
-    "skorch": {r"sktpecr/(generators/_training\.py|recommenders/.*)": ALWAYS},
+    "skorch": {
+        r"sktpecr/(_torch_training\.py|generators/_training\.py|recommenders/.*)": ALWAYS,
+    },
     "lime": {r"sktpecr/attribution/_lime\w*\.py": LATE},
     "implicit": {r".*": LATE},
     "matplotlib": {r".*": LATE},
     "pandas": {r".*": LATE},
+    "pooch": {r"sktpecr/datasets/_download\.py": LATE},
 }
 
 

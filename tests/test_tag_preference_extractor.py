@@ -412,3 +412,78 @@ def test_unfitted_extractor_says_so(factors, tags, X):
     ):
         with pytest.raises(NotFittedError, match="not fitted yet"):
             use()
+
+
+class Predicts:
+    """A recommender that predicts tag preferences itself, by any function of embeddings."""
+
+    tag_names_ = np.array(["a", "b", "c", "d"], dtype=object)
+
+    def __init__(self, factors, predict):
+        self.user_embeddings, self.item_embeddings, _ = factors
+        self._predict = predict
+
+    def score_items(self, embeddings, items=None):
+        scores = embeddings @ self.item_embeddings.T
+        return scores if items is None else scores[:, items]
+
+    def tag_scores(self, embeddings):
+        return self._predict(np.asarray(embeddings))
+
+
+class TestPredictedTags:
+    MAP = np.random.RandomState(3).normal(size=(3, N_TAGS))
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    @pytest.mark.parametrize("offset", [0.0, 2.5])
+    def test_linear_ones_are_found_and_kept_as_a_matrix(self, factors, tags, dtype, offset):
+        recommender = Predicts(
+            [part.astype(dtype) for part in factors],
+            lambda e: e.astype(dtype) @ self.MAP.astype(dtype) + dtype(offset),
+        )
+        extractor = TagPreferenceExtractor(recommender, tags).fit(np.eye(2, N_ITEMS))
+        tolerance = 1e-5 if dtype == np.float32 else 1e-12
+        np.testing.assert_allclose(
+            extractor.tag_matrix_, self.MAP.T, rtol=tolerance, atol=tolerance
+        )
+        np.testing.assert_allclose(extractor.tag_offsets_, offset, rtol=tolerance)
+        users = recommender.user_embeddings
+        np.testing.assert_allclose(
+            extractor.tag_preferences(users), users @ self.MAP + offset, rtol=1e-4, atol=1e-5
+        )
+
+    def test_others_are_asked_as_they_are(self, factors, tags):
+        recommender = Predicts(factors, lambda e: np.tanh(e @ self.MAP))
+        extractor = TagPreferenceExtractor(recommender, tags).fit(np.eye(2, N_ITEMS))
+        assert extractor.tag_matrix_ is None
+        users = recommender.user_embeddings
+        np.testing.assert_array_equal(extractor.tag_preferences(users), np.tanh(users @ self.MAP))
+        assert extractor.tag_preferences(users.astype(np.float32)).dtype == np.float32
+        assert extractor.items_of(0).tolist() == np.flatnonzero(tags[:, 0]).tolist()
+
+    @pytest.mark.parametrize("aggregate", ["shrunk", lambda scores: scores.mean(axis=1)])
+    def test_leave_nothing_to_aggregate(self, factors, tags, aggregate):
+        recommender = Predicts(factors, lambda e: e @ self.MAP)
+        with pytest.raises(ValueError, match=r"aggregate must be 'mean', .* predicts tag pref"):
+            TagPreferenceExtractor(recommender, tags, aggregate=aggregate).fit(np.eye(2, N_ITEMS))
+
+    def test_must_be_those_of_item_tags(self, factors, tags):
+        recommender = Predicts(factors, lambda e: e @ self.MAP)
+        X = np.eye(2, N_ITEMS)
+        with pytest.raises(ValueError, match=r"shape \(1, 3\).* got shape \(1, 4\); pass the item"):
+            TagPreferenceExtractor(recommender, tags[:, 1:]).fit(X)
+        with pytest.raises(ValueError, match="column 1 is 'c', but was 'b' in training"):
+            TagPreferenceExtractor(recommender, tags, tag_names=list("acbd")).fit(X)
+        named = pd.DataFrame(tags, columns=list("abcd"))
+        assert TagPreferenceExtractor(recommender, named).fit(X).tag_names_.tolist() == list("abcd")
+
+    def test_must_be_finite(self, factors, tags):
+        recommender = Predicts(factors, lambda e: e @ self.MAP * np.nan)
+        with pytest.raises(ValueError, match="tag_scores of Predicts must return finite numbers"):
+            TagPreferenceExtractor(recommender, tags).fit(np.eye(2, N_ITEMS))
+
+    def test_none_takes_the_tags_of_the_recommender_where_it_has_some(self, factors, tags):
+        recommender = Predicts(factors, lambda e: e @ self.MAP)
+        recommender.item_tags = pd.DataFrame(tags, columns=list("abcd"))
+        extractor = TagPreferenceExtractor(recommender).fit(np.eye(2, N_ITEMS))
+        assert extractor.tag_names_.tolist() == list("abcd")

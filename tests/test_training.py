@@ -7,14 +7,13 @@ from scipy.integrate import trapezoid
 from sklearn.exceptions import ConvergenceWarning
 from skorch.dataset import Dataset
 
-from sktpecr.generators import _training
+from sktpecr import _torch_training
+from sktpecr._torch_training import TensorBatches, Training
 from sktpecr.generators._training import (
     CVAELoss,
     CVAEModule,
     MLPModule,
     SquaredError,
-    TensorBatches,
-    Training,
     layers_of,
     train,
 )
@@ -112,14 +111,14 @@ def test_batches_go_through_every_row_once_in_a_new_order_each_epoch():
 
 
 def test_one_cycle_goes_up_to_the_peak_and_down_again():
-    rates = np.array([_training._rate("one-cycle", t) for t in np.linspace(0, 1, 201)])
+    rates = np.array([_torch_training._rate("one-cycle", t) for t in np.linspace(0, 1, 201)])
     assert rates[0] == pytest.approx(0.04)
     assert rates.max() == pytest.approx(1.0, abs=2e-3)
     assert rates.argmax() == 30
     assert (np.diff(rates[:31]) > 0).all()
     assert (np.diff(rates[31:]) < 0).all()
     assert rates[-1] == pytest.approx(0.001)
-    assert {_training._rate("constant", t) for t in rates} == {1.0}
+    assert {_torch_training._rate("constant", t) for t in rates} == {1.0}
 
 
 def test_the_best_validation_epoch_is_kept():

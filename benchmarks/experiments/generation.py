@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from experiments.rows import Row, mean_row, prefix
+from experiments.rows import Row, mean_row, prefix, ratio_row
 from experiments.world import world
 from sktpecr.evaluation import evaluate_generation
 
@@ -19,9 +20,7 @@ def table4(
     """Swap tag preferences between test users, and edit single tags."""
     here = world(data_name, data_dir, model_name)
     names = ("MLP", "CVAE", "Gaussian")
-    cases = evaluate_generation(
-        {name: here.explainer(name) for name in names}, return_cases=True
-    ).rename(columns={"MSE / unedited": "ratio"})
+    cases = evaluate_generation({name: here.explainer(name) for name in names}, return_cases=True)
     methods = {
         {"unedited": "Original"}.get(method, method): group.set_index("case")
         for method, group in cases.groupby("method", sort=False)
@@ -33,13 +32,15 @@ def table4(
         exact = method == "Gaussian" and here.exact
         holds = each["MSE"].mean() <= _GAUSSIAN_BAR if exact else None
         rows.append(mean_row(name, f"MSE {method}", each["MSE"], holds=holds))
-        rows.append(mean_row(name, f"MAPE {method}", each["MAPE"]))
+        rows.append(mean_row(name, f"MAPE {method}", each["MAPE"].dropna()))
         if method != "Original":
             barred = method == "CVAE" and bars and model_name in _CVAE_BAR
-            holds = each["ratio"].mean() <= _CVAE_BAR[model_name] if barred else None
-            rows.append(mean_row(name, f"MSE {method} / Original", each["ratio"], holds=holds))
+            original = methods["Original"]["MSE"]
+            share = ratio_row(name, f"MSE {method} / Original", each["MSE"], original)
+            met = share.here <= _CVAE_BAR[model_name] if barred else None
+            rows.append(replace(share, holds=met))
     less = mean_row(name, "MSE CVAE - MLP", methods["CVAE"]["MSE"] - methods["MLP"]["MSE"])
-    rows.append(Row(**{**vars(less), "holds": less.high is not None and less.high < 0}))
+    rows.append(replace(less, holds=less.high is not None and less.high < 0))
     for metric in ("hit", "leak", "distance"):
         rows += [
             mean_row(f"{name} one tag", f"{metric} {method}", each[metric])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from experiments.rows import Row, mean_row, prefix, row
+from experiments.rows import Row, mean_row, prefix, ratio_row, row
 from experiments.world import World, world
 from sktpecr import FeedbackRefiner
 from sktpecr.evaluation import evaluate_refinement, read_at_overlap
@@ -146,7 +147,7 @@ def _compared(where: str, cases: Any, *, barred: bool = False) -> list[Row]:
             found = mean_row(where, f"{metric} {name}", each[metric])
             if barred and name in ("c_u", "e_u") and metric.endswith("@1000"):
                 low, high = sorted((sign * (found.low or 0), sign * (found.high or 0)))
-                found = Row(**{**vars(found), "holds": low > 0 and high > 0})
+                found = replace(found, holds=low > 0 and high > 0)
             rows.append(found)
         rows.append(mean_row(where, f"F-Rank {name}", each["F-Rank"]))
         rows.append(row(where, f"median F-Rank {name}", each["F-Rank"].median()))
@@ -164,6 +165,9 @@ def _compared(where: str, cases: Any, *, barred: bool = False) -> list[Row]:
                     for metric in ("F-Rank", "improved")
                 ]
     compared = [("c_u", name) for name in methods if name != "c_u"] + [("e_u reg", "e_u")]
+    if {"e_u reg", "e_u"} <= methods.keys():
+        gained = (methods[name]["F-Rank"] for name in ("e_u reg", "e_u"))
+        rows.append(ratio_row(where, "F-Rank e_u reg / e_u", *gained))
     for first, second in compared:
         if first in methods and second in methods:
             less = methods[first] - methods[second]

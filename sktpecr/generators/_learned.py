@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sktpecr._numerics import check_generation, spread
+from sktpecr._numerics import check_generation, check_hidden_dims, spread
 
 
 class LearnedGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -62,16 +62,12 @@ class LearnedGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
         ConvergenceWarning
             If training diverges later; what was learned before is kept.
         """
-        from sktpecr.generators._training import Training
+        from sktpecr._torch_training import Training
 
         X, y = validate_data(
             self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
         )
-        for n_hidden in self.hidden_dims:
-            if not isinstance(n_hidden, Integral) or n_hidden < 1:
-                raise ValueError(
-                    f"hidden_dims must hold whole numbers of at least 1, got {self.hidden_dims!r}"
-                )
+        check_hidden_dims(self.hidden_dims)
         preferences = X.astype(np.float64)
         embeddings = np.asarray(y, dtype=np.float64)
         self._single_output = embeddings.ndim == 1

@@ -1,7 +1,18 @@
-"""The black box, through one door: what a recommender must offer, and adapters that offer it."""
+"""The black box, through one door: what a recommender must offer, adapters, and three to train."""
 
 from sktpecr.recommenders._adapters import AdapterError, as_recommender
 from sktpecr.recommenders._factor_recommender import FactorRecommender
+from sktpecr.recommenders._factorization_machine import FactorizationMachine
+from sktpecr.recommenders._matrix_factorization import MatrixFactorization
+from sktpecr.recommenders._neural_collaborative_filtering import NeuralCollaborativeFiltering
 from sktpecr.recommenders._torch_recommender import TorchRecommender
 
-__all__ = ["AdapterError", "FactorRecommender", "TorchRecommender", "as_recommender"]
+__all__ = [
+    "AdapterError",
+    "FactorRecommender",
+    "FactorizationMachine",
+    "MatrixFactorization",
+    "NeuralCollaborativeFiltering",
+    "TorchRecommender",
+    "as_recommender",
+]

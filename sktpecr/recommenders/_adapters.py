@@ -83,6 +83,8 @@ def as_recommender(model: Any) -> Any:
         return _from_factor_model(model)
     if hasattr(model, "transform") and hasattr(model, "inverse_transform"):
         return _from_decomposition(model)
+    if hasattr(type(model), "user_embeddings") and hasattr(type(model), "score_items"):
+        check_is_fitted(model, msg="this %(name)s is not fitted; call its fit(interactions) first")
     raise AdapterError(
         f"{type(model).__name__} has neither user_factors and item_factors, nor transform and "
         f"inverse_transform, nor user_embeddings and score_items; wrap it in "

@@ -86,6 +86,9 @@ class PairScorer:
 
     def grid(self, users: Tensor, vectors: Tensor) -> Tensor:
         """Score every user with every item: (n_users, n_items)."""
+        grid = getattr(self.score, "grid", None)
+        if callable(grid):  # what pairs share it computes once
+            return grid(users, vectors)
         shape = len(users), len(vectors)
         left = users[:, None].expand(*shape, -1).flatten(0, 1)
         right = vectors[None].expand(*shape, -1).flatten(0, 1)
