@@ -203,7 +203,7 @@ class TPECRExplainer(OverRecommender):
             One name per column of X, or a Series by item id. The ids by default.
         train_users : iterable of hashable, optional
             Raw ids of the users to learn from; the others are known, and
-            :mod:`sktpecr.evaluation` can measure on them. All by default.
+            ``sktpecr.evaluation`` can measure on them. All by default.
 
         Returns
         -------

@@ -29,7 +29,7 @@ def summarize(
     Parameters
     ----------
     cases : DataFrame
-        A row per method and case, as the functions of :mod:`sktpecr.evaluation` return with
+        A row per method and case, as the functions of ``sktpecr.evaluation`` return with
         ``return_cases=True``: the columns `by`, "case", and one column per metric. NaN where a
         metric is not defined for a case; such cases are left out of that metric.
     by : sequence of str, default=("method",)
