@@ -141,8 +141,8 @@ def evaluate_refinement(
     >>> explainer = explainer.fit(train, train_users=range(100))
     >>> pairs = [(user, data.item_ids[item]) for user, item in held_out if user >= 100]
     >>> result = evaluate_refinement(FeedbackRefiner(explainer), pairs, "like", k=20)
-    >>> result.set_index("metric")["mean"]["right way"]
-    np.float64(1.0)
+    >>> float(result.set_index("metric")["mean"]["right way"])
+    1.0
     """
     if scenario not in _SCENARIOS:
         raise ValueError(f"scenario must be 'like' or 'dislike', got {scenario!r}")
