@@ -24,6 +24,7 @@ from implicit.bpr import BayesianPersonalizedRanking
 from sklearn.utils import gen_batches
 
 from sktpecr.datasets import TaggedInteractions
+from sktpecr.evaluation import split_interactions
 from sktpecr.recommenders import (
     FactorizationMachine,
     FactorRecommender,
@@ -77,13 +78,10 @@ def main() -> None:
 
 def split(X: sp.csr_matrix, share: float, seed: int) -> tuple[sp.csr_matrix, sp.csr_matrix]:
     """Return two parts of the interactions, the second with about this share of them."""
-    second = np.random.RandomState(seed).uniform(size=X.nnz) < share
-    rows = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
-    first_part, second_part = (
-        sp.csr_matrix((np.ones(part.sum(), np.float32), (rows[part], X.indices[part])), X.shape)
-        for part in (~second, second)
-    )
-    return first_part, second_part
+    first, held_out = split_interactions(X, share, random_state=seed)
+    first.data = np.ones_like(first.data, dtype=np.float32)
+    ones = np.ones(len(held_out), dtype=np.float32)
+    return first, sp.csr_matrix((ones, tuple(held_out.T)), X.shape)
 
 
 def trained(name: str, X: sp.csr_matrix, data: TaggedInteractions) -> tuple[Any, dict[str, Any]]:

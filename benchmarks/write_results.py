@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments import ledger, results
-from experiments.rows import belongs, number
+from experiments.rows import belongs, figure_file, number
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -103,7 +103,7 @@ def results_page(everything: dict[str, Any]) -> str:
         for name in names:
             rows = [row for row in everything["rows"] if belongs(row["name"], name)]
             parts += _section(name.removeprefix(experiment).strip(), made[name], rows)
-            figure = f"{FIGURES}/{name.replace(' ', '-')}.png"
+            figure = f"{FIGURES}/{figure_file(name)}"
             if (DOCS / figure).exists():
                 parts.append(f".. image:: {figure}\n   :alt: {name}, drawn\n")
     return "\n".join(parts)

@@ -246,10 +246,12 @@ class FeedbackRefiner(BaseEstimator):
         else:
             solved = iter(solver.solve(population, row, feedback, values) for feedback in some)
         own = population.user_embeddings[row].astype(np.float64)
-        unmoved = own, population.tag_preferences_of(own)
         refinements = []
         for feedback in feedbacks:
-            embedding, requested = next(solved) if feedback else unmoved
+            if feedback:
+                embedding, requested = next(solved)
+            else:
+                embedding, requested = own, population.tag_preferences_of(own)
             refinement = Refinement(population, row, feedback, embedding, requested)
             if not np.isfinite(refinement.scores).all():
                 raise ValueError(

@@ -15,8 +15,12 @@ def check_interactions(estimator: BaseEstimator, X: Any, reset: bool = True) -> 
     X = validate_data(
         estimator, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset
     )
-    X = sp.csr_matrix(X)
-    # A stored zero is no interaction. The matrix may be the user's own: never work in place.
+    return canonical(sp.csr_matrix(X))
+
+
+def canonical(X: sp.csr_matrix) -> sp.csr_matrix:
+    """Return interactions with each pair once, and no stored zeros, which are none."""
+    # The matrix may be the user's own: never work in place.
     if not X.has_canonical_format or (X.data == 0).any():
         X = X.copy()
         X.sum_duplicates()

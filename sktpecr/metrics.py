@@ -96,8 +96,7 @@ def falling_rank(before: ArrayLike, after: ArrayLike, item: int) -> int:
     >>> falling_rank([3.0, 2.0, 1.0], [1.0, 2.0, 3.0], item=2)
     2
     """
-    before, after = np.asarray(before), np.asarray(after)
-    return int(np.count_nonzero(before > before[item]) - np.count_nonzero(after > after[item]))
+    return rank(before, item) - rank(after, item)
 
 
 def list_overlap(before: ArrayLike, after: ArrayLike, k: int = 1000) -> float:
@@ -128,6 +127,12 @@ def list_overlap(before: ArrayLike, after: ArrayLike, k: int = 1000) -> float:
 def ranking(scores: ArrayLike) -> NDArray:
     """Return the positions of all items, best first, ties in order of position."""
     return np.argsort(-np.asarray(scores), kind="stable")
+
+
+def rank(scores: ArrayLike, item: int) -> int:
+    """Return the number of items with a higher score than one item's."""
+    scores = np.asarray(scores)
+    return int(np.count_nonzero(scores > scores[item]))
 
 
 def average_precision(ranked: ArrayLike, relevant: ArrayLike, k: int) -> float:

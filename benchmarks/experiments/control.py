@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.rows import Row, mean_row, prefix, row
+from experiments.rows import Row, figure_file, mean_row, prefix, row
 from experiments.world import world
 from sktpecr.evaluation import evaluate_control
 
@@ -81,5 +81,5 @@ def _draw(cases: Any, name: str, folder: Path) -> None:
         axis.set(title=metric, xlabel="d, standard deviations of the tag", ylabel="before - after")
     axes[0].legend()
     figure.suptitle(name)
-    figure.savefig(folder / f"{name.replace(' ', '-')}.png", dpi=120)
+    figure.savefig(folder / figure_file(name), dpi=120)
     plt.close(figure)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import spearmanr
 
-from experiments.rows import Row, mean_row, prefix, row
+from experiments.rows import Row, figure_file, mean_row, prefix, row
 from experiments.world import world
 from sktpecr.evaluation import evaluate_explanations, explained_tags
 
@@ -129,5 +129,5 @@ def _draw(table: Any, average: float, name: str, folder: Path) -> None:
     ratio.axhline(average, color="grey", linestyle="--", linewidth=1)
     ratio.set(ylabel="share of them on the item (dashed: average)", ylim=(0, None))
     figure.suptitle(name)
-    figure.savefig(folder / f"{name.replace(' ', '-')}.png", dpi=120)
+    figure.savefig(folder / figure_file(name), dpi=120)
     plt.close(figure)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.rows import Row, mean_row, prefix, ratio_row, row
+from experiments.rows import Row, figure_file, mean_row, prefix, ratio_row, row
 from experiments.world import World, world
 from sktpecr import FeedbackRefiner
 from sktpecr.evaluation import evaluate_refinement, read_at_overlap
@@ -209,5 +209,5 @@ def _draw(here: World, name: str, folder: Path) -> None:
             axis.set(title=f"{scenario}s: {metric}", xlabel="overlap@1000", xlim=(1.01, 0.5))
     axes[0, 0].legend()
     figure.suptitle(f"{name} (stars: the authors' settings)")
-    figure.savefig(folder / f"{name.replace(' ', '-')}.png", dpi=120)
+    figure.savefig(folder / figure_file(name), dpi=120)
     plt.close(figure)

@@ -149,6 +149,11 @@ def belongs(name: str, to: str) -> bool:
     return name == to or name.startswith(to + " ")
 
 
+def figure_file(name: str) -> str:
+    """Return the name of the file that an experiment's figure is drawn in, given its prefix."""
+    return f"{name.replace(' ', '-')}.png"
+
+
 def number(value: float | None) -> str:
     """Write a number in a table: a count in full, else four significant digits."""
     if value is None:

@@ -20,8 +20,13 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import train_test_split
 
 from experiments.data import PAPERS, load
-from sktpecr import CVAEGenerator, GaussianGenerator, MLPGenerator, TPECRExplainer
-from sktpecr.attribution import LimeAttribution
+from sktpecr import (
+    CVAEGenerator,
+    GaussianGenerator,
+    MLPGenerator,
+    TPECRExplainer,
+    published_explainer,
+)
 from sktpecr.evaluation import split_interactions
 from sktpecr.recommenders import (
     FactorizationMachine,
@@ -48,13 +53,6 @@ def _generators(model_name: str) -> dict[str, Any]:
         "CVAE": CVAEGenerator(kl_weight=kl_weight, **settings),
         "Gaussian": GaussianGenerator(),
     }
-
-
-def published_lime(n_samples: int = 5000) -> LimeAttribution:
-    """Return the paper's attribution."""
-    return LimeAttribution(
-        target="rank", center="population", n_samples=n_samples, n_competitors=99, random_state=0
-    )
 
 
 class World:
@@ -105,7 +103,7 @@ class World:
     @cache  # noqa: B019
     def explainer(self, generator: str, *, published: bool = False) -> TPECRExplainer:
         """Return an explainer that has learned nothing from the test users."""
-        attribution = published_lime() if published else None
+        attribution = published_explainer(None, random_state=0).attribution if published else None
         return self._explainer(FrozenEstimator(self.generator(generator)), attribution)
 
     def _explainer(self, generator: Any, attribution: Any) -> TPECRExplainer:

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from sktpecr._interactions import canonical
 from sktpecr._population import Population
 from sktpecr._tpecr_explainer import TPECRExplainer
 
@@ -47,10 +48,7 @@ def split_interactions(
     if not 0 < test_size < 1:
         raise ValueError(f"test_size must be between 0 and 1, got {test_size!r}")
     rng = check_random_state(random_state)
-    X = sp.csr_matrix(X, copy=True)
-    X.sum_duplicates()
-    X.eliminate_zeros()
-    X = X.tocoo()
+    X = canonical(sp.csr_matrix(X)).tocoo()
     test = rng.uniform(size=X.nnz) < test_size
     train = sp.csr_matrix((X.data[~test], (X.row[~test], X.col[~test])), shape=X.shape)
     return train, rng.permutation(np.column_stack([X.row, X.col])[test])

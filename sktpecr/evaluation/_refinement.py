@@ -24,7 +24,7 @@ from sktpecr.evaluation._held_out import (
     population_of,
 )
 from sktpecr.evaluation._summary import CASE, summary_or_cases
-from sktpecr.metrics import average_precision, ranking, recall
+from sktpecr.metrics import average_precision, rank, ranking, recall
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -289,10 +289,10 @@ def _measured(
         own = population.tag_preferences_of(population.user_embeddings[row])[tag]
         # The same for all strengths.
         before = ranking(refinements[0].scores_before)
-        rank_before = _rank(refinements[0].scores_before, column)
+        rank_before = rank(refinements[0].scores_before, column)
         for strength, refined in zip(strengths, refinements, strict=True):
             after = ranking(refined.scores)
-            rise = rank_before - _rank(refined.scores, column)
+            rise = rank_before - rank(refined.scores, column)
             outcome: dict[str, Any] = {
                 "F-Rank": rise,
                 "improved": float(rise > 0),
@@ -317,10 +317,6 @@ def _measured(
                 "tag": tag_name,
                 **outcome,
             }
-
-
-def _rank(scores: NDArray, column: int) -> int:
-    return int(np.count_nonzero(scores > scores[column]))
 
 
 def _listed(ranked: NDArray, length: int) -> NDArray:

@@ -178,9 +178,10 @@ class NeuralCollaborativeFiltering(TrainedRecommender):
         return history
 
     def _recommender(self, dtype: Any) -> TorchRecommender:
-        tower = copy.deepcopy(self._tower)
+        # A copy, as a module changes its precision in place; else TorchRecommender makes one.
+        tower = copy.deepcopy(self._tower).double() if dtype == np.float64 else self._tower
         return TorchRecommender(
-            tower.double() if dtype == np.float64 else tower,
+            tower,
             self._users.astype(dtype, copy=False),
             self._items.astype(dtype, copy=False),
             feedback_loss=self.feedback_loss,

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import gen_batches
 
+from sktpecr._interactions import canonical
 from sktpecr.recommenders._factor_recommender import check_factors
 
 if TYPE_CHECKING:
@@ -240,15 +241,13 @@ class TorchRecommender:
         """
         from sktpecr.recommenders._torch_fold_in import fold_in
 
-        rows = sp.csr_matrix(X, copy=True)
+        rows = canonical(sp.csr_matrix(X))
         n_items = len(self.item_vectors)
         if rows.shape[1] != n_items:
             raise ValueError(
                 f"X has {rows.shape[1]} columns, but the recommender knows {n_items} items; rows "
                 f"of X are users, columns are items, in the order of item_vectors"
             )
-        rows.sum_duplicates()
-        rows.eliminate_zeros()
         embeddings = fold_in(
             self._scorer(), self._prior, rows, loss=self.feedback_loss, max_pairs=self.batch_size
         )
