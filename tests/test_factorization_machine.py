@@ -56,6 +56,15 @@ def test_compares_tags_of_the_item_with_tags_that_are_not_on_it():
     assert {row[2:] for row in seen if row[0] == 1} == {(4, 4), (4, 5), (5, 4), (5, 5)}
 
 
+@pytest.mark.parametrize(("weight", "n"), [(0.01, 1), (0.5, 20), (1.0, 40), (2.5, 100)])
+def test_tag_weight_is_how_many_comparisons_of_tags_there_are_for_one_of_items(weight, n):
+    own, tags = sp.csr_matrix(np.eye(40, 41)), sp.csr_matrix(np.tile([[1.0, 0.0]], (41, 1)))
+    comparisons = Comparisons(own, 1, torch.device("cpu"), tags, weight)
+    users, columns = comparisons.draw(torch.Generator().manual_seed(0))
+    assert len(users) == len(comparisons) == 40 + n
+    assert (columns[40:] == torch.tensor([41, 42])).all()
+
+
 @pytest.mark.parametrize("kind", [np.asarray, sp.csr_matrix, sp.csc_array])
 def test_tags_may_come_in_any_container_and_unnamed(kind, fm):
     plain = FactorizationMachine(kind(TAGS.to_numpy()), max_epochs=30, **SMALL).fit(X)
@@ -75,6 +84,11 @@ def test_tags_may_come_in_any_container_and_unnamed(kind, fm):
 def test_tags_that_cannot_be_are_named(tags, message):
     with pytest.raises(ValueError, match=message):
         FactorizationMachine(tags, max_epochs=1).fit(X)
+
+
+def test_a_tag_weight_that_trains_no_tags_is_refused():
+    with pytest.raises(ValueError, match="'tag_weight' parameter of FactorizationMachine"):
+        FactorizationMachine(TAGS, tag_weight=0).fit(X)
 
 
 def test_tags_and_interactions_with_other_ids_contradict_each_other():

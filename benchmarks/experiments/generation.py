@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from experiments.rows import Row, mean_row, prefix, ratio_row
+from experiments.rows import Row, mean_row, prefix, ratio_row, row
 from experiments.world import world
 from sktpecr.evaluation import evaluate_generation
 
@@ -27,7 +27,7 @@ def table4(
     }
     name = prefix("table 4", data_name, model_name)
     bars = data_name == "movielens-1m"
-    rows = []
+    rows = [row(name, "kl_weight CVAE", here.generator("CVAE").kl_weight)]
     for method, each in methods.items():
         exact = method == "Gaussian" and here.exact
         holds = each["MSE"].mean() <= _GAUSSIAN_BAR if exact else None

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
+from sktpecr._numerics import spread
 from sktpecr.generators._layers import (
     backward,
     forward,
@@ -28,9 +29,11 @@ class CVAEGenerator(LearnedGenerator):
         Widths of the hidden layers, the same in encoder and decoder.
     latent_dim : int, default=48
         Number of latent variables.
-    kl_weight : float, default=1e-4
-        Weight of the KL divergence, summed over latent variables, against the squared error of
-        raw embeddings, summed over factors. Its meaning does not change with `standardize`.
+    kl_weight : float, default=4e-3
+        Weight of the KL divergence, summed over latent variables, against the squared error,
+        summed over factors, in units of the embeddings' variance. It thus means the same for
+        embeddings of any scale, and with or without `standardize`. The paper's six, freed of the
+        scale of its embeddings, lie between 3e-3 and 8e-3.
     learning_rate : float, default=6e-3
         Of Adam; the peak for the one-cycle schedule.
     batch_size : int, default=512
@@ -102,7 +105,7 @@ class CVAEGenerator(LearnedGenerator):
         *,
         hidden_dims: Sequence[int] = (128, 128),
         latent_dim: int = 48,
-        kl_weight: float = 1e-4,
+        kl_weight: float = 4e-3,
         learning_rate: float = 6e-3,
         batch_size: int = 512,
         max_epochs: int = 300,
@@ -129,7 +132,8 @@ class CVAEGenerator(LearnedGenerator):
     def _train(self, rows: NDArray, n_factors: int, training: Any) -> None:
         from sktpecr.generators._training import CVAELoss, CVAEModule, layers_of, train
 
-        scale = self._scale[0]
+        # 1 where they are standardised.
+        variance = np.mean(np.square(spread(rows[:, :n_factors], np.float64)))
         module, self.history_ = train(
             CVAEModule,
             {
@@ -138,8 +142,7 @@ class CVAEGenerator(LearnedGenerator):
                 "hidden_dims": tuple(self.hidden_dims),
                 "latent_dim": self.latent_dim,
             },
-            # Squared errors shrink by scale^2 when embeddings are divided by scale.
-            CVAELoss(self.kl_weight / scale**2),
+            CVAELoss(self.kl_weight * variance),
             rows,
             rows[:, :n_factors],
             training,
@@ -151,7 +154,7 @@ class CVAEGenerator(LearnedGenerator):
             np.concatenate([z_mean, self._mean[n_factors:]]),
             np.concatenate([z_scale, self._scale[n_factors:]]),
         )
-        self._decoder = with_scaled_output(decoder, self._mean[:n_factors], scale)
+        self._decoder = with_scaled_output(decoder, self._mean[:n_factors], self._scale[0])
 
     def _learn_to_predict(self, preferences: NDArray, embeddings: NDArray) -> None:
         self._latent_from_tags = regress(preferences, self._encode(preferences, embeddings)[0])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils._param_validation import Interval
 
 from sktpecr._catalogue import check_item_ids
 from sktpecr._item_tags import check_item_tags
@@ -30,6 +32,9 @@ class FactorizationMachine(TrainedFactors):
         tag.
     n_factors : int, default=64
         Length of the embeddings.
+    tag_weight : float, default=0.1
+        Comparisons of tags for each comparison of items. The larger, the better tags are ranked,
+        and the worse items where users have few interactions.
     learning_rate : float, default=0.15
         Of gradient descent on the loss of a pair, at the peak of one cycle.
     regularization : float, default=5e-3
@@ -76,9 +81,9 @@ class FactorizationMachine(TrainedFactors):
     Notes
     -----
     FM of the paper [1]_: an item scores :math:`e_u \cdot e_v`, a tag :math:`e_u \cdot e_t`. Each
-    epoch compares every interaction's item with an item that the user has not, and a tag of that
-    item, drawn uniformly, with a tag that is not on it. User embeddings are smoothed at the end
-    as those of :class:`MatrixFactorization` are.
+    epoch compares every interaction's item with an item that the user has not and, for a sample of
+    the interactions, a tag of the item, drawn uniformly, with a tag that is not on it. User
+    embeddings are smoothed at the end as those of :class:`MatrixFactorization` are.
 
     References
     ----------
@@ -104,6 +109,7 @@ class FactorizationMachine(TrainedFactors):
     _parameter_constraints: dict = {
         **TrainedRecommender._parameter_constraints,
         "item_tags": "no_validation",
+        "tag_weight": [Interval(Real, 0, None, closed="neither")],
     }
 
     def __init__(
@@ -111,6 +117,7 @@ class FactorizationMachine(TrainedFactors):
         item_tags: Any = None,
         n_factors: int = 64,
         *,
+        tag_weight: float = 0.1,
         learning_rate: float = 0.15,
         regularization: float = 5e-3,
         batch_size: int = 4096,
@@ -122,6 +129,7 @@ class FactorizationMachine(TrainedFactors):
     ) -> None:
         self.item_tags = item_tags
         self.n_factors = n_factors
+        self.tag_weight = tag_weight
         self.learning_rate = learning_rate
         self.regularization = regularization
         self.batch_size = batch_size
@@ -156,5 +164,7 @@ class FactorizationMachine(TrainedFactors):
             self.item_tags, None, X.shape[1], getattr(self, "feature_names_in_", None)
         )
         self.tag_names_ = names if hasattr(self.item_tags, "columns") else None
-        self.tag_embeddings_, history = self._train_factors(X, training, tags.tocsr())
+        self.tag_embeddings_, history = self._train_factors(
+            X, training, item_tags=tags.tocsr(), tag_weight=self.tag_weight
+        )
         return history

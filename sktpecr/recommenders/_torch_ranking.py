@@ -93,8 +93,10 @@ class Comparisons(Dataset):
     device : torch.device
         Where to draw.
     item_tags : csr_matrix of shape (n_items, n_tags), optional
-        With it, as many rows again compare a tag of the positive item to one not on it; tags
-        are columns behind the items.
+        With it, further rows compare a tag of a positive item to one not on it; tags are columns
+        behind the items.
+    tag_weight : float, default=1.0
+        How many such rows there are for each interaction.
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class Comparisons(Dataset):
         n_negatives: int,
         device: torch.device,
         item_tags: sp.csr_matrix | None = None,
+        tag_weight: float = 1.0,
     ) -> None:
         self.n_negatives = n_negatives
         self.n_items = X.shape[1]
@@ -113,33 +116,39 @@ class Comparisons(Dataset):
         self.users = torch.as_tensor(users[kept], device=device)
         self.items = torch.as_tensor(X.indices[kept].astype(np.int64), device=device)
         self.other_items = Outside(X, device)
-        self.tagged: Tensor | None = None
+        self.n_of_tags = 0
         if item_tags is not None:
             n_tags = np.diff(item_tags.indptr)
             usable = (n_tags > 0) & (n_tags < item_tags.shape[1])
             self.tagged = torch.as_tensor(np.flatnonzero(usable[X.indices[kept]]), device=device)
+            self.n_of_tags = math.ceil(tag_weight * len(self.tagged))
             self.first_tag = torch.as_tensor(item_tags.indptr[:-1].astype(np.int64), device=device)
             self.n_tags = torch.as_tensor(n_tags.astype(np.int64), device=device)
             self.tags = torch.as_tensor(item_tags.indices.astype(np.int64), device=device)
             self.other_tags = Outside(item_tags, device)
 
     def __len__(self) -> int:
-        return len(self.users) + (0 if self.tagged is None else len(self.tagged))
+        return len(self.users) + self.n_of_tags
 
     def draw(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return users (n,) and columns (n, 1 + n_negatives), the positive first."""
         others = self.other_items.draw(self.users, self.n_negatives, generator)
         columns = torch.cat([self.items[:, None], others], dim=1)
-        if self.tagged is None:
+        if not self.n_of_tags:
             return self.users, columns
-        items = self.items[self.tagged]
+        some = self.tagged[
+            torch.randint(
+                len(self.tagged), (self.n_of_tags,), generator=generator, device=self.users.device
+            )
+        ]
+        items = self.items[some]
         chance = torch.rand(
             len(items), generator=generator, device=items.device, dtype=torch.float64
         )
         own = self.tags[self.first_tag[items] + (chance * self.n_tags[items]).long()]
         others = self.other_tags.draw(items, self.n_negatives, generator)
         tags = torch.cat([own[:, None], others], dim=1) + self.n_items
-        return torch.cat([self.users, self.users[self.tagged]]), torch.cat([columns, tags])
+        return torch.cat([self.users, self.users[some]]), torch.cat([columns, tags])
 
 
 class ComparisonBatches:
@@ -251,6 +260,7 @@ def train_ranking(
     regularization: float,
     n_negatives: int = 1,
     item_tags: sp.csr_matrix | None = None,
+    tag_weight: float = 1.0,
 ) -> tuple[Any, list[dict[str, float]]]:
     """Train a network to rank what users interacted with before what they did not.
 
@@ -272,6 +282,8 @@ def train_ranking(
         Negatives for each positive.
     item_tags : csr_matrix of shape (n_items, n_tags), optional
         Tags to be ranked as well.
+    tag_weight : float, default=1.0
+        Comparisons of tags for each interaction.
 
     Returns
     -------
@@ -285,7 +297,7 @@ def train_ranking(
     rest, held_out, users = hold_out(X, training.validation_fraction, random_state)
     monitor = Ndcg(users, rest[users], held_out[users], device) if len(users) else None
     n_columns = X.shape[1] + (0 if item_tags is None else item_tags.shape[1])
-    data = Comparisons(rest, n_negatives, device, item_tags)
+    data = Comparisons(rest, n_negatives, device, item_tags, tag_weight)
     optimizer: type[torch.optim.Optimizer] = torch.optim.Adam
     callbacks = []
     if loss == "bpr":

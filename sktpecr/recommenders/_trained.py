@@ -235,9 +235,12 @@ class TrainedFactors(TrainedRecommender):
         return self._read().item_embeddings
 
     def _train_factors(
-        self, X: sp.csr_matrix, training: Training, item_tags: sp.csr_matrix | None = None
+        self, X: sp.csr_matrix, training: Training, **of_tags: Any
     ) -> tuple[NDArray, list[dict[str, float]]]:
-        """Keep users and items; return the embeddings of the tags, and the history."""
+        """Keep users and items; return the embeddings of the tags, and the history.
+
+        `of_tags` are the parameters of ``train_ranking`` that concern tags.
+        """
         from sktpecr.recommenders._torch_modules import Factors
         from sktpecr.recommenders._torch_ranking import train_ranking
 
@@ -248,7 +251,7 @@ class TrainedFactors(TrainedRecommender):
             training,
             loss=self.feedback_loss,
             regularization=self.regularization,
-            item_tags=item_tags,
+            **of_tags,
         )
         users, columns = (table.weight.detach().numpy() for table in (module.users, module.columns))
         self._items = columns[: X.shape[1]].copy()
