@@ -1,5 +1,6 @@
 """Explain the recommendations of a trained model by tags, and refine them from feedback on tags."""
 
+from sktpecr._certificate import Certificate
 from sktpecr._explanation import Explanation
 from sktpecr._feedback_refiner import FeedbackRefiner
 from sktpecr._refinement import Refinement
@@ -12,6 +13,7 @@ __version__ = "0.1.0.dev0"
 
 __all__ = [
     "CVAEGenerator",
+    "Certificate",
     "Explanation",
     "FeedbackRefiner",
     "GaussianGenerator",

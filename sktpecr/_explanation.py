@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sktpecr import plotting
+from sktpecr._certificate import Certificate, certify
 from sktpecr._ids import plain
 
 if TYPE_CHECKING:
@@ -70,7 +72,8 @@ class Explanation:
 
     Notes
     -----
-    ``base_value + contributions.sum() + residual == value``, always.
+    ``base_value + contributions.sum() + residual == value``, always. How far it can be trusted
+    is in its :attr:`certificate`, which is measured when it is first asked for.
 
     Examples
     --------
@@ -103,6 +106,14 @@ class Explanation:
     prediction: float
     fidelity: float
     standard_errors: NDArray | None = None
+    # Population, embedding and column: what the certificate is measured on.
+    _explained: Any = field(default=None, init=False, repr=False)
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """How far the explanation can be trusted, a :class:`Certificate`."""
+        population, embedding, column = self._explained
+        return certify(population, embedding, column, self)
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row per tag, the largest contribution first.
@@ -136,11 +147,25 @@ class Explanation:
         Returns
         -------
         dict
-            Field names to values; arrays become lists.
+            Field names to values; arrays become lists, the certificate a dictionary.
         """
+        values = {
+            each.name: getattr(self, each.name)
+            for each in fields(self)
+            if not each.name.startswith("_")
+        }
         return {
-            name: [plain(one) for one in value] if isinstance(value, np.ndarray) else plain(value)
-            for name, value in vars(self).items()
+            **{
+                name: [plain(one) for one in value]
+                if isinstance(value, np.ndarray)
+                else plain(value)
+                for name, value in values.items()
+            },
+            "certificate": {
+                # JSON knows no NaN.
+                name: None if np.isnan(value) else plain(value)
+                for name, value in vars(self.certificate).items()
+            },
         }
 
     def to_text(self) -> str:
@@ -216,8 +241,13 @@ class Explanation:
                 table + (f"\n... {more} more tags" if more > 0 else ""),
                 "",
                 self.to_text(),
+                str(self.certificate),
             ]
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        # With its certificate, and so without all that was learned.
+        return {**vars(self), "certificate": self.certificate, "_explained": None}
 
     def __repr__(self) -> str:
         return f"Explanation(user={self.user!r}, item={self.item!r}, score={self.score:.4g})"
@@ -228,6 +258,7 @@ class Explanation:
         )
         return (
             f"<figure><figcaption><p>{html.escape(self.to_text())}</p>"
+            f"<p>{html.escape(str(self.certificate))}</p>"
             f"<p>{html.escape(self.method)}; fidelity {self.fidelity:.3f}</p></figcaption>"
             f"{table}</figure>"
         )
@@ -286,7 +317,7 @@ def explain_item(population: Population, user: Any, embedding: NDArray, column: 
     kept = getattr(population.recommender, "fidelity", 1.0)
     kept *= getattr(population.generator, "linearity_", 1.0)
     errors = attributed.standard_errors
-    return Explanation(
+    explanation = Explanation(
         user=user,
         item=population.catalogue.items[column],
         item_name=population.catalogue.item_names[column],
@@ -310,6 +341,8 @@ def explain_item(population: Population, user: Any, embedding: NDArray, column: 
         fidelity=float(attributed.fidelity[0] * kept),
         standard_errors=None if errors is None else errors[0],
     )
+    object.__setattr__(explanation, "_explained", (population, embedding, column))
+    return explanation
 
 
 def _generator_name(generator: Any) -> str:

@@ -81,7 +81,7 @@ def test_prints_the_method_first(explanation):
         "GaussianGenerator, exact attribution, score per standard deviation of the tag preference",
     ]
     assert "... 2 more tags" in str(explanation)
-    assert lines[-1] == explanation.to_text()
+    assert lines[-2:] == [explanation.to_text(), str(explanation.certificate)]
     assert repr(explanation).startswith("Explanation(user='user_07', item='item_02', score=")
 
 
@@ -91,7 +91,8 @@ def test_to_dict_is_plain_and_complete(explanation):
     assert plain["tag_names"][1] == "<script>"
     total = plain["base_value"] + sum(plain["contributions"]) + plain["residual"]
     assert total == pytest.approx(plain["score"], rel=1e-6)
-    assert set(plain) == set(vars(explanation))
+    public = {name for name in vars(explanation) if not name.startswith("_")}
+    assert set(plain) == public | {"certificate"}
 
 
 def test_to_dict_takes_numpy_ids_out():

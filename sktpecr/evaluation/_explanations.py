@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 from sklearn.utils import check_random_state
 from tqdm.auto import tqdm
 
-from sktpecr._numerics import spread
+from sktpecr._certificate import agreement, faithfulness, random_changes, redrawn
 from sktpecr._population import Population
 from sktpecr._tpecr_explainer import TPECRExplainer
 from sktpecr.evaluation._held_out import (
@@ -25,9 +24,6 @@ from sktpecr.evaluation._summary import summary_or_cases
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# Changes of tags, in standard deviations, that faithfulness is tried on, and how many.
-_TRIAL_STD, _TRIALS = 0.5, 200
 
 
 def explained_tags(
@@ -202,20 +198,20 @@ def _measured(
     checked = _checked(population, pairs, allow_train_users)
     importances = [
         _importances(population, attribution, checked)
-        for attribution in _redrawn(population, n_seeds, random_state)
+        for attribution in list(redrawn(population, range(random_state, random_state + n_seeds)))
+        or [population.attribution]
     ]
     exact = None
     if population.composite.is_linear:
         exact = population.composite.tag_weights(checked[:, 1]) * population.std
-    rng = check_random_state(random_state)
-    changes = _TRIAL_STD * rng.standard_normal((_TRIALS, len(population.tags)))
+    changes = random_changes(check_random_state(random_state), len(population.tags))
     for case, (row, column) in enumerate(checked):
         weights = [each[case] for each in importances]
         related = population.extractor.tags_of(int(column)) > 0
         positive = weights[0] >= 0
         between = np.array(
             [
-                _agreement(weights[i], weights[j])
+                agreement(weights[i], weights[j])
                 for i in range(len(weights))
                 for j in range(i + 1, len(weights))
             ]
@@ -230,30 +226,17 @@ def _measured(
             "related | >= 0": related[positive].mean() if positive.any() else np.nan,
             "related | < 0": related[~positive].mean() if not positive.all() else np.nan,
             "top is related": float(related[np.argmax(weights[0])]),
-            "faithfulness": _faithfulness(population, row, column, weights[0], changes),
+            "faithfulness": faithfulness(
+                population, population.user_embeddings[row], column, weights[0], changes
+            ),
             "seeds: Spearman": spearman,
             "seeds: top 5": top,
             "seeds: sign flips": flips,
         }
         if exact is not None:
-            spearman, _, flips = _agreement(weights[0], exact[case])
+            spearman, _, flips = agreement(weights[0], exact[case])
             outcome |= {"exact: Spearman": spearman, "exact: sign flips": flips}
         yield outcome
-
-
-def _redrawn(population: Population, n_seeds: int, random_state: int) -> Iterator[Any]:
-    """Yield the attribution with several seeds; once if it draws nothing."""
-    if "random_state" not in population.attribution.get_params():
-        yield population.attribution
-        return
-    learned = population.learners
-    known = (
-        population.tag_preferences[learned].astype(np.float64),
-        population.user_embeddings[learned].astype(np.float64),
-    )
-    for seed in range(random_state, random_state + n_seeds):
-        attribution = clone(population.attribution).set_params(random_state=seed)
-        yield attribution.fit(population.composite, *known)
 
 
 def _importances(population: Population, attribution: Any, pairs: NDArray) -> NDArray:
@@ -261,30 +244,6 @@ def _importances(population: Population, attribution: Any, pairs: NDArray) -> ND
     for case, _, _, weights in _attributed(population, attribution, pairs):
         importances[case] = weights
     return importances
-
-
-def _faithfulness(
-    population: Population, row: int, column: int, weights: NDArray, changes: NDArray
-) -> float:
-    own = population.user_embeddings[row].astype(np.float64)
-    asked = population.tag_preferences_of(own) + changes * population.std
-    scores = population.composite(asked, own[np.newaxis], [column])[:, 0]
-    predicted = changes @ weights
-    if not spread(np.column_stack([scores, predicted]), scores.dtype).all():
-        return np.nan
-    return float(np.corrcoef(predicted, scores)[0, 1] ** 2)
-
-
-def _agreement(first: NDArray, second: NDArray) -> tuple[float, float, float]:
-    """Return Spearman's rho, Jaccard overlap of the five largest, share of signs that differ."""
-    from scipy.stats import spearmanr
-
-    top = [set(np.argsort(-np.abs(weights))[:5].tolist()) for weights in (first, second)]
-    flips = float(np.mean(np.sign(first) != np.sign(second)))
-    # An item that never changes its rank has no importances to correlate.
-    constant = np.ptp(first) == 0 or np.ptp(second) == 0
-    rho = np.nan if constant else float(spearmanr(first, second).statistic)
-    return rho, len(top[0] & top[1]) / len(top[0] | top[1]), flips
 
 
 def _nanmean(values: NDArray) -> float:
