@@ -4,6 +4,7 @@ Every function measures on users that the explainer was not fitted on, case by c
 a DataFrame with means, 95 % bootstrap intervals, medians and differences paired by case.
 """
 
+from sktpecr.evaluation._calibration import evaluate_calibration
 from sktpecr.evaluation._control import evaluate_control
 from sktpecr.evaluation._explanations import evaluate_explanations, explained_tags
 from sktpecr.evaluation._generation import evaluate_generation
@@ -20,5 +21,6 @@ __all__ = [
     "read_at_overlap",
     "explained_tags",
     "evaluate_explanations",
+    "evaluate_calibration",
     "summarize",
 ]

@@ -68,8 +68,8 @@ def explained_tags(
     population = population_of(explainer)
     tags = population.tags.array()
     frames = []
-    for case, row, column, importances in _attributed(
-        population, population.attribution, _checked(population, pairs, allow_train_users)
+    for case, row, column, importances in attributed(
+        population, population.attribution, checked_pairs(population, pairs, allow_train_users)
     ):
         frames.append(
             pd.DataFrame(
@@ -157,10 +157,10 @@ def evaluate_explanations(
     return summary_or_cases(rows, return_cases, baseline=baseline)
 
 
-def _checked(
+def checked_pairs(
     population: Population, pairs: Iterable[tuple[Hashable, Hashable]], allow_train_users: bool
 ) -> NDArray:
-    """Return rows and columns of the pairs."""
+    """Return rows and columns of pairs of raw ids, shape (n_pairs, 2)."""
     pairs = list(as_pairs(pairs))
     if not pairs:
         raise ValueError("pairs must have at least one (user id, item id), got none")
@@ -170,7 +170,7 @@ def _checked(
     return np.column_stack([catalogue.users.rows(users), catalogue.items.rows(items)])
 
 
-def _attributed(
+def attributed(
     population: Population, attribution: Any, pairs: NDArray
 ) -> Iterator[tuple[int, int, int, NDArray]]:
     """Yield case, row, column and importances; users one by one, all their items at once."""
@@ -195,7 +195,7 @@ def _measured(
     random_state: int,
     allow_train_users: bool,
 ) -> Iterator[dict[str, Any]]:
-    checked = _checked(population, pairs, allow_train_users)
+    checked = checked_pairs(population, pairs, allow_train_users)
     importances = [
         _importances(population, attribution, checked)
         for attribution in list(redrawn(population, range(random_state, random_state + n_seeds)))
@@ -241,7 +241,7 @@ def _measured(
 
 def _importances(population: Population, attribution: Any, pairs: NDArray) -> NDArray:
     importances = np.empty((len(pairs), len(population.tags)))
-    for case, _, _, weights in _attributed(population, attribution, pairs):
+    for case, _, _, weights in attributed(population, attribution, pairs):
         importances[case] = weights
     return importances
 
