@@ -52,7 +52,7 @@ What holds of the paper's claims
 One row for each claim in sections 4 and 5 of the paper, in our words, judged by a rule from the
 numbers in :doc:`results`, which are given with their 95 % intervals and, after a stroke, the
 paper's own numbers. A claim holds if all numbers meet the rule and holds in part if some do; it is
-undecided if none does but an interval leaves it open. FOLDER is where the files of a data set are.
+undecided if intervals leave all of them open. FOLDER is where the files of a data set are.
 """
 
 

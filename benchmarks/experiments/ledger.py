@@ -98,7 +98,7 @@ def verdict(outcomes: list[bool | None]) -> str:
         return "holds"
     if any(outcomes):
         return "holds in part"
-    return "undecided" if OPEN in outcomes else "does not hold"
+    return "does not hold" if NO in outcomes else "undecided"
 
 
 def interval(row: dict[str, Any]) -> str:
