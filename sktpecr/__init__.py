@@ -1,12 +1,19 @@
 """Explain the recommendations of a trained model by tags, and refine them from feedback on tags."""
 
 from sktpecr._certificate import Certificate
+from sktpecr._contrast import Contrast
+from sktpecr._counterfactual import Counterfactual
 from sktpecr._explanation import Explanation
 from sktpecr._feedback_refiner import FeedbackRefiner
 from sktpecr._refinement import Refinement
 from sktpecr._tag_preference_extractor import TagPreferenceExtractor
 from sktpecr._tpecr_explainer import TPECRExplainer
-from sktpecr.generators import CVAEGenerator, GaussianGenerator, MLPGenerator
+from sktpecr.generators import (
+    CVAEGenerator,
+    GaussianGenerator,
+    InversionGenerator,
+    MLPGenerator,
+)
 from sktpecr.published import published_explainer, published_refiner
 
 __version__ = "0.1.0.dev0"
@@ -14,9 +21,12 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "CVAEGenerator",
     "Certificate",
+    "Contrast",
+    "Counterfactual",
     "Explanation",
     "FeedbackRefiner",
     "GaussianGenerator",
+    "InversionGenerator",
     "MLPGenerator",
     "Refinement",
     "TPECRExplainer",

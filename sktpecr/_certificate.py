@@ -40,8 +40,9 @@ class Certificate:
         Distance of base value, contributions and residual together from the value that is
         explained, relative to the user's largest score. 0 up to rounding.
     tag_share : float
-        Share that the tags together have in the difference from the average user's value; the
-        rest is the residual. 0 to 1, NaN where there is no difference.
+        Share that the tags together have in what moves the score from the average user's: the
+        change of the composite function's score from average tag preferences to the user's own,
+        beside the rest, which no tag sees. 0 to 1, NaN where there is no difference.
     composite_distance : float
         Distance of the composite function from the recommender's own score, in standard
         deviations of the user's scores over items. 0 where the generator is exact.
@@ -68,7 +69,7 @@ class Certificate:
     >>> bool(certificate.faithfulness > 0.999)
     True
     >>> print(certificate)
-    Tags account for all of the difference from the average user.
+    Tags account for all that moves this score from the average user's.
     """
 
     completeness_error: float
@@ -80,24 +81,24 @@ class Certificate:
 
     @property
     def residual_share(self) -> float:
-        """Share of the difference from the average user that no tag sees."""
+        """Share that no tag sees of what moves the score from the average user's."""
         return 1.0 - self.tag_share
 
     def __str__(self) -> str:
         sentences = []
         if np.isnan(self.tag_share):
-            sentences.append("There is no difference from the average user to be explained.")
+            sentences.append("Nothing moves this score from the average user's.")
         elif self.tag_share < _TOO_LITTLE:
             sentences.append(
-                f"Tags do not explain this item: they account for {self.tag_share:.0%} of the "
-                f"difference from the average user."
+                f"Tags do not explain this item: they account for {self.tag_share:.0%} of what "
+                f"moves its score from the average user's."
             )
         elif self.tag_share > _ALL:
-            sentences.append("Tags account for all of the difference from the average user.")
+            sentences.append("Tags account for all that moves this score from the average user's.")
         else:
             sentences.append(
-                f"Tags account for {self.tag_share:.0%} of the difference from the average user; "
-                f"the rest is taste that no tag sees."
+                f"Tags account for {self.tag_share:.0%} of what moves this score from the average "
+                f"user's; the rest is taste that no tag sees."
             )
         if self.faithfulness < _TOO_LITTLE:
             sentences.append("What the importances predict of other tag preferences is not so.")
@@ -135,11 +136,8 @@ def certify(
         The measurements.
     """
     scores = population.scores_of(embedding).astype(np.float64)
-    importances, by_tags = explanation.importances, float(explanation.contributions.sum())
-    parts = explanation.base_value + by_tags + explanation.residual
-    largest, apart = np.abs(scores).max(), abs(by_tags) + abs(explanation.residual)
-    # What is rounding beside the values themselves is no difference.
-    rounding = 1e-9 * max(abs(explanation.base_value), abs(explanation.value))
+    importances, contributed = explanation.importances, float(explanation.contributions.sum())
+    parts = explanation.base_value + contributed + explanation.residual
     changes = random_changes(np.random.RandomState(0), len(importances))
     spearman, _, flips = 1.0, 1.0, 0.0
     own_seed = population.attribution.get_params().get("random_state")
@@ -148,13 +146,31 @@ def certify(
         drawn = other.attribute(preferences, embedding, [column]).importances[0]
         spearman, _, flips = agreement(importances, drawn)
     return Certificate(
-        completeness_error=_ratio(abs(parts - explanation.value), largest),
-        tag_share=abs(by_tags) / apart if apart > rounding else np.nan,
+        completeness_error=_ratio(abs(parts - explanation.value), np.abs(scores).max()),
+        tag_share=_tag_share(population, embedding, column, explanation),
         composite_distance=_ratio(abs(explanation.prediction - explanation.score), scores.std()),
         faithfulness=faithfulness(population, embedding, column, importances, changes),
         seed_spearman=spearman,
         seed_sign_flips=flips,
     )
+
+
+def _tag_share(
+    population: Population, embedding: NDArray, column: int, explanation: Explanation
+) -> float:
+    """Return the share of tags in the difference from the average user, whatever the method."""
+    score = explanation.score
+    average = float(population.scores_of(population.average_user)[column])
+    without = population.composite(
+        population.mean[np.newaxis], embedding[np.newaxis].astype(np.float64), [column]
+    )
+    by_tags = explanation.prediction - float(without[0, 0])
+    apart = abs(by_tags) + abs(score - average - by_tags)
+    # What is rounding beside the scores themselves is no difference.
+    precision = np.finfo(population.tag_preferences.dtype).eps
+    if not apart > 16 * precision * max(abs(score), abs(average)):
+        return np.nan
+    return abs(by_tags) / apart
 
 
 def random_changes(random_state: np.random.RandomState, n_tags: int) -> NDArray:

@@ -56,7 +56,8 @@ class Explanation:
         What the user's distance from the population did to this score: importance times
         `vs_population`.
     base_value : float
-        The average user's value.
+        The value at average tag preferences: the average user's for the exact attribution, this
+        user's with such preferences for the others.
     residual : float
         What no tag sees: `value` minus base value and contributions.
     value : float
@@ -203,14 +204,14 @@ class Explanation:
                     f"{'counts' if len(tags) == 1 else 'count'} {side} it."
                 )
         sentences.append(
-            f"From {_number(self.base_value)} for the average user, tags lead by "
+            f"From {_number(self.base_value)} at average tag preferences, tags lead by "
             f"{_number(self.contributions.sum(), signed=True)} and what no tag sees by "
             f"{_number(self.residual, signed=True)} to {_number(self.value)}."
         )
         return " ".join(sentences)
 
     def plot(self, ax: Axes | None = None, n_tags: int = 8) -> Axes:
-        """Draw how the contributions lead from the average user's value to this one.
+        """Draw how the contributions lead from the value at average tags to this one.
 
         Parameters
         ----------

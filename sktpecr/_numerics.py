@@ -34,6 +34,12 @@ def spread(values: NDArray, dtype: Any) -> NDArray:
     return np.where(std > rounding, std, 0.0)
 
 
+def square_root(covariance: NDArray) -> NDArray:
+    """Return R with R R^T = covariance, which may be singular."""
+    values, vectors = np.linalg.eigh(covariance)
+    return vectors * np.sqrt(np.maximum(values, 0.0))
+
+
 def check_generation(
     tag_preferences: ArrayLike, embeddings: ArrayLike, n_tags: int, n_factors: int
 ) -> tuple[NDArray, NDArray]:

@@ -116,10 +116,12 @@ class Population:
         some_embeddings = embeddings[learners].astype(np.float64)
 
         generator = generator_for(generator, extractor, random_state)
-        exact = {}
+        known: dict[str, Any] = {}
         if extractor.tag_matrix_ is not None and has_fit_parameter(generator, "tag_matrix"):
-            exact["tag_matrix"] = extractor.tag_matrix_
-        generator.fit(some_preferences, some_embeddings, **exact)
+            known["tag_matrix"] = extractor.tag_matrix_
+        elif has_fit_parameter(generator, "extract"):
+            known["extract"] = extractor.tag_preferences
+        generator.fit(some_preferences, some_embeddings, **known)
         composite = CompositeFunction(recommender, generator)
         attribution = attribution_for(attribution, composite, random_state)
         attribution.fit(composite, some_preferences, some_embeddings)
@@ -152,6 +154,11 @@ class Population:
                 "linear aggregate; use solver='online', or set= instead of like= and dislike="
             )
         return Directions.of(self.extractor)
+
+    @cached_property
+    def average_user(self) -> NDArray:
+        """Mean of the learners' embeddings, shape (n_factors,)."""
+        return self.user_embeddings[self.learners].astype(np.float64).mean(axis=0)
 
     @cached_property
     def embedding_variance(self) -> float:

@@ -27,6 +27,7 @@ from sktpecr._over_recommender import (
     resolve_recommender,
 )
 from sktpecr._population import Population
+from sktpecr._questions import Questions, row_with_history
 from sktpecr._ranking import check_n
 from sktpecr._tag_preference_extractor import TagPreferenceExtractor
 from sktpecr.recommenders import AdapterError, as_recommender
@@ -48,7 +49,7 @@ def _learned(path: str) -> Any:
     return property(read)
 
 
-class TPECRExplainer(OverRecommender):
+class TPECRExplainer(Questions, OverRecommender):
     """Explain the recommendations of a trained model by tags.
 
     Parameters
@@ -250,12 +251,7 @@ class TPECRExplainer(OverRecommender):
         """
         population = self._fitted_population()
         catalogue = population.catalogue
-        row, column = catalogue.users.row(user), catalogue.items.row(item)
-        if catalogue.interactions is not None and not catalogue.history(row).size:
-            raise ValueError(
-                f"user {user!r} has no interactions, so the recommender knows nothing of this "
-                f"user that could be explained; refine from feedback on tags instead"
-            )
+        row, column = row_with_history(population, user), catalogue.items.row(item)
         return explain_item(population, user, population.user_embeddings[row], column)
 
     def recommend(

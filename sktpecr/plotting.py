@@ -27,7 +27,7 @@ _AS_IS: dict[str, Any] = {"parse_math": False}
 
 
 def plot_contributions(explanation: Explanation, ax: Axes | None = None, n_tags: int = 8) -> Axes:
-    """Draw a waterfall from the average user's value to this user's.
+    """Draw a waterfall from the value at average tag preferences to this user's.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def plot_contributions(explanation: Explanation, ax: Axes | None = None, n_tags:
             va="center",
             fontsize="small",
         )
-    for value, name in ((explanation.base_value, "average user"), (explanation.value, "this user")):
+    for value, name in ((explanation.base_value, "average tags"), (explanation.value, "this user")):
         ax.axvline(value, color="black", linewidth=0.8, linestyle=":")
         ax.annotate(
             f"{name} {value:.3g}",

@@ -131,7 +131,7 @@ def test_an_item_that_everybody_scores_alike_has_no_difference_to_explain():
     certificate = TPECRExplainer(recommender, np.eye(4, 2)).explain(4, 3).certificate
     assert np.isnan(certificate.tag_share)
     assert np.isnan(certificate.faithfulness)
-    assert str(certificate) == "There is no difference from the average user to be explained."
+    assert str(certificate) == "Nothing moves this score from the average user's."
 
 
 @pytest.mark.parametrize("attribution", [None, noisy()])

@@ -95,7 +95,7 @@ class TestContributions:
         marks = [line.get_xdata()[0] for line in ax.lines]
         assert marks == [explanation.base_value, explanation.value]
         assert texts(ax)[-2:] == [
-            f"average user {explanation.base_value:.3g}",
+            f"average tags {explanation.base_value:.3g}",
             f"this user {explanation.value:.3g}",
         ]
 

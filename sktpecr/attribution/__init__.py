@@ -2,5 +2,6 @@
 
 from sktpecr.attribution._exact import ExactAttribution
 from sktpecr.attribution._lime import LimeAttribution
+from sktpecr.attribution._shapley import ShapleyAttribution
 
-__all__ = ["ExactAttribution", "LimeAttribution"]
+__all__ = ["ExactAttribution", "LimeAttribution", "ShapleyAttribution"]

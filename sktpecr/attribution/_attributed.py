@@ -16,7 +16,7 @@ class Attributed:
     importances : ndarray of shape (n_items, n_tags)
         Effect of one standard deviation more of a tag preference, in the attribution's unit.
     base_values : ndarray of shape (n_items,)
-        The explained value of the average user.
+        The explained value at average tag preferences.
     values : ndarray of shape (n_items,)
         The explained value of this user; contributions and the residual lead from base to it.
     fidelity : ndarray of shape (n_items,)

@@ -12,7 +12,7 @@ from sklearn.covariance import ledoit_wolf
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from sktpecr._numerics import check_generation, spread
+from sktpecr._numerics import check_generation, spread, square_root
 
 
 class GaussianGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -39,6 +39,8 @@ class GaussianGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
         M: the linear map from embeddings to tag preferences.
     embedding_mean_ : ndarray of shape (n_factors,)
         Mean embedding.
+    covariance_ : ndarray of shape (n_factors, n_factors)
+        S: covariance of the embeddings, shrunk.
     tag_preference_mean_ : ndarray of shape (n_tags,)
         Mean tag preference.
     shrinkage_ : float
@@ -137,8 +139,8 @@ class GaussianGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
                     f"{self.tag_matrix_.shape}"
                 )
             noise, self.linearity_ = None, 1.0
-        covariance, self.shrinkage_ = self._covariance(centred_embeddings)
-        self.gain_ = self._gain(covariance, noise)
+        self.covariance_, self.shrinkage_ = self._covariance(centred_embeddings)
+        self.gain_ = self._gain(self.covariance_, noise)
         return self
 
     def predict(self, X: Any) -> NDArray:
@@ -206,8 +208,7 @@ class GaussianGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def _gain(self, covariance: NDArray, noise: NDArray | None) -> NDArray:
         # With S = R R^T and B = M R, K = R B^T (B B^T + Psi + l I)^-1; and without Psi also
         # R (B^T B + l I)^-1 B^T, the smaller system when there are more tags than factors.
-        values, vectors = np.linalg.eigh(covariance)
-        root = vectors * np.sqrt(np.maximum(values, 0.0))
+        root = square_root(covariance)
         tags = self.tag_matrix_ @ root
         n_tags, n_factors = tags.shape
         variance = np.square(tags).sum() + (0.0 if noise is None else np.trace(noise))

@@ -117,9 +117,9 @@ class CVAELoss(nn.Module):
 class MLPModule(nn.Module):
     """A plain network."""
 
-    def __init__(self, dims: list[int], generator: torch.Generator) -> None:
+    def __init__(self, dims: list[int], generator: torch.Generator, smooth: bool = False) -> None:
         super().__init__()
-        self.network = dense(dims)
+        self.network = dense(dims, smooth)
 
     def forward(self, X: Tensor) -> Tensor:
         """Return the output of the network."""
@@ -134,11 +134,11 @@ class SquaredError(nn.Module):
         return (output - target).square().sum() / len(target)
 
 
-def dense(dims: list[int]) -> nn.Sequential:
-    """Return linear layers with LeakyReLU between them."""
+def dense(dims: list[int], smooth: bool = False) -> nn.Sequential:
+    """Return linear layers with LeakyReLU, or else tanh, between them."""
     modules: list[nn.Module] = []
     for n_in, n_out in pairwise(dims):
-        modules += [nn.Linear(n_in, n_out), nn.LeakyReLU(SLOPE)]
+        modules += [nn.Linear(n_in, n_out), nn.Tanh() if smooth else nn.LeakyReLU(SLOPE)]
     return nn.Sequential(*modules[:-1])
 
 

@@ -1,0 +1,162 @@
+"""Why one item rather than another: the difference of two explanations."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from sklearn.decomposition import TruncatedSVD
+
+from sktpecr import TPECRExplainer
+from sktpecr.attribution import ExactAttribution, LimeAttribution
+from sktpecr.datasets import make_tagged_interactions
+
+DATA = make_tagged_interactions(n_users=60, n_items=80, n_tags=12, random_state=0)
+TAGS = DATA.item_tags.rename(columns={"tag_01": "<script>"})
+NAMES = [f"Film {i}" for i in range(80)]
+ATTRIBUTIONS = {
+    "exact": ExactAttribution(),
+    "rank": LimeAttribution(n_samples=300, random_state=0),
+    "score": LimeAttribution(target="score", n_samples=300, random_state=0),
+}
+
+
+def fitted(attribution, **given):
+    return TPECRExplainer(
+        TruncatedSVD(14, random_state=0), TAGS, attribution=attribution, **given
+    ).fit(DATA.interactions, user_ids=DATA.user_ids, item_names=NAMES)
+
+
+EXPLAINERS = {name: fitted(attribution) for name, attribution in ATTRIBUTIONS.items()}
+
+
+@pytest.fixture
+def contrast():
+    return EXPLAINERS["exact"].contrast("user_07", "item_02", "item_31")
+
+
+@pytest.mark.parametrize("name", ATTRIBUTIONS)
+def test_is_the_difference_of_two_explanations(name):
+    """Also where perturbations are drawn: both items are judged by the same draws."""
+    explainer = EXPLAINERS[name]
+    for user in ("user_07", "user_12"):
+        first, second = (explainer.explain(user, item) for item in ("item_02", "item_31"))
+        contrast = explainer.contrast(user, "item_02", "item_31")
+        for field in ("importances", "contributions", "base_value", "residual", "value", "score"):
+            expected = getattr(first, field) - getattr(second, field)
+            np.testing.assert_allclose(getattr(contrast, field), expected, rtol=1e-6, atol=1e-7)
+        np.testing.assert_array_equal(contrast.vs_population, first.vs_population)
+        np.testing.assert_array_equal(contrast.on_item, first.item_tags > 0)
+        np.testing.assert_array_equal(contrast.on_other, second.item_tags > 0)
+        assert contrast.fidelity == pytest.approx(min(first.fidelity, second.fidelity))
+        assert contrast.unit == first.unit
+
+
+@pytest.mark.parametrize("name", ATTRIBUTIONS)
+def test_parts_add_up(name):
+    for item in DATA.item_ids[10:20]:
+        contrast = EXPLAINERS[name].contrast("user_07", item, "item_02")
+        parts = contrast.base_value + contrast.contributions.sum() + contrast.residual
+        assert parts == pytest.approx(contrast.value, abs=1e-12)
+
+
+def test_items_swapped_turn_every_sign():
+    explainer = EXPLAINERS["exact"]
+    there = explainer.contrast("user_07", "item_02", "item_31")
+    back = explainer.contrast("user_07", "item_31", "item_02")
+    np.testing.assert_array_equal(there.contributions, -back.contributions)
+    assert there.score == -back.score
+    assert (there.item, there.other_name) == (back.other, back.item_name)
+
+
+def test_where_tags_see_everything_no_residual_is_left():
+    rng = np.random.RandomState(0)
+    users, items = rng.normal(size=(40, 3)), rng.normal(size=(5, 3))
+    explainer = TPECRExplainer((users, items))  # every item its own tag, more tags than factors
+    contrast = explainer.contrast(2, 1, 4)
+    assert contrast.value == pytest.approx(users[2] @ (items[1] - items[4]))
+    assert contrast.base_value == pytest.approx(users.mean(axis=0) @ (items[1] - items[4]))
+    assert contrast.residual == pytest.approx(0, abs=1e-6)
+
+
+def test_to_frame_has_a_row_per_tag_the_largest_contribution_first(contrast):
+    frame = contrast.to_frame()
+    assert list(frame.columns) == [
+        "tag",
+        "on_item",
+        "on_other",
+        "vs_population",
+        "importance",
+        "contribution",
+    ]
+    assert frame["contribution"].abs().is_monotonic_decreasing
+    by_tag = frame.set_index("tag").loc[list(TAGS.columns)]
+    np.testing.assert_array_equal(by_tag["contribution"], contrast.contributions)
+    np.testing.assert_array_equal(by_tag["on_other"], TAGS.iloc[31] > 0)
+
+
+def test_text_names_each_tag_on_the_side_it_speaks_for(contrast):
+    frame = contrast.to_frame().set_index("tag")
+    _, for_item, rest = contrast.to_text().replace("For Film", "|For Film").split("|")
+    for_other, summary = rest.split(" From ")
+    assert for_item.startswith("For Film 2: ")
+    assert for_other.startswith("For Film 31: ")
+    largest = frame["contribution"]
+    for side, text in ((1, for_item), (-1, for_other)):
+        tag = (side * largest).idxmax()
+        more = "more" if frame["vs_population"][tag] > 0 else "less"
+        assert f"{tag}, liked {more} than average ({largest[tag]:+.2g})" in text
+    assert summary.startswith(f"{contrast.base_value:+.3g} at average tag preferences")
+    assert summary.endswith(f"to {contrast.value:+.3g}.")
+
+
+def test_text_says_which_one_is_above(contrast):
+    above = "above" if contrast.score > 0 else "below"
+    amount = f"{abs(contrast.score):.3g}"
+    assert str(contrast).count(f"The model puts Film 2 {above} Film 31, by {amount}.") == 1
+    turned = dataclasses.replace(contrast, score=-contrast.score)
+    assert ("below" if above == "above" else "above") in turned.to_text()
+    level = dataclasses.replace(contrast, score=0.0, contributions=np.zeros(12))
+    assert level.to_text().startswith("The model puts Film 2 level with Film 31. Tags say little")
+
+
+def test_prints_the_method_first(contrast):
+    lines = str(contrast).splitlines()
+    assert lines[0].startswith("method      ")
+    assert "exact attribution, score per standard deviation of the tag preference" in lines[0]
+    assert "... 2 more tags" in str(contrast)
+    assert lines[-1] == contrast.to_text()
+    assert repr(contrast).startswith(
+        "Contrast(user='user_07', item='item_02', other='item_31', score="
+    )
+
+
+def test_html_is_escaped(contrast):
+    page = contrast._repr_html_()
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    assert page.count("<tr") == 13
+
+
+@pytest.mark.parametrize(
+    ("user", "item", "other", "message"),
+    [
+        ("user_7", "item_02", "item_31", "unknown user 'user_7'; did you mean"),
+        ("user_07", "item_2", "item_31", "unknown item 'item_2'; did you mean"),
+        ("user_07", "item_02", "item_1", "unknown item 'item_1'; did you mean"),
+        ("user_07", "item_02", "item_02", "item and other must be two items, got 'item_02' twice"),
+    ],
+)
+def test_bad_questions_say_what_is_wrong(user, item, other, message):
+    with pytest.raises(ValueError, match=message):
+        EXPLAINERS["exact"].contrast(user, item, other)
+
+
+def test_users_without_history_say_so_as_in_explain():
+    X = DATA.interactions.tolil()
+    X[4] = 0
+    explainer = TPECRExplainer(TruncatedSVD(4, random_state=0), TAGS).fit(X.tocsr())
+    with pytest.raises(ValueError, match="user 4 has no interactions") as contrasted:
+        explainer.contrast(4, "item_02", "item_31")
+    with pytest.raises(ValueError, match="user 4 has no interactions") as explained:
+        explainer.explain(4, "item_02")
+    assert str(contrasted.value) == str(explained.value)
