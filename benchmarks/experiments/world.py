@@ -24,6 +24,7 @@ from experiments.data import PAPERS, load
 from sktpecr import (
     CVAEGenerator,
     GaussianGenerator,
+    InversionGenerator,
     MLPGenerator,
     TPECRExplainer,
     published_explainer,
@@ -80,16 +81,19 @@ class World:
         """Return a generator fitted on the users who are not tested on."""
         base = self._explainer(GaussianGenerator(), None)
         population = base._population
-        exact = {}
+        known: dict[str, Any] = {}
         if name == "Gaussian" and self.exact:
-            exact["tag_matrix"] = base.extractor_.tag_matrix_
+            known["tag_matrix"] = base.extractor_.tag_matrix_
+        elif name == "Inversion":
+            known["extract"] = base.extractor_.tag_preferences
         start = time.perf_counter()
         generator = {
             "MLP": lambda: MLPGenerator(**_SETTINGS),
             "CVAE": lambda: CVAEGenerator(kl_weight=_kl_weight(population), **_SETTINGS),
             "Gaussian": GaussianGenerator,
+            "Inversion": lambda: InversionGenerator(**_SETTINGS),
         }[name]()
-        generator = _fitted(generator, population, population.learners, exact)
+        generator = _fitted(generator, population, population.learners, known)
         print(f"{generator}: fitted in {time.perf_counter() - start:.0f} s")
         return generator
 
@@ -142,18 +146,18 @@ def _kl_weight(population: Any) -> float:
     return weight
 
 
-def _fitted(generator: Any, population: Any, learners: Any, exact: dict[str, Any]) -> Any:
+def _fitted(generator: Any, population: Any, learners: Any, known: dict[str, Any]) -> Any:
     preferences, embeddings = population.tag_preferences, population.user_embeddings
     return _fit(
         generator,
         preferences[learners].astype(np.float64),
         embeddings[learners].astype(np.float64),
-        exact,
+        known,
     )
 
 
 @_MEMORY.cache
-def _fit(generator: Any, preferences: Any, embeddings: Any, exact: dict[str, Any]) -> Any:
+def _fit(generator: Any, preferences: Any, embeddings: Any, known: dict[str, Any]) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return generator.fit(preferences, embeddings, **exact)
+        return generator.fit(preferences, embeddings, **known)

@@ -43,8 +43,9 @@ class TorchRecommender:
     feedback_loss : {"bce", "bpr"}, default="bce"
         The loss that the model was trained with, binary cross-entropy or Bayesian personalised
         ranking: what new users are embedded by and feedback is refined online by.
-    batch_size : int, default=65536
-        Pairs scored at a time. Bounds memory; scores depend on it by rounding only.
+    batch_size : int, default=8192
+        Pairs scored at a time. Bounds memory, and more of them gain nothing on a CPU; scores
+        depend on it by rounding only.
     device : str, default="cpu"
         Where to compute: "auto" is a GPU if there is one, "cuda:1" a certain one.
 
@@ -104,7 +105,7 @@ class TorchRecommender:
         item_vectors: ArrayLike | Tensor,
         *,
         feedback_loss: str = "bce",
-        batch_size: int = 65536,
+        batch_size: int = 8192,
         device: str = "cpu",
     ) -> None:
         # Not at the top: torch takes a second to import, and most recommenders need none.
