@@ -32,6 +32,7 @@ TITLES = {
     "table 6": "Table 6: refining without the regulariser",
     "figure 4": "Figure 4: turning one tag up and down",
     "figure 5": "Figure 5: importances of tags",
+    "beyond explanations": "Beyond the paper: explanations compared",
 }
 MADE = ".. Written by benchmarks/write_results.py: change what it reads, not this page.\n"
 RESULTS_PAGE = f"""{MADE}

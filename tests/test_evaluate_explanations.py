@@ -191,6 +191,42 @@ def test_faithfulness_equals_one_trial_at_a_time(explainer):
     assert (cases["faithfulness"] < 0.9999).all()
 
 
+@pytest.mark.parametrize("explainer", [EXACT, RANKS, NETWORK], ids=["exact", "ranks", "network"])
+def test_insertion_and_deletion_equal_plain_loops(explainer):
+    cases = cases_of(explainer)
+    importances = explained_tags(explainer, PAIRS)["importance"].to_numpy().reshape(5, 7)
+    rng = np.random.RandomState(0)
+    rng.standard_normal((200, 7))
+    orders = [rng.permutation(7) for _ in range(10)]
+    mean, std = explainer.population_mean_, explainer.population_std_
+    for case, (row, column) in enumerate(COLUMNS):
+        embedding = explainer.user_embeddings_[[row]].astype(float)
+        c = explainer.extractor_.tag_preferences(embedding)[0]
+        contributions = importances[case] * (c - mean) / std
+        all_scores = explainer.extractor_.recommender_.score_items(embedding)[0]
+
+        def score(tags, embedding=embedding, column=column):
+            return explainer.composite_(tags[np.newaxis], embedding, [column])[0, 0]
+
+        for name, start, end, sign in (("insertion", mean, c, 1), ("deletion", c, mean, -1)):
+            means = []
+            for order in (sorted(range(7), key=lambda t: -contributions[t]), *orders):
+                tags, along = start.copy(), [0.0]
+                for tag in order:
+                    tags[tag] = end[tag]
+                    along.append(score(tags) - score(start))
+                means.append(np.mean(along))
+            expected = sign * (means[0] - np.mean(means[1:])) / all_scores.std()
+            assert cases.loc[case, name] == pytest.approx(expected, rel=1e-4, abs=1e-7)
+
+
+def test_no_order_is_faster_than_that_of_exact_contributions():
+    right, wrong = cases_of(EXACT), cases_of(fitted(attribution=Backwards()))
+    for name in ("insertion", "deletion"):
+        assert (right[name] > 0).all()
+        assert (wrong[name] < 0).all()
+
+
 def spearman(first, second):
     """Return the correlation of ranks; NaN for an item that never changes its rank."""
     ranks = rankdata(first), rankdata(second)

@@ -121,7 +121,7 @@ def test_hessian_equals_finite_differences(generator):
 
     def slopes(rows):
         at = tanh_jacobian(network, forward(network, rows, np.tanh)[1])
-        return np.einsum("nt,ntd->nd", weights, at)
+        return np.einsum("nt,ntf->nf", weights, at)
 
     found = tanh_hessian(network, forward(network, x, np.tanh)[1], weights)
     for factor in range(6):
