@@ -6,6 +6,7 @@ from sktpecr._counterfactual import Counterfactual
 from sktpecr._explanation import Explanation
 from sktpecr._feedback_refiner import FeedbackRefiner
 from sktpecr._refinement import Refinement
+from sktpecr._steerability import Steerability
 from sktpecr._tag_preference_extractor import TagPreferenceExtractor
 from sktpecr._tpecr_explainer import TPECRExplainer
 from sktpecr.generators import (
@@ -29,6 +30,7 @@ __all__ = [
     "InversionGenerator",
     "MLPGenerator",
     "Refinement",
+    "Steerability",
     "TPECRExplainer",
     "TagPreferenceExtractor",
     "published_explainer",

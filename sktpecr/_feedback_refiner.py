@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context, clone
@@ -12,15 +13,22 @@ from sklearn.utils._param_validation import HasMethods, StrOptions
 from sktpecr._feedback import Feedback
 from sktpecr._over_recommender import check_interactions
 from sktpecr._population import Population
+from sktpecr._ranking import check_n
 from sktpecr._refinement import Refinement
 from sktpecr._tpecr_explainer import TPECRExplainer
 from sktpecr.solvers import ClosedFormSolver, EmbeddingSolver, OnlineSolver
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SOLVERS = {
     "closed_form": ClosedFormSolver,
     "online": OnlineSolver,
     "embedding": EmbeddingSolver,
 }
+
+# A warning names so many tags, and no more.
+_MAX_CAVEATS = 5
 
 Tags = Hashable | Iterable[Hashable] | Mapping[Hashable, float]
 
@@ -158,18 +166,77 @@ class FeedbackRefiner(BaseEstimator):
             If the user or a tag is unknown, the feedback contradicts itself, a number is not
             finite or a strength negative, a dislike comes without interactions, or what is
             asked for is beyond this recommender.
+
+        Warns
+        -----
+        UserWarning
+            If less than half of an edit of a named tag comes through while all tags that are not
+            named are held, or if a tag cannot be told from one that is not named the same way;
+            see :class:`Steerability`.
         """
         population = self._checked_population()
         if units not in ("std", "raw"):
             raise ValueError(f"units must be 'std' or 'raw', got {units!r}")
         feedback = Feedback.parse(population.tags, like, dislike, set, strength)
-        values = _in_units_of_score(population, feedback.set) if units == "std" else feedback.set
+        values = in_units_of_score(population, feedback.set) if units == "std" else feedback.set
         users = population.catalogue.users
+        rows = users.rows(user) if _are_many(user) else [users.row(user)]
+        refined = [self._refine(population, row, [feedback], values)[0] for row in rows]
+        _warn_of_hard_tags(population, feedback)
+        return refined if _are_many(user) else refined[0]
+
+    def preview(
+        self,
+        user: Hashable,
+        like: Tags | None = None,
+        dislike: Tags | None = None,
+        set: Mapping[Hashable, float] | None = None,
+        *,
+        n: int = 10,
+        strength: float = 1.0,
+        units: str = "std",
+        exclude_seen: bool = True,
+    ) -> pd.DataFrame:
+        """List what feedback would bring into a user's list and out of it; nothing is kept.
+
+        Parameters
+        ----------
+        user : hashable
+            Raw user id, or row number if the explainer's fit got no ids.
+        like, dislike, set : optional
+            See :meth:`refine`.
+        n : int, default=10
+            Length of the list.
+        strength : float, default=1.0
+            See :meth:`refine`.
+        units : {"std", "raw"}, default="std"
+            See :meth:`refine`.
+        exclude_seen : bool, default=True
+            Whether items of the user's interactions are left out.
+
+        Returns
+        -------
+        DataFrame
+            A row per item that is in the list before or after, in order of the rank after: item,
+            name, rank_before, rank, and change ("enters", "stays" or "leaves").
+
+        Raises
+        ------
+        ValueError
+            See :meth:`refine`.
+        """
         if _are_many(user):
-            return [
-                self._refine(population, row, [feedback], values)[0] for row in users.rows(user)
-            ]
-        return self._refine(population, users.row(user), [feedback], values)[0]
+            raise ValueError(f"user must be one user id, got {type(user).__name__}: {user!r:.80}")
+        n = check_n(n)
+        refined = self.refine(user, like, dislike, set, strength, units)
+        everything = refined.recommend(len(refined.scores), exclude_seen=exclude_seen)
+        before, after = everything["rank_before"] <= n, everything["rank"] <= n
+        listed = everything[before | after].drop(columns="score")
+        listed["change"] = "stays"
+        listed.loc[after & ~before, "change"] = "enters"
+        listed.loc[before & ~after, "change"] = "leaves"
+        columns = ["item", "name", "rank_before", "rank", "change"]
+        return listed[columns].reset_index(drop=True)
 
     def sweep(
         self,
@@ -261,7 +328,26 @@ class FeedbackRefiner(BaseEstimator):
         return refinements
 
 
-def _in_units_of_score(population: Population, values: dict[int, float]) -> dict[int, float]:
+def _warn_of_hard_tags(population: Population, feedback: Feedback) -> None:
+    """Say what of the feedback cannot be steered, to whoever called refine."""
+    named: dict[int, Any] = {
+        **dict.fromkeys(feedback.like, "like"),
+        **dict.fromkeys(feedback.dislike, "dislike"),
+        **feedback.set,
+    }
+    # Costs a decomposition of the tags: not before somebody names one.
+    caveats = population.steerability.caveats(named) if named else []
+    if caveats:
+        more = "; and more" if len(caveats) > _MAX_CAVEATS else ""
+        warnings.warn(
+            f"feedback on these tags reaches others too: {'; '.join(caveats[:_MAX_CAVEATS])}"
+            f"{more}. Name together what cannot be told apart, or fit the explainer on the tags "
+            f"in explainer.extractor_.steerability(explainer.user_embeddings_).suggested",
+            stacklevel=3,
+        )
+
+
+def in_units_of_score(population: Population, values: dict[int, float]) -> dict[int, float]:
     mean, std = population.mean, population.std
     return {tag: mean[tag] + value * std[tag] for tag, value in values.items()}
 

@@ -57,7 +57,7 @@ class Ids:
         if len(self._rows) < n:
             twice = [key for key, count in Counter(keys).items() if count > 1]
             raise ValueError(
-                f"{parameter} must be unique, got {len(twice)} duplicate ids: {_listing(twice)}"
+                f"{parameter} must be unique, got {len(twice)} duplicate ids: {listing(twice)}"
             )
 
     def __len__(self) -> int:
@@ -118,11 +118,11 @@ class Ids:
         pool = {str(key).casefold(): key for key in keys[:_MAX_SUGGESTION_POOL]}
         close = difflib.get_close_matches(text.casefold(), pool, n=3, cutoff=0.6)
         if close:
-            return f"did you mean {_listing([pool[match] for match in close], 'or')}?"
-        return f"known are {len(keys)} ids: {_listing(keys)}"
+            return f"did you mean {listing([pool[match] for match in close], 'or')}?"
+        return f"known are {len(keys)} ids: {listing(keys)}"
 
 
-def _listing(labels: list[Any], last: str = "and", at_most: int = 5) -> str:
+def listing(labels: list[Any], last: str = "and", at_most: int = 5) -> str:
     shown = [repr(label) for label in labels[:at_most]]
     if len(labels) > at_most:
         return ", ".join(shown) + ", ..."

@@ -17,6 +17,7 @@ from sktpecr._directions import Directions
 from sktpecr._ids import Ids
 from sktpecr._numerics import spread
 from sktpecr._over_recommender import fold_in
+from sktpecr._steerability import Steerability
 from sktpecr._tag_preference_extractor import TagPreferenceExtractor
 
 
@@ -159,6 +160,14 @@ class Population:
     def average_user(self) -> NDArray:
         """Mean of the learners' embeddings, shape (n_factors,)."""
         return self.user_embeddings[self.learners].astype(np.float64).mean(axis=0)
+
+    @cached_property
+    def steerability(self) -> Steerability:
+        """What feedback on tags can steer, as the learners show it."""
+        learners = self.learners
+        return Steerability.of(
+            self.extractor, self.user_embeddings[learners], self.tag_preferences[learners]
+        )
 
     @cached_property
     def embedding_variance(self) -> float:

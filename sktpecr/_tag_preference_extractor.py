@@ -16,6 +16,7 @@ from sktpecr._catalogue import check_item_ids
 from sktpecr._interactions import check_interactions
 from sktpecr._item_tags import check_item_tags, is_frame
 from sktpecr._over_recommender import OverRecommender, resolve_recommender
+from sktpecr._steerability import Steerability
 
 # Scores held at a time where they cannot be avoided: 32 MB of float64.
 _BLOCK_SCORES = 4_000_000
@@ -204,6 +205,37 @@ class TagPreferenceExtractor(OverRecommender):
         """
         start, stop = self._item_tags.indptr[tag : tag + 2]
         return self._item_tags.indices[start:stop]
+
+    def steerability(self, embeddings: ArrayLike | None = None) -> Steerability:
+        """Tell which tags feedback can steer one by one, and which only together.
+
+        Parameters
+        ----------
+        embeddings : array-like of shape (n_users, n_factors), optional
+            Embeddings of the population, whose standard deviations and correlations count. By
+            default those of the recommender's own users.
+
+        Returns
+        -------
+        Steerability
+            Prints as sentences; ``to_frame()`` has a row per tag.
+
+        Raises
+        ------
+        ValueError
+            If there are no embeddings, or they are not finite or of the wrong shape.
+        """
+        check_is_fitted(self)
+        if embeddings is None:
+            embeddings = self.recommender_.user_embeddings
+        embeddings = np.asarray(embeddings)
+        preferences = self.tag_preferences(embeddings)
+        if not len(embeddings) or not np.isfinite(preferences).all():
+            raise ValueError(
+                f"embeddings must be finite numbers of at least one user, got {len(embeddings)} "
+                f"users; pass the embeddings of a population, such as explainer.user_embeddings_"
+            )
+        return Steerability.of(self, embeddings, preferences)
 
     def _fitted_extractor(self) -> TagPreferenceExtractor:
         check_is_fitted(self)

@@ -321,7 +321,9 @@ def many_tags(n_tags=40, n_factors=8):
 def test_set_is_met_with_more_tags_than_factors():
     explainer = many_tags()
     for wanted in ({"tag_3": 2.0}, {"tag_3": 2.0, "tag_9": -1.0, "tag_20": 0.0}):
-        frame = FeedbackRefiner(explainer).refine(5, set=wanted).to_frame().set_index("tag")
+        with pytest.warns(UserWarning, match="'tag_3' gets 2. % of an edit"):
+            refined = FeedbackRefiner(explainer).refine(5, set=wanted)
+        frame = refined.to_frame().set_index("tag")
         for tag, value in wanted.items():
             assert frame["requested"][tag] == pytest.approx(value)
             assert frame["after"][tag] == pytest.approx(value, abs=1e-3)
@@ -466,3 +468,115 @@ def test_a_sweep_says_which_strength_is_too_much_and_that_dislikes_need_interact
         refiner.sweep(3, like="tag_1", strengths=[1, 1e60])
     with pytest.raises(ValueError, match="dislike keeps what else is in the user's history"):
         refiner.sweep(3, dislike="tag_1", strengths=[0, 1])
+
+
+def with_twin():
+    tags = DATA.item_tags.assign(alias=DATA.item_tags["tag_1"])
+    explainer = TPECRExplainer(TruncatedSVD(12, random_state=0), tags).fit(DATA.interactions)
+    return FeedbackRefiner(explainer)
+
+
+@pytest.mark.parametrize("users", [5, [5, 6, 7]])
+def test_a_tag_that_cannot_be_steered_alone_warns_once_per_call(users):
+    refiner = FeedbackRefiner(many_tags())
+    shares = refiner.explainer.extractor_.steerability().attainable
+    assert shares[9] < 0.5
+    with pytest.warns(UserWarning, match="feedback on these tags reaches others too") as warned:
+        refiner.refine(users, like=["tag_9", "tag_3"])
+    assert len(warned) == 1
+    message = str(warned[0].message)
+    assert f"'tag_9' gets {100 * shares[9]:.0f} % of an edit that holds the tags not" in message
+    assert "'tag_3' gets" in message
+    assert "steerability(explainer.user_embeddings_).suggested" in message
+    assert warned[0].filename == __file__
+
+
+def test_suggested_tags_can_be_fitted_and_steered_without_a_warning():
+    explainer = many_tags()
+    suggested = explainer.extractor_.steerability(explainer.user_embeddings_).suggested
+    tags = explainer.item_tags[:, [int(name.removeprefix("tag_")) for name in suggested]]
+    narrower = TPECRExplainer(explainer.recommender, tags, tag_names=suggested)
+    refiner = FeedbackRefiner(narrower.fit(np.ones((100, 150))))
+    for tag in suggested:
+        assert refiner.refine(5, set={tag: 1.0}).to_frame().set_index("tag")["after"][
+            tag
+        ] == pytest.approx(1.0, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"like": "tag_1"},
+        {"dislike": "alias"},
+        {"set": {"tag_1": 1.0}},
+        {"like": "alias", "set": {"tag_2": 0.0}},
+        {"like": "tag_1", "dislike": "tag_2"},
+    ],
+    ids=str,
+)
+def test_half_a_pair_of_aliases_warns(said):
+    with pytest.warns(UserWarning, match="'(tag_1|alias)' cannot be told from '(alias|tag_1)'"):
+        with_twin().refine(3, **said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"like": "tag_2"},
+        {"like": ["tag_1", "alias"]},
+        {"dislike": {"tag_1": 1.0, "alias": 0.5}},
+        {"set": {"tag_1": 1.0, "alias": 1.0, "tag_2": 0.0}},
+        {"like": {"tag_1": 0.0}},
+    ],
+    ids=str,
+)
+def test_aliases_named_together_do_not_warn(said):
+    with_twin().refine(3, **said)
+
+
+def test_a_warning_names_five_tags_and_no_more():
+    with pytest.warns(UserWarning, match="and more. Name together") as warned:
+        FeedbackRefiner(many_tags()).refine(5, set={f"tag_{tag}": 0.0 for tag in range(7)})
+    assert str(warned[0].message).count(" gets ") == 5
+
+
+def test_what_can_be_steered_is_not_asked_without_feedback_nor_in_a_sweep(monkeypatch):
+    refiner = FeedbackRefiner(many_tags())
+
+    def ask(*args):
+        raise AssertionError("measured for nothing")
+
+    monkeypatch.setattr("sktpecr._population.Steerability.of", ask)
+    for said in ({}, {"like": "tag_3", "strength": 0}):
+        refiner.refine(5, **said)
+    assert len(refiner.sweep(5, like="tag_3", strengths=[1, 2])) == 2
+    with pytest.raises(AssertionError, match="measured for nothing"):
+        refiner.refine(5, like="tag_3")
+
+
+def test_preview_lists_what_comes_and_goes_and_keeps_nothing():
+    before = EXPLAINER.recommend("user_003", 8)
+    preview = REFINER.preview("user_003", like="tag_1", dislike="tag_2", n=8, strength=2.0)
+    refined = REFINER.refine("user_003", like="tag_1", dislike="tag_2", strength=2.0)
+    after = refined.recommend(8).set_index("item")
+    old = dict(zip(before["item"], before["rank"], strict=True))
+    assert list(preview.columns) == ["item", "name", "rank_before", "rank", "change"]
+    assert set(preview["item"]) == set(old) | set(after.index)
+    assert preview["rank"].is_monotonic_increasing
+    for row in preview.itertuples():
+        expected = {(True, True): "stays", (True, False): "leaves", (False, True): "enters"}
+        assert row.change == expected[row.item in old, row.item in after.index]
+        assert row.rank_before == old.get(row.item, row.rank_before)
+        if row.item in after.index:
+            assert (row.rank, row.rank_before) == tuple(
+                after.loc[row.item, ["rank", "rank_before"]]
+            )
+    assert set(preview["change"]) == {"stays", "enters", "leaves"}
+    pd.testing.assert_frame_equal(EXPLAINER.recommend("user_003", 8), before)
+
+
+def test_preview_is_of_one_user():
+    assert (REFINER.preview("user_003", n=5)["change"] == "stays").all()
+    with pytest.raises(ValueError, match="user must be one user id, got list"):
+        REFINER.preview(["user_003"], like="tag_1")

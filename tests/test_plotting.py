@@ -198,7 +198,7 @@ class TestRefinement:
     def test_nothing_left_to_recommend_draws_an_empty_list(self):
         rng = np.random.RandomState(0)
         model = (rng.normal(size=(5, 2)), rng.normal(size=(4, 2)))
-        explainer = TPECRExplainer(model, np.eye(4)).fit(np.ones((5, 4)))
+        explainer = TPECRExplainer(model, np.eye(4)[:, :2]).fit(np.ones((5, 4)))
         ax = plotting.plot_refinement(FeedbackRefiner(explainer).refine(0, like="tag_1"))
         assert len(ax.lines) == 0
         ax.figure.canvas.draw()

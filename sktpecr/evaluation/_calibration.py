@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sktpecr._certificate import agreement
-from sktpecr._feedback_refiner import FeedbackRefiner
+from sktpecr._feedback import Feedback
+from sktpecr._feedback_refiner import FeedbackRefiner, in_units_of_score
 from sktpecr._population import Population
 from sktpecr._ranking import check_n
 from sktpecr.evaluation._explanations import attributed, checked_pairs
@@ -133,10 +134,12 @@ def _done(
     """Return what an edit of one tag did to the item's score, its rank, and the tag itself."""
     population = refiner._checked_population()
     own = population.vs_mean(population.tag_preferences_of(population.user_embeddings[row]))[tag]
+    feedback = Feedback.parse(population.tags, None, None, {population.tags[tag]: own + change}, 1)
     try:
-        refined = refiner.refine(
-            population.catalogue.users[row], set={population.tags[tag]: own + change}
-        )
+        # Not by refine: what is hard to steer is measured here, and needs no warning each time.
+        refined = refiner._refine(
+            population, row, [feedback], in_units_of_score(population, feedback.set)
+        )[0]
     except ValueError:  # beyond this recommender, or this solver
         return np.nan, np.nan, np.nan
     before, after = refined.scores_before, refined.scores
