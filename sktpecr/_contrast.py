@@ -32,7 +32,7 @@ class Contrast:
     item_name, other_name : str
         Names of the items.
     method : str
-        Attribution and unit.
+        Generator, attribution and unit.
     unit : str
         Unit of `importances`.
     tag_names : ndarray of shape (n_tags,)
@@ -227,8 +227,6 @@ def contrast_items(
     base_value = float(attributed.base_values[0] - attributed.base_values[1])
     value = float(attributed.values[0] - attributed.values[1])
     scores = population.scores_of(embedding)[columns].astype(np.float64)
-    kept = getattr(population.recommender, "fidelity", 1.0)
-    kept *= getattr(population.generator, "linearity_", 1.0)
     item, other = columns
     return Contrast(
         user=user,
@@ -236,7 +234,7 @@ def contrast_items(
         other=catalogue.items[other],
         item_name=catalogue.item_names[item],
         other_name=catalogue.item_names[other],
-        method=f"{attribution.name} attribution, {attribution.unit}",
+        method=population.method,
         unit=attribution.unit,
         tag_names=population.extractor.tag_names_,
         on_item=population.extractor.tags_of(item) > 0,
@@ -248,5 +246,5 @@ def contrast_items(
         residual=value - base_value - float(contributions.sum()),
         value=value,
         score=float(scores[0] - scores[1]),
-        fidelity=float(min(attributed.fidelity) * kept),
+        fidelity=float(min(attributed.fidelity) * population.fidelity),
     )

@@ -313,19 +313,12 @@ def explain_item(population: Population, user: Any, embedding: NDArray, column: 
     base_value, value = float(attributed.base_values[0]), float(attributed.values[0])
     scores = population.scores_of(embedding)
     prediction = population.composite(preferences[np.newaxis], embedding[np.newaxis], [column])
-    # What a distilled recommender lost of the original is lost here as well, and so is what a
-    # linear generator cannot follow of tag preferences that are not linear.
-    kept = getattr(population.recommender, "fidelity", 1.0)
-    kept *= getattr(population.generator, "linearity_", 1.0)
     errors = attributed.standard_errors
     explanation = Explanation(
         user=user,
         item=population.catalogue.items[column],
         item_name=population.catalogue.item_names[column],
-        method=(
-            f"{_generator_name(population.generator)}, {attribution.name} attribution, "
-            f"{attribution.unit}"
-        ),
+        method=population.method,
         unit=attribution.unit,
         tag_names=extractor.tag_names_,
         item_tags=extractor.tags_of(column),
@@ -339,16 +332,11 @@ def explain_item(population: Population, user: Any, embedding: NDArray, column: 
         value=value,
         score=float(scores[column]),
         prediction=float(prediction[0, 0]),
-        fidelity=float(attributed.fidelity[0] * kept),
+        fidelity=float(attributed.fidelity[0] * population.fidelity),
         standard_errors=None if errors is None else errors[0],
     )
     object.__setattr__(explanation, "_explained", (population, embedding, column))
     return explanation
-
-
-def _generator_name(generator: Any) -> str:
-    """Name a generator, looking into scikit-learn's FrozenEstimator."""
-    return type(getattr(generator, "estimator", generator)).__name__
 
 
 def _by_size(values: NDArray) -> NDArray:

@@ -146,6 +146,19 @@ class Population:
         """The recommender that is explained."""
         return self.extractor.recommender_
 
+    @property
+    def method(self) -> str:
+        """How explanations are made: generator, attribution and unit."""
+        # scikit-learn's FrozenEstimator is not what anybody wants to read.
+        generator = type(getattr(self.generator, "estimator", self.generator)).__name__
+        return f"{generator}, {self.attribution.name} attribution, {self.attribution.unit}"
+
+    @property
+    def fidelity(self) -> float:
+        """What distillation and a linear generator kept, of recommender and tag preferences."""
+        kept = getattr(self.recommender, "fidelity", 1.0)
+        return float(kept * getattr(self.generator, "linearity_", 1.0))
+
     @cached_property
     def directions(self) -> Directions:
         """Directions of feedback in embedding space, for dot-product recommenders."""
