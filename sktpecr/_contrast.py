@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sktpecr._words import by_size, liked, worth_saying
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from sktpecr._population import Population
 
-# Contributions under this share of the largest one are not worth words, and so many are named.
-_WORTH_SAYING, _NAMED = 0.05, 3
+# So many tags are named for each item.
+_NAMED = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +114,7 @@ class Contrast:
                 "contribution": self.contributions,
             }
         )
-        return frame.iloc[self._order()].reset_index(drop=True)
+        return frame.iloc[by_size(self.contributions)].reset_index(drop=True)
 
     def to_text(self) -> str:
         """Say it in words.
@@ -131,9 +133,10 @@ class Contrast:
             )
         sentences = [f"The model puts {self.item_name} {stands}."]
         for name, sign in ((self.item_name, 1), (self.other_name, -1)):
-            tags = self._worth_saying(sign)
+            tags = [t for t in worth_saying(self.contributions) if sign * self.contributions[t] > 0]
             if tags:
-                sentences.append(f"For {name}: {self._phrases(tags)}.")
+                words = liked(tags[:_NAMED], self.tag_names, self.vs_population, self.contributions)
+                sentences.append(f"For {name}: {words}.")
         if len(sentences) == 1:
             sentences.append("Tags say little about the difference.")
         sentences.append(
@@ -177,23 +180,6 @@ class Contrast:
             f"<p>{html.escape(self.method)}; fidelity {self.fidelity:.3f}</p></figcaption>"
             f"{table}</figure>"
         )
-
-    def _order(self) -> NDArray:
-        return np.argsort(-np.abs(self.contributions), kind="stable")
-
-    def _worth_saying(self, sign: int) -> list[int]:
-        """Return the tags to be named for one side, the largest first."""
-        threshold = _WORTH_SAYING * np.abs(self.contributions).max(initial=0.0)
-        tags = [t for t in self._order() if sign * self.contributions[t] > threshold]
-        return tags[:_NAMED]
-
-    def _phrases(self, tags: list[int]) -> str:
-        phrases = [
-            f"{self.tag_names[t]}, liked {'more' if self.vs_population[t] > 0 else 'less'} than "
-            f"average ({self.contributions[t]:+.2g})"
-            for t in tags
-        ]
-        return " and ".join([", ".join(phrases[:-1]), phrases[-1]] if phrases[1:] else phrases)
 
 
 def contrast_items(

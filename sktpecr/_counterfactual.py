@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sktpecr._edit_search import EditSearch
+from sktpecr._words import by_size, joined
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from sktpecr._population import Population
 
 # So many changed tags are named in words.
 _NAMED = 5
@@ -171,7 +170,7 @@ class Counterfactual:
         return f"<figure><figcaption>{html.escape(self.to_text())}</figcaption>{table}</figure>"
 
     def _changed(self) -> NDArray:
-        order = np.argsort(-np.abs(self.changes), kind="stable")
+        order = by_size(self.changes)
         return order[self.changes[order] != 0]
 
     def _phrases(self) -> str:
@@ -182,47 +181,25 @@ class Counterfactual:
             for t in tags[:_NAMED]
         ]
         phrases[0] += " standard deviations"
-        text = " and ".join([", ".join(phrases[:-1]), phrases[-1]] if phrases[1:] else phrases)
+        text = joined(phrases)
         more = len(tags) - len(phrases)
         return f"{text} (and {more} more changed)" if more else text
 
 
-def find_counterfactual(
-    population: Population,
-    row: int,
-    column: int,
-    goal: str,
-    k: int,
-    candidates: NDArray,
-    tags: NDArray,
-    max_change: float,
-) -> Counterfactual:
+def find_counterfactual(search: EditSearch) -> Counterfactual:
     """Find the smallest edit of a user's tag preferences that moves an item.
 
     Parameters
     ----------
-    population : Population
-        What an explainer learned.
-    row, column : int
-        Row of the user and column of the item.
-    goal : {"enter", "leave"}
-        Whether the item is to enter the top k or to leave it.
-    k : int
-        Length of the list.
-    candidates : ndarray of bool, shape (n_items,)
-        Which items may be listed; the item itself may in any case.
-    tags : ndarray of int
-        Columns of the tags that may be edited.
-    max_change : float
-        Largest change of one tag, in standard deviations.
+    search : EditSearch
+        The user, the item, and what is wanted.
 
     Returns
     -------
     Counterfactual
         All of it.
     """
-    catalogue = population.catalogue
-    search = EditSearch(population, row, column, goal, k, candidates, tags, max_change)
+    population, catalogue = search.population, search.population.catalogue
     none = np.zeros(len(population.std))
     edit: NDArray | None
     if search.reached(search.rank_before):
@@ -234,15 +211,15 @@ def find_counterfactual(
     changes = none if edit is None else edit
     preferences = population.tag_preferences_of(search.embedding)
     return Counterfactual(
-        user=catalogue.users[row],
-        item=catalogue.items[column],
-        item_name=catalogue.item_names[column],
-        goal=goal,
-        k=k,
+        user=catalogue.users[search.row],
+        item=catalogue.items[search.column],
+        item_name=catalogue.item_names[search.column],
+        goal=search.goal,
+        k=search.k,
         found=edit is not None,
         exact=exact,
         changes=changes,
-        max_change=max_change,
+        max_change=search.max_change,
         tag_names=population.tags.array(),
         vs_population=population.vs_mean(preferences),
         tag_preferences_before=preferences,

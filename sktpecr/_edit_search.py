@@ -84,6 +84,7 @@ class EditSearch:
         max_change: float,
     ) -> None:
         self.population = population
+        self.row = row
         self.embedding = population.user_embeddings[row]
         self.column = column
         self.goal = goal

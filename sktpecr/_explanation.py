@@ -13,15 +13,13 @@ from numpy.typing import NDArray
 from sktpecr import plotting
 from sktpecr._certificate import Certificate, certify
 from sktpecr._ids import plain
+from sktpecr._words import by_size, liked, worth_saying
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
     from sktpecr._population import Population
-
-# Contributions under this share of the largest one are not worth words.
-_WORTH_SAYING = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +138,7 @@ class Explanation:
         )
         if self.standard_errors is not None:
             frame["standard_error"] = self.standard_errors
-        return frame.iloc[_by_size(self.contributions)].reset_index(drop=True)
+        return frame.iloc[by_size(self.contributions)].reset_index(drop=True)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain Python values, ready for JSON where the ids are.
@@ -266,24 +264,14 @@ class Explanation:
 
     def _worth_saying(self, mask: NDArray) -> tuple[list[int], list[int]]:
         """Return the tags that speak for and against the item, the largest first."""
-        threshold = _WORTH_SAYING * np.abs(self.contributions).max(initial=0.0)
-        tags = [
-            t
-            for t in _by_size(self.contributions)
-            if mask[t] and abs(self.contributions[t]) > threshold
-        ]
+        tags = [t for t in worth_saying(self.contributions) if mask[t]]
         return (
             [t for t in tags if self.contributions[t] > 0],
             [t for t in tags if self.contributions[t] < 0],
         )
 
     def _phrases(self, tags: list[int]) -> str:
-        phrases = [
-            f"{self.tag_names[t]}, liked {'more' if self.vs_population[t] > 0 else 'less'} than "
-            f"average ({_number(self.contributions[t], signed=True)})"
-            for t in tags
-        ]
-        return " and ".join([", ".join(phrases[:-1]), phrases[-1]] if phrases[1:] else phrases)
+        return liked(tags, self.tag_names, self.vs_population, self.contributions)
 
 
 def explain_item(population: Population, user: Any, embedding: NDArray, column: int) -> Explanation:
@@ -337,10 +325,6 @@ def explain_item(population: Population, user: Any, embedding: NDArray, column: 
     )
     object.__setattr__(explanation, "_explained", (population, embedding, column))
     return explanation
-
-
-def _by_size(values: NDArray) -> NDArray:
-    return np.argsort(-np.abs(values), kind="stable")
 
 
 def _number(value: float, signed: bool = False) -> str:

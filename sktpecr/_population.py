@@ -33,6 +33,13 @@ class Swap(NamedTuple):
     generated: NDArray
     met: NDArray
 
+    @property
+    def error_left(self) -> float:
+        """Squared error of what was generated, relative to that of the unedited embeddings."""
+        return float(
+            np.square(self.met - self.wanted).sum() / np.square(self.own - self.wanted).sum()
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Population:

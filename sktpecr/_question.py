@@ -44,7 +44,8 @@ def rank_questions(
     tags = tags[population.std[tags] > 0]
     # What is learned of one tag is learned of those that go with it: one standard deviation of it
     # moves each other tag by its correlation with it.
-    answers = _correlations(population)[tags]
+    loadings = population.steerability.loadings
+    answers = loadings[tags] @ loadings.T
     edited = edited_embeddings(population, embedding, np.vstack([answers, -answers]))
     listed = top_items(population.scores_of(embedding), candidates, k)
     stayed = [
@@ -61,9 +62,3 @@ def rank_questions(
         }
     )
     return frame.sort_values("expected_change", ascending=False, kind="stable", ignore_index=True)
-
-
-def _correlations(population: Population) -> NDArray:
-    """Return the correlations of tag preferences over the population, 0 where one never varies."""
-    standing = population.vs_mean(population.tag_preferences[population.learners])
-    return standing.T @ standing / len(standing)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sktpecr._contrast import Contrast, contrast_items
 from sktpecr._counterfactual import Counterfactual, find_counterfactual
+from sktpecr._edit_search import EditSearch
 from sktpecr._question import rank_questions
 from sktpecr._ranking import check_n
 
@@ -111,14 +112,16 @@ class Questions:
                 f"{max_change!r}"
             )
         return find_counterfactual(
-            population,
-            row,
-            column,
-            goal=goal,
-            k=check_n(k, "k"),
-            candidates=catalogue.candidates(row, exclude_seen, ()),
-            tags=_tag_columns(population, tags),
-            max_change=float(max_change),
+            EditSearch(
+                population,
+                row,
+                column,
+                goal=goal,
+                k=check_n(k, "k"),
+                candidates=catalogue.candidates(row, exclude_seen, ()),
+                tags=_tag_columns(population, tags),
+                max_change=float(max_change),
+            )
         )
 
     def contrast(self, user: Hashable, item: Hashable, other: Hashable) -> Contrast:

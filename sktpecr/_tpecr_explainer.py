@@ -345,11 +345,10 @@ class TPECRExplainer(Questions, OverRecommender):
             raise ValueError(f"X must have at least 2 users to swap among, got {len(embeddings)}")
         random_state = 0 if self.random_state is None else self.random_state
         swap = population.swapped(embeddings, check_random_state(random_state))
-        own, wanted = swap.own, swap.wanted
-        if not spread(own, own.dtype).any():  # users all alike: nothing to swap
-            return float(spread(swap.met, own.dtype).max() == 0)
-        error, unedited = np.square(swap.met - wanted).sum(), np.square(own - wanted).sum()
-        return float(1.0 - error / unedited)
+        dtype = swap.own.dtype
+        if not spread(swap.own, dtype).any():  # users all alike: nothing to swap
+            return float(spread(swap.met, dtype).max() == 0)
+        return 1.0 - swap.error_left
 
     def _fitted_extractor(self) -> TagPreferenceExtractor:
         return self._fitted_population().extractor

@@ -138,8 +138,7 @@ def _kl_weight(population: Any) -> float:
     for weight in _KL_WEIGHTS:
         generator = _fitted(CVAEGenerator(kl_weight=weight, **_SETTINGS), population, others, {})
         tried = replace(population, generator=generator)
-        swap = tried.swapped(embeddings, np.random.RandomState(0))
-        left = np.mean((swap.met - swap.wanted) ** 2) / np.mean((swap.own - swap.wanted) ** 2)
+        left = tried.swapped(embeddings, np.random.RandomState(0)).error_left
         print(f"  kl_weight={weight} leaves {left:.4f} of the swap error on validation users")
         if left <= _SWAP_ERROR:
             break

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import _fit_context
 from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import Interval
 
@@ -134,6 +135,7 @@ class InversionGenerator(LearnedGenerator):
         self.device = device
         self.random_state = random_state
 
+    @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self, X: Any, y: Any, extract: Callable[[NDArray], NDArray] | None = None
     ) -> InversionGenerator:
@@ -164,24 +166,25 @@ class InversionGenerator(LearnedGenerator):
         ConvergenceWarning
             If training diverges later; what was learned before is kept.
         """
-        self._extract = extract
-        try:
-            super().fit(X, y)
-        finally:
-            del self._extract
-        return self
+        return self._fit(X, y, extract=extract)
 
-    def _train(self, rows: NDArray, n_factors: int, training: Any) -> None:
+    def _train(
+        self,
+        rows: NDArray,
+        n_factors: int,
+        training: Any,
+        extract: Callable[[NDArray], NDArray] | None = None,
+    ) -> None:
         from sktpecr.generators._training import MLPModule, SquaredError, layers_of, train
 
         embeddings, preferences = rows[:, :n_factors], rows[:, n_factors:]
         linear = self._linear = GaussianGenerator().fit(preferences, embeddings)
-        if self._extract is not None and self.n_edits:
+        if extract is not None and self.n_edits:
             rng = np.random.RandomState(training.seed)
             who, whose = rng.randint(len(rows), size=(2, self.n_edits))
             edited = linear.generate(preferences[whose], embeddings[who])
             mean, scale = self._mean, self._scale
-            met = self._extract(edited * scale[:n_factors] + mean[:n_factors])
+            met = extract(edited * scale[:n_factors] + mean[:n_factors])
             embeddings = np.vstack([embeddings, edited])
             preferences = np.vstack([preferences, (met - mean[n_factors:]) / scale[n_factors:]])
         left = preferences - self._read_linearly(embeddings)

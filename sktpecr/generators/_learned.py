@@ -62,6 +62,10 @@ class LearnedGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
         ConvergenceWarning
             If training diverges later; what was learned before is kept.
         """
+        return self._fit(X, y)
+
+    def _fit(self, X: Any, y: Any, **known: Any) -> Any:
+        """Check, standardise and train; `known` is what else ``_train`` takes."""
         from sktpecr._torch_training import Training
 
         X, y = validate_data(
@@ -96,7 +100,7 @@ class LearnedGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
             seed=int(seed),
             title=type(self).__name__,
         )
-        self._train(rows, n_factors, training)
+        self._train(rows, n_factors, training, **known)
         self._learn_to_predict(preferences, embeddings)
         return self
 
