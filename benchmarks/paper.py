@@ -56,6 +56,7 @@ EXPERIMENTS = {
     "figure 5": Experiment("explanations", "figure5", REAL, models=True),
     # Not the paper's: what this library adds, on the same data.
     "beyond explanations": Experiment("attributions", "explanations", REAL, models=True),
+    "beyond rivals": Experiment("rivals", "rivals", REAL, models=True),
 }
 
 Task = tuple[str, str, str | None]

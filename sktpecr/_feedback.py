@@ -85,6 +85,11 @@ class Feedback:
         """How far likes and dislikes move the list: the largest strength among them."""
         return max([*self.like.values(), *self.dislike.values()], default=0.0)
 
+    @property
+    def wishes(self) -> dict[int, float]:
+        """Strengths of likes, and those of dislikes below 0, by column of the tag."""
+        return self.like | {tag: -strength for tag, strength in self.dislike.items()}
+
     def __bool__(self) -> bool:
         return bool(self.like or self.dislike or self.set)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SOLVERS = {
+    "auto": ClosedFormSolver,
     "closed_form": ClosedFormSolver,
     "online": OnlineSolver,
     "embedding": EmbeddingSolver,
@@ -42,11 +43,9 @@ class FeedbackRefiner(BaseEstimator):
         The explainer whose recommendations are refined. If it is fitted (or needs no fit),
         the refiner needs no fit of its own.
     solver : {"auto", "closed_form", "online", "embedding"} or solver, default="auto"
-        How feedback becomes new tag preferences: by a direction in closed form, by the paper's
-        gradient steps on them, or (the paper's baseline) by gradient steps on the embedding.
-        "auto" is the closed form where the score is a dot product and the aggregate linear,
-        and "online" elsewhere.
-        An object of ``sktpecr.solvers`` brings settings of its own.
+        How feedback becomes a new embedding: by a direction in closed form ("auto" is that), by
+        the paper's gradient steps on tag preferences, or (the paper's baseline) by gradient steps
+        on the embedding. An object of ``sktpecr.solvers`` brings settings of its own.
 
     Attributes
     ----------
@@ -86,7 +85,7 @@ class FeedbackRefiner(BaseEstimator):
 
     _parameter_constraints: dict = {
         "explainer": [HasMethods(["fit", "explain", "recommend"])],
-        "solver": [StrOptions({"auto", *_SOLVERS}), HasMethods(["solve"])],
+        "solver": [StrOptions(set(_SOLVERS)), HasMethods(["solve"])],
     }
 
     def __init__(self, explainer: TPECRExplainer, *, solver: Any = "auto") -> None:
@@ -287,12 +286,6 @@ class FeedbackRefiner(BaseEstimator):
         explainer: Any = getattr(self, "explainer_", self.explainer)
         return explainer._fitted_population()
 
-    def _solver_for(self, population: Population) -> Any:
-        solver = self.solver
-        if isinstance(solver, str) and solver == "auto":
-            solver = "online" if population.extractor.tag_matrix_ is None else "closed_form"
-        return _SOLVERS[solver]() if isinstance(solver, str) else solver
-
     def _refine(
         self,
         population: Population,
@@ -306,7 +299,7 @@ class FeedbackRefiner(BaseEstimator):
                 "dislike keeps what else is in the user's history, and the explainer was not "
                 "given any interactions; call its fit(interactions) first, or use set="
             )
-        solver = self._solver_for(population)
+        solver = _SOLVERS[self.solver]() if isinstance(self.solver, str) else self.solver
         some = [feedback for feedback in feedbacks if feedback]
         if hasattr(solver, "sweep"):
             solved = iter(solver.sweep(population, row, some, values) if some else ())

@@ -166,15 +166,16 @@ class Population:
         kept = getattr(self.recommender, "fidelity", 1.0)
         return float(kept * getattr(self.generator, "linearity_", 1.0))
 
-    @cached_property
-    def directions(self) -> Directions:
-        """Directions of feedback in embedding space, for dot-product recommenders."""
+    def directions(self, embedding: NDArray) -> Directions:
+        """Return the directions of feedback at an embedding."""
         if self.extractor.tag_matrix_ is None:
-            raise ValueError(
-                "solver='closed_form' needs a recommender whose score is a dot product and a "
-                "linear aggregate; use solver='online', or set= instead of like= and dislike="
-            )
-        return Directions.of(self.extractor)
+            return Directions.at(self.extractor, embedding)
+        return self._directions
+
+    @cached_property
+    def _directions(self) -> Directions:
+        # Where scores and tag preferences are linear they are the same everywhere.
+        return Directions.at(self.extractor, self.average_user)
 
     @cached_property
     def average_user(self) -> NDArray:

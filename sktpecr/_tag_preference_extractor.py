@@ -237,6 +237,11 @@ class TagPreferenceExtractor(OverRecommender):
             )
         return Steerability.of(self, embeddings, preferences)
 
+    @property
+    def _aggregates_linearly(self) -> bool:
+        """Whether tag preferences are weighted means of scores."""
+        return not (callable(self.aggregate) or hasattr(self.recommender_, "tag_scores"))
+
     def _fitted_extractor(self) -> TagPreferenceExtractor:
         check_is_fitted(self)
         return self

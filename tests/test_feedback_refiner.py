@@ -124,23 +124,15 @@ def test_set_goes_with_likes():
     assert refined["change"]["tag_1"] > 0
 
 
-def test_the_refined_embedding_is_generated_from_what_the_direction_does_to_tags():
-    """Formula: e' = e + G(c + k M d) - G(c), with d rebuilt here by hand for one like."""
-    user, tag = 3, 1
-    V = EXPLAINER.extractor_.recommender_.item_embeddings.astype(float)
-    e = EXPLAINER.user_embeddings_[user].astype(float)
-    inside = DATA.item_tags.to_numpy()[:, tag] > 0
-    seen = DATA.interactions[user].toarray()[0] != 0
-    scores = V @ e
-    taste = np.exp((scores[inside] - scores.mean()) / scores.std() / 2)
-    target = taste @ V[inside] / taste.sum() - V[~inside & ~seen].mean(axis=0)
-    pull = V[seen].mean(axis=0) - V.mean(axis=0)
-    direction = target / (V @ target).std() + 0.3 * pull / (V @ pull).std()
-    M, K = EXPLAINER.extractor_.tag_matrix_, EXPLAINER.generator_.gain_
-    move = K @ (M @ direction)
-    expected = e + move / (V @ move).std() * scores.std() / 5
+def test_a_like_adds_the_direction_that_it_asks_for_to_the_embedding():
+    population = EXPLAINER._population
+    e = EXPLAINER.user_embeddings_[3].astype(float)
+    seen = np.flatnonzero(DATA.interactions[3].toarray()[0])
+    direction = population.directions(e).combined({1: 1.0}, scores_of(e), seen)
+    expected = e + direction / (scores_of(direction)).std() * scores_of(e).std() / 5
     refined = REFINER.refine("user_003", like="tag_1")
-    np.testing.assert_allclose(refined.embedding, expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(refined.embedding, expected, rtol=1e-5, atol=1e-7)
+    np.testing.assert_array_equal(refined.requested, refined.tag_preferences)
 
 
 def test_many_users_at_once_are_refined_as_one_by_one():
@@ -190,43 +182,55 @@ def test_a_refitted_explainer_gets_directions_of_its_own():
     )
 
 
-class Saturating(GaussianGenerator):
-    """A generator that is not linear: moves are squashed to a length below 1."""
+class Squashed:
+    """A recommender that is no dot product, and gives no gradients: scores have a ceiling."""
 
-    @property
-    def gain_(self):
-        raise AttributeError("no gain: not linear")
+    def __init__(self):
+        factors = EXPLAINER.extractor_.recommender_
+        self.user_embeddings = EXPLAINER.user_embeddings_.astype(np.float64)
+        self._items = factors.item_embeddings.astype(np.float64)
+        self._scale = 0.5 * (self.user_embeddings @ self._items.T).std()
 
-    @gain_.setter
-    def gain_(self, value):
-        self._gain = value
-
-    def generate(self, tag_preferences, embeddings):
-        own = np.asarray(embeddings) @ self.tag_matrix_.T
-        centre = self.tag_preference_mean_ - self.embedding_mean_ @ self.tag_matrix_.T
-        move = (np.asarray(tag_preferences) - own - centre) @ self._gain.T
-        return embeddings + 0.02 + move / (1 + np.linalg.norm(move, axis=1, keepdims=True))
+    def score_items(self, embeddings, items=None):
+        items = slice(None) if items is None else items
+        return np.tanh(np.asarray(embeddings) @ self._items[items].T / self._scale)
 
 
-class Flat(ExactAttribution):
-    """An attribution for it."""
+SQUASHED = FeedbackRefiner(
+    TPECRExplainer(Squashed(), DATA.item_tags, generator=GaussianGenerator()).fit(
+        DATA.interactions, user_ids=DATA.user_ids
+    )
+)
 
-    def fit(self, composite, tag_preferences, embeddings):
-        self.scale_ = np.ones(tag_preferences.shape[1])
-        return self
+
+@pytest.mark.parametrize("strength", [1e-3, 0.5, 1.0, 2.0, 3.0])
+@pytest.mark.parametrize("said", [{"like": "tag_1"}, {"dislike": "tag_2"}, {"like": TAGS[:2]}])
+def test_without_a_dot_product_the_list_moves_as_far_and_the_tags_their_way(said, strength):
+    for user in DATA.user_ids[:5]:
+        refined = SQUASHED.refine(user, **said, strength=strength)
+        moved = (refined.scores - refined.scores_before).std()
+        assert moved == pytest.approx(strength / 5 * refined.scores_before.std(), rel=1e-4)
+        change = refined.to_frame().set_index("tag")["change"]
+        assert (change[np.ravel(list(said.values()))] * (1 if "like" in said else -1) > 0).all()
 
 
-def test_a_generator_that_is_not_linear_moves_the_list_by_the_same_strength():
-    explainer = fitted(generator=Saturating(), attribution=Flat())
-    refiner = FeedbackRefiner(explainer)
-    refined = refiner.refine("user_003", like="tag_1", strength=0.5)
-    moved = (refined.scores.astype(float) - refined.scores_before).std()
-    assert moved == pytest.approx(0.1 * refined.scores_before.std(), rel=1e-3)
-    # The generator's own error of .02 moves nobody.
-    silent = refiner.refine("user_003")
-    np.testing.assert_array_equal(silent.embedding, explainer.user_embeddings_[3])
-    with pytest.raises(ValueError, match="strength is beyond what the generator can do"):
-        refiner.refine("user_003", like="tag_1", strength=1e6)
+def test_without_a_dot_product_more_than_all_is_beyond_the_recommender():
+    with pytest.raises(ValueError, match=r"strength is (beyond what|too much for)"):
+        SQUASHED.refine("user_003", like="tag_1", strength=1e6)
+
+
+def test_without_a_dot_product_tags_are_still_set():
+    refined = SQUASHED.refine("user_003", like="tag_1", set={"tag_2": 0.5}).to_frame()
+    assert refined.set_index("tag")["after"]["tag_2"] == pytest.approx(0.5, abs=1e-3)
+
+
+def test_an_aggregate_that_is_not_linear_is_no_obstacle():
+    explainer = fitted(
+        generator=GaussianGenerator(), aggregate=lambda scores: np.median(scores, axis=1)
+    )
+    for said, way in (({"like": "tag_1"}, 1), ({"dislike": "tag_1"}, -1)):
+        refined = FeedbackRefiner(explainer).refine("user_003", **said)
+        assert way * refined.to_frame().set_index("tag")["change"]["tag_1"] > 0
 
 
 BAD_FEEDBACK = {
@@ -279,28 +283,19 @@ def test_feedback_that_nothing_can_meet_says_so():
         FeedbackRefiner(explainer).refine(0, like="tag_1", dislike="alias")
 
 
-def test_one_user_cannot_be_steered_and_hears_it():
-    explainer = TPECRExplainer((np.ones((1, 2)), np.eye(2)), np.eye(2)).fit([[1.0, 0.0]])
-    with pytest.raises(ValueError, match="fitted on too few users"):
+def test_items_that_are_all_alike_cannot_be_told_apart():
+    explainer = TPECRExplainer((np.eye(3), np.ones((4, 3))), np.eye(4)).fit(np.ones((3, 4)))
+    with pytest.raises(ValueError, match="it scores all items alike"):
         FeedbackRefiner(explainer).refine(0, like="tag_1")
 
 
-def test_auto_is_the_closed_form_where_there_is_one_and_online_elsewhere():
-    np.testing.assert_array_equal(
-        REFINER.refine("user_003", like="tag_1").embedding,
-        FeedbackRefiner(EXPLAINER, solver="closed_form").refine("user_003", like="tag_1").embedding,
-    )
-    explainer = fitted(generator=GaussianGenerator(), aggregate=lambda scores: scores.mean(axis=1))
-    np.testing.assert_array_equal(
-        FeedbackRefiner(explainer).refine("user_003", like="tag_1").embedding,
-        FeedbackRefiner(explainer, solver="online").refine("user_003", like="tag_1").embedding,
-    )
-
-
-def test_the_closed_form_refuses_a_callable_aggregate_and_says_why():
-    explainer = fitted(aggregate=lambda scores: np.median(scores, axis=1))
-    with pytest.raises(ValueError, match=r"needs a recommender .* linear aggregate; use solver="):
-        FeedbackRefiner(explainer, solver="closed_form").refine("user_003", like="tag_1")
+def test_auto_is_the_closed_form():
+    for refiner in (REFINER, SQUASHED):
+        named = FeedbackRefiner(refiner.explainer, solver="closed_form")
+        np.testing.assert_array_equal(
+            refiner.refine("user_003", like="tag_1").embedding,
+            named.refine("user_003", like="tag_1").embedding,
+        )
 
 
 def test_a_wrong_explainer_is_refused():
@@ -337,6 +332,32 @@ def test_a_set_that_contradicts_itself_says_so():
     assert frame["after"]["tag_1"] == pytest.approx(2.0, abs=1e-3)
     with pytest.raises(ValueError, match=r"set cannot be met: .* Set fewer tags"):
         refiner.refine(0, set={"tag_1": 2.0, "alias": -2.0})
+
+
+class Saturating(GaussianGenerator):
+    """A generator that is not linear: moves are squashed to a length below 1."""
+
+    @property
+    def gain_(self):
+        raise AttributeError("no gain: not linear")
+
+    @gain_.setter
+    def gain_(self, value):
+        self._gain = value
+
+    def generate(self, tag_preferences, embeddings):
+        own = np.asarray(embeddings) @ self.tag_matrix_.T
+        centre = self.tag_preference_mean_ - self.embedding_mean_ @ self.tag_matrix_.T
+        move = (np.asarray(tag_preferences) - own - centre) @ self._gain.T
+        return embeddings + 0.02 + move / (1 + np.linalg.norm(move, axis=1, keepdims=True))
+
+
+class Flat(ExactAttribution):
+    """An attribution for it."""
+
+    def fit(self, composite, tag_preferences, embeddings):
+        self.scale_ = np.ones(tag_preferences.shape[1])
+        return self
 
 
 def test_set_is_met_by_a_generator_that_is_not_linear():

@@ -20,7 +20,7 @@ NEVER, LATE, ALWAYS = "nowhere", "inside functions", "anywhere"
 DOORS = {
     "torch": {
         r"sktpecr/(_torch_\w+\.py|generators/_training\.py|recommenders/.*)": ALWAYS,
-        r"sktpecr/solvers/.*": LATE,
+        r"sktpecr/(_gradients|solvers/.*)\.py": LATE,
     },
     "skorch": {
         r"sktpecr/(_torch_training\.py|generators/_training\.py|recommenders/.*)": ALWAYS,

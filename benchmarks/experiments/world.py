@@ -65,8 +65,10 @@ class World:
         self.train, held_out = split_interactions(self.data.interactions, 0.2, random_state=0)
         self.learn, self.test = train_test_split(self.data.user_ids, test_size=0.1, random_state=0)
         tested = np.isin(self.data.user_ids[held_out[:, 0]], self.test)
-        users, items = held_out[tested].T
-        self.pairs = list(zip(self.data.user_ids[users], self.data.item_ids[items], strict=True))
+        self.pairs, self.learn_pairs = (
+            list(zip(self.data.user_ids[users], self.data.item_ids[items], strict=True))
+            for users, items in (held_out[tested].T, held_out[~tested].T)
+        )
         print(f"{self.data}\n{model_name}: ", end="", flush=True)
         self.model, seconds = _trained(model_name, self.train, self.data.item_tags)
         print(f"trained in {seconds:.0f} s")

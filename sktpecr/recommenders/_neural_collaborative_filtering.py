@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import Interval
 
 from sktpecr._numerics import check_hidden_dims
@@ -148,6 +148,21 @@ class NeuralCollaborativeFiltering(TrainedRecommender):
             Scores, differentiable with respect to `embeddings`.
         """
         return self._read().score_items_torch(embeddings, items)
+
+    def item_gradients(self, embedding: ArrayLike) -> NDArray:
+        """Return what one more of each factor adds to the score of each item.
+
+        Parameters
+        ----------
+        embedding : array-like of shape (n_factors,)
+            A user's embedding, where the gradients are taken.
+
+        Returns
+        -------
+        ndarray of shape (n_items, n_factors)
+            Gradients.
+        """
+        return self._read().item_gradients(embedding)
 
     def _train(self, X: sp.csr_matrix, training: Training) -> list[dict[str, float]]:
         from sktpecr.recommenders._torch_modules import Neural

@@ -215,6 +215,23 @@ class TorchRecommender:
         users = embeddings.to(scorer.device, scorer.dtype)
         return scorer.grid(users, self._vectors(items)).to(embeddings)
 
+    def item_gradients(self, embedding: ArrayLike) -> NDArray:
+        """Return what one more of each factor adds to the score of each item.
+
+        Parameters
+        ----------
+        embedding : array-like of shape (n_factors,)
+            A user's embedding, where the gradients are taken.
+
+        Returns
+        -------
+        ndarray of shape (n_items, n_factors)
+            Gradients.
+        """
+        row = check_factors(np.asarray(embedding)[np.newaxis], "embedding", ndim=2)
+        self._check_width(row.shape)
+        return self._scorer().gradients(row[0], self.batch_size)
+
     def fold_in(self, X: sp.csr_matrix) -> NDArray:
         r"""Embed rows of interactions by gradient descent through the score.
 

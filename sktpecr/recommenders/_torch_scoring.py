@@ -94,6 +94,19 @@ class PairScorer:
         right = vectors[None].expand(*shape, -1).flatten(0, 1)
         return self.pairs(left, right).reshape(shape)
 
+    def gradients(self, user: NDArray, batch_size: int) -> NDArray:
+        """Return the gradient of each item's score at a user's vector: (n_items, n_factors)."""
+        gradients = np.empty((len(self.item_vectors), len(user)))
+        with torch.inference_mode(False), torch.enable_grad():
+            row = self.tensor(user)
+            for start in range(0, len(gradients), batch_size):
+                vectors = self.item_vectors[start : start + batch_size]
+                # A copy of the user for each item, so that one pass backward serves them all.
+                rows = row.repeat(len(vectors), 1).requires_grad_()
+                (found,) = torch.autograd.grad(self.pairs(rows, vectors).sum(), rows)
+                gradients[start : start + batch_size] = found.double().cpu().numpy()
+        return gradients
+
     def try_out(self, users: NDArray) -> None:
         """Score two pairs, so that what cannot work says so before anything is fitted."""
         two = np.arange(2)

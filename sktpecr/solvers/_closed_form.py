@@ -10,14 +10,22 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from sklearn.base import BaseEstimator
 
+from sktpecr._directions import KEPT_WORD
+
 if TYPE_CHECKING:
+    from sktpecr._directions import Directions
     from sktpecr._feedback import Feedback
     from sktpecr._population import Population
 
 # The standard deviation of the score changes at strength 1, in units of the user's own scores'.
 _MOVEMENT_AT_STRENGTH_ONE = 1 / 5
-# A generator that turns a movement into less than this share of it does not move at all.
+# A direction has movement near 1; one with less than this does not move the list at all.
 _NO_MOVEMENT = 1e-9
+# By how much less than its word a tag may move where scores are not linear: half of it.
+_SLACK = KEPT_WORD / 2
+_LEAST_SHARE = 1 / 64
+_STEP_TOLERANCE = 1e-6
+_MAX_DOUBLINGS = 30
 # A tag that was set is met when this share of the way, or of a standard deviation, is missing ...
 _MET = 1e-4
 # ... and given up after so many steps of Newton's method. A linear generator needs one.
@@ -25,17 +33,25 @@ _MAX_PRESSES = 10
 
 
 class ClosedFormSolver(BaseEstimator):
-    """Find the direction that the feedback asks for, and go along it as far as strength says.
+    r"""Find the direction that the feedback asks for, and go along it as far as strength says.
 
     Notes
     -----
-    The feedback asks for a direction d in embedding space; what d does to tag preferences,
-    :math:`c' = c_u + k M d`, is handed to the generator, and the refined embedding is
-    :math:`e_u + G(c') - G(c_u)`, so that a generator's own error moves nobody. For a like, d
-    leads from all other items to the tag's items that are to the user's taste; for a dislike, to
-    the part of the user's history that the tag is not on. The smallest correction of d makes
-    every named tag move its way, in full from a tenth of the strongest feedback on. Tags that are
-    set are then pressed to where they should be, the others held as far as the generator can.
+    A like or a dislike asks for a direction d in embedding space: Fisher's linear discriminant
+    between the tag's items and the others, items to the user's taste before the rest, with a pull
+    towards the user's history, for a dislike the part of it that the tag is not on. The smallest
+    correction of d makes every named tag move its way, in full from a tenth of the strongest
+    feedback on. The refined embedding is :math:`e_u + k d`; k makes the list move as far as
+    strength says.
+
+    Where the score is no dot product, d is found from the gradients of the scores at
+    :math:`e_u`, and what it does is measured: k until the list moves so far, and the correction
+    enlarged until every named tag does move its way.
+
+    Tags that are set come after that, through the generator: from the embedding e that likes and
+    dislikes made, it becomes :math:`e + G(c'; e) - G(c; e)`, so that the generator's own error
+    moves nobody. Newton's method presses on the named tags until they are where they should be,
+    the others held as far as the generator can.
 
     Examples
     --------
@@ -74,98 +90,112 @@ class ClosedFormSolver(BaseEstimator):
             What the feedback asks for.
         """
         embedding = population.user_embeddings[row].astype(np.float64)
-        preferences = population.tag_preferences_of(embedding)
-        generate = population.generator.generate
-        unmoved = generate(preferences[np.newaxis], embedding[np.newaxis])[0]
-
-        def move(wanted: NDArray) -> NDArray:
-            return generate(wanted[np.newaxis], embedding[np.newaxis])[0] - unmoved
-
-        wanted = preferences.copy()
         if feedback.strength:
-            wanted += _shift(population, row, feedback, preferences, move)
-        if not values:
-            return embedding + move(wanted), wanted
-        tags, asked = list(values), np.array(list(values.values()))
-        wanted[tags] = asked
-        pressed = _press(population, embedding, wanted, tags, asked, move)
-        return embedding + move(pressed), wanted
+            history = population.catalogue.history(row)
+            embedding = _moved(population, embedding, history, feedback)
+        wanted = population.tag_preferences_of(embedding)
+        if values:
+            wanted[list(values)] = list(values.values())
+            embedding = _pressed(population, embedding, wanted, list(values))
+        return embedding, wanted
 
 
-def _shift(
-    population: Population,
-    row: int,
-    feedback: Feedback,
-    preferences: NDArray,
-    move: Callable[[NDArray], NDArray],
+def _moved(
+    population: Population, embedding: NDArray, history: NDArray, feedback: Feedback
 ) -> NDArray:
-    """Return the change of tag preferences that likes and dislikes ask for."""
-    directions = population.directions
-    scores = population.scores_of(population.user_embeddings[row]).astype(np.float64)
-    direction = directions.combined(
-        feedback.like, feedback.dislike, scores, population.catalogue.history(row)
-    )
-    shift = np.asarray(population.extractor.tag_matrix_) @ direction
+    """Return the embedding that likes and dislikes ask for."""
+    directions, wishes = population.directions(embedding), feedback.wishes
+    scores = population.scores_of(embedding).astype(np.float64)
     # A user whom the recommender scores all alike moves as the population does.
     spread = scores.std() or directions.typical_movement(
         population.user_embeddings[population.learners]
     )
     target = feedback.strength * _MOVEMENT_AT_STRENGTH_ONE * spread
+    if population.extractor.tag_matrix_ is not None:
+        direction = directions.combined(wishes, scores, history)
+        return embedding + _first_step(directions, direction, target) * direction
 
     def movement(step: float) -> float:
-        return directions.movement(move(preferences + step * shift))
+        return float((population.scores_of(embedding + step * direction) - scores).std())
 
-    return _step(movement, target, population.composite.is_linear) * shift
+    # As far as the gradients hold: where a tag does not keep its word, half as far, and on from
+    # there with new ones.
+    tags, signs = list(wishes), np.sign(list(wishes.values()))
+    before = population.tag_preferences_of(embedding)[tags]
+    way, done, share = 0.0, 0.0, 1.0
+    while done < 1:
+        if done > 0:
+            directions = population.directions(embedding)
+        direction = directions.combined(wishes, scores, history)
+        first = _first_step(directions, direction, share * target)
+        step = _step(movement, (done + share) * target, first)
+        there = embedding + step * direction
+        change = signs * (population.tag_preferences_of(there)[tags] - before)
+        short = directions.words(wishes) - change / (way + step)
+        if short.max() <= _SLACK:
+            embedding, way, done = there, way + step, done + share
+        elif share > _LEAST_SHARE:
+            share /= 2
+        else:
+            raise ValueError(
+                f"strength is too much for this recommender: so far from the user, "
+                f"{population.tags[tags[int(short.argmax())]]!r} does not move the way it should, "
+                f"whatever the direction; ask for less"
+            )
+    return embedding
 
 
-def _step(movement: Callable[[float], float], target: float, is_linear: bool) -> float:
-    """Return the step whose movement is the target."""
-    # A direction has movement 1 before the generator, so the answer is near the target.
-    moved = movement(target)
-    if not moved > _NO_MOVEMENT * target:
+def _first_step(directions: Directions, direction: NDArray, target: float) -> float:
+    """Return the step whose movement is the target if scores are linear."""
+    moved = directions.movement(direction)
+    if not moved > _NO_MOVEMENT:
         raise ValueError(
-            "the generator cannot move this user's embedding the way the feedback asks: it was "
-            "fitted on too few users or on users who are all alike, or the items are all alike"
+            "the recommender cannot move this user's list the way the feedback asks: it scores "
+            "all items alike"
         )
-    step = target * (target / moved)
-    if is_linear:
-        return step
-    for _ in range(30):
+    return target / moved
+
+
+def _step(movement: Callable[[float], float], target: float, first: float) -> float:
+    """Return the step whose movement is the target."""
+    step = first
+    for _ in range(_MAX_DOUBLINGS):
         if movement(step) >= target:
-            return float(brentq(lambda k: movement(k) - target, 0.0, step))
+            return float(brentq(lambda k: movement(k) - target, 0.0, step, rtol=_STEP_TOLERANCE))
         step *= 2.0
     raise ValueError(
-        "strength is beyond what the generator can do: the list does not move that far however "
-        "much the tag preferences change; ask for less"
+        "strength is beyond what the recommender can do: the list does not move that far however "
+        "far the user does; ask for less"
     )
 
 
-def _press(
-    population: Population,
-    embedding: NDArray,
-    wanted: NDArray,
-    tags: list[int],
-    asked: NDArray,
-    move: Callable[[NDArray], NDArray],
+def _pressed(
+    population: Population, embedding: NDArray, wanted: NDArray, tags: list[int]
 ) -> NDArray:
-    """Return tag preferences to ask the generator for, so that some tags get what they should.
+    """Return the embedding in which some tags are what they should be.
 
     Asked to change some tags and to hold all others, a generator with more tags than factors
     compromises. Newton's method on the named tags presses on them until they are met.
     """
+    generate = population.generator.generate
+    own = population.tag_preferences_of(embedding)
+    unmoved = generate(own[np.newaxis], embedding[np.newaxis])[0]
+
+    def moved(preferences: NDArray) -> NDArray:
+        return embedding + generate(preferences[np.newaxis], embedding[np.newaxis])[0] - unmoved
 
     def reached(preferences: NDArray) -> NDArray:
-        return population.tag_preferences_of(embedding + move(preferences))[tags]
+        return population.tag_preferences_of(moved(preferences))[tags]
 
-    own = population.tag_preferences_of(embedding)[tags]
-    tolerance = _MET * np.maximum(np.abs(asked - own), population.std[tags]) + np.finfo(float).eps
+    asked, scale = wanted[tags], population.std[tags]
+    tolerance = _MET * np.maximum(np.abs(asked - own[tags]), scale) + np.finfo(float).eps
     pressed = wanted.copy()
-    steps = np.maximum(population.std[tags], np.finfo(float).tiny)
+    steps = np.maximum(scale, np.finfo(float).tiny)
     for _ in range(_MAX_PRESSES):
         now = reached(pressed)
         error = asked - now
         if (np.abs(error) <= tolerance).all():
-            return pressed
+            return moved(pressed)
         response = np.empty((len(tags), len(tags)))
         for column, (tag, step) in enumerate(zip(tags, steps, strict=True)):
             nudged = pressed.copy()

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from sktpecr.solvers._gradients import generator_gradient
+from sktpecr._gradients import generator_gradient
 from sktpecr.solvers._pairs import Pairs
 
 if TYPE_CHECKING:

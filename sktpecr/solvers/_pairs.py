@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from sktpecr.solvers._gradients import scores_and_pullback
+from sktpecr._gradients import scores_and_pullback
 
 if TYPE_CHECKING:
     from sktpecr._feedback import Feedback

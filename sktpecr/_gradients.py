@@ -47,6 +47,54 @@ def scores_and_pullback(
     )
 
 
+def item_gradients(recommender: Any, embedding: NDArray) -> NDArray:
+    """Return what one more of each factor adds to the score of each item, at an embedding.
+
+    Parameters
+    ----------
+    recommender : object
+        A dot product (``item_embeddings``), one that knows (``item_gradients``), or neither.
+    embedding : ndarray of shape (n_factors,)
+        A user's embedding.
+
+    Returns
+    -------
+    ndarray of shape (n_items, n_factors)
+        Gradients.
+    """
+    if hasattr(recommender, "item_embeddings"):
+        return np.asarray(recommender.item_embeddings)
+    if hasattr(recommender, "item_gradients"):
+        return np.asarray(recommender.item_gradients(embedding))
+    dtype = np.asarray(recommender.score_items(embedding[np.newaxis])).dtype
+    return _differences(lambda rows: np.asarray(recommender.score_items(rows)), embedding, dtype).T
+
+
+def tag_gradients(extractor: Any, embedding: NDArray, items: NDArray) -> NDArray:
+    """Return what one more of each factor adds to each tag preference, at an embedding.
+
+    Parameters
+    ----------
+    extractor : TagPreferenceExtractor
+        Fitted.
+    embedding : ndarray of shape (n_factors,)
+        A user's embedding.
+    items : ndarray of shape (n_items, n_factors)
+        Gradients of the items' scores there.
+
+    Returns
+    -------
+    ndarray of shape (n_tags, n_factors)
+        Gradients.
+    """
+    if extractor.tag_matrix_ is not None:
+        return np.asarray(extractor.tag_matrix_)
+    if extractor._aggregates_linearly:
+        return extractor._aggregate(items.T.astype(np.float64)).T
+    dtype = extractor.tag_preferences(embedding[np.newaxis]).dtype
+    return _differences(extractor.tag_preferences, embedding, dtype).T
+
+
 def generator_gradient(
     generator: Any, preferences: NDArray, embedding: NDArray, output_gradient: NDArray
 ) -> NDArray:
@@ -106,7 +154,7 @@ def _differences(function: Callable[[NDArray], NDArray], at: NDArray, dtype: Any
     Parameters
     ----------
     function : callable
-        From rows (n, n_inputs) to values (n,).
+        From rows (n, n_inputs) to values (n,) or (n, n_outputs).
     at : ndarray of shape (n_inputs,)
         Where the gradient is asked for.
     dtype : dtype
@@ -114,7 +162,7 @@ def _differences(function: Callable[[NDArray], NDArray], at: NDArray, dtype: Any
 
     Returns
     -------
-    ndarray of shape (n_inputs,)
+    ndarray of shape (n_inputs,) or (n_inputs, n_outputs)
         Gradient.
     """
     # Of a size with all inputs: one that is near 0 by chance says nothing of their scale.
@@ -123,4 +171,4 @@ def _differences(function: Callable[[NDArray], NDArray], at: NDArray, dtype: Any
     steps = np.cbrt(precision) * np.maximum(scale, np.abs(at))
     values = function(np.vstack([at + np.diag(steps), at - np.diag(steps)])).astype(np.float64)
     ahead, behind = np.split(values, 2)
-    return (ahead - behind) / (2 * steps)
+    return ((ahead - behind).T / (2 * steps)).T
