@@ -31,12 +31,14 @@ _SCENARIOS = ("like", "dislike")
 _OVERLAPS = (0.95, 0.90)
 # Read so near to them that a straight line between does, and a few more for the curve.
 _READ = (0.99, 0.97, 0.955, 0.945, 0.925, 0.905, 0.895, 0.87)
+_PAST = 0.005
 _N_PILOT, _N_PAIRS = 60, 1000
 # Strengths, and shares of a descent, that are tried on the pilot's pairs.
 _STRENGTHS = tuple(2.0 ** np.arange(-7, 2, 0.5))
 _SHARES = tuple(2.0 ** np.arange(-7, 0.5, 0.5))
-# A descent goes so many times as fast as published until lists lose enough of themselves.
-_TIMES = (1, 4, 16, 64, 256)
+# A descent goes so many times as fast as published until lists lose enough of themselves, and no
+# faster: the first step alone is not to take it past the first overlap.
+_TIMES = tuple(2**power for power in range(9))
 
 
 class PlainStep(BaseEstimator):
@@ -206,7 +208,7 @@ def _paced(
         except ValueError:  # diverged: the last that did not is as fast as it goes
             break
         best = solver.times, solver.learning_rate, _strengths(overlaps)
-        if min(overlaps.values()) <= min(_READ):
+        if min(overlaps.values()) <= min(_OVERLAPS) - _PAST:
             break
     if best is None:
         raise ValueError(f"{solver} diverges at the published rate")
