@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from sktpecr._ranking import top_items
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sktpecr._user import User
 
 
 class Catalogue:
@@ -55,19 +58,25 @@ class Catalogue:
             return np.empty(0, dtype=np.intp)
         return X.indices[X.indptr[row] : X.indptr[row + 1]]
 
+    @cached_property
+    def usual_value(self) -> float:
+        """Mean value of the interactions, for one of which no more is known; 1 without any."""
+        X = self.interactions
+        return 1.0 if X is None or not X.nnz else float(X.data.mean())
+
     def active_users(self) -> NDArray:
         """Return which users have interactions; all of them where that cannot be told."""
         if self.interactions is None or not self.interactions.nnz:
             return np.ones(len(self.users), dtype=bool)
         return np.diff(self.interactions.indptr) > 0
 
-    def candidates(self, row: int, exclude_seen: bool, exclude: Iterable[Hashable]) -> NDArray:
+    def candidates(self, user: User, exclude_seen: bool, exclude: Iterable[Hashable]) -> NDArray:
         """Return which items may be recommended to a user.
 
         Parameters
         ----------
-        row : int
-            Row of the user.
+        user : User
+            The user.
         exclude_seen : bool
             Whether the user's history is left out.
         exclude : iterable of hashable
@@ -80,12 +89,12 @@ class Catalogue:
         """
         allowed = np.ones(len(self.items), dtype=bool)
         if exclude_seen:
-            if self.interactions is None:
+            if not user.has_known_history:
                 raise ValueError(
                     "exclude_seen=True needs interactions, and the explainer was not given any; "
                     "call its fit(interactions) first, or pass exclude_seen=False"
                 )
-            allowed[self.history(row)] = False
+            allowed[user.history] = False
         if isinstance(exclude, str | bytes) or not hasattr(exclude, "__iter__"):
             raise ValueError(f"exclude must be a list of item ids, got {exclude!r}")
         allowed[self.items.rows(exclude)] = False

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sktpecr._population import Population
+    from sktpecr._user import User
 
 # So many tags are named for each item.
 _NAMED = 3
@@ -30,7 +31,7 @@ class Contrast:
     Parameters
     ----------
     user, item, other : hashable
-        Raw ids.
+        Raw ids; a few words for a user who has none.
     item_name, other_name : str
         Names of the items.
     method : str
@@ -182,19 +183,15 @@ class Contrast:
         )
 
 
-def contrast_items(
-    population: Population, user: Any, embedding: NDArray, columns: list[int]
-) -> Contrast:
-    """Contrast two items for a user given by embedding.
+def contrast_items(population: Population, user: User, columns: list[int]) -> Contrast:
+    """Contrast two items for a user.
 
     Parameters
     ----------
     population : Population
         What an explainer learned.
-    user : hashable
-        Raw user id, only to be named.
-    embedding : ndarray of shape (n_factors,)
-        The user's embedding.
+    user : User
+        The user.
     columns : list of two int
         Columns of the item and of the other one.
 
@@ -204,6 +201,7 @@ def contrast_items(
         All of it.
     """
     catalogue, attribution = population.catalogue, population.attribution
+    embedding = user.embedding
     preferences = population.tag_preferences_of(embedding)
     vs_population = population.vs_mean(preferences)
     # One call: where perturbations are drawn, both items are judged by the same ones.
@@ -215,7 +213,7 @@ def contrast_items(
     scores = population.scores_of(embedding)[columns].astype(np.float64)
     item, other = columns
     return Contrast(
-        user=user,
+        user=user.label,
         item=catalogue.items[item],
         other=catalogue.items[other],
         item_name=catalogue.item_names[item],

@@ -31,7 +31,7 @@ class Counterfactual:
     Parameters
     ----------
     user, item : hashable
-        Raw ids.
+        Raw ids; a few words for a user who has none.
     item_name : str
         Name of the item.
     goal : {"enter", "leave"}
@@ -209,9 +209,9 @@ def find_counterfactual(search: EditSearch) -> Counterfactual:
     else:
         edit, exact = search.not_linear(), False
     changes = none if edit is None else edit
-    preferences = population.tag_preferences_of(search.embedding)
+    preferences = population.tag_preferences_of(search.user.embedding)
     return Counterfactual(
-        user=catalogue.users[search.row],
+        user=search.user.label,
         item=catalogue.items[search.column],
         item_name=catalogue.item_names[search.column],
         goal=search.goal,

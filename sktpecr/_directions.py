@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
@@ -70,7 +70,7 @@ class Directions:
         # lose the least to rounding.
         self._items = item_gradients - item_gradients.mean(axis=0)
         self._tags = item_tags
-        self._tag_matrix = tag_matrix
+        self.tag_matrix = tag_matrix
         covariance = self._items.T @ self._items / len(self._items)
         self._covariance = covariance.astype(np.float64)
 
@@ -94,7 +94,6 @@ class Directions:
         wishes: dict[int, float],
         scores: NDArray,
         history: NDArray,
-        missing: NDArray | float = 0.0,
     ) -> NDArray:
         """Return one direction for several likes and dislikes.
 
@@ -106,16 +105,13 @@ class Directions:
             The user's own scores.
         history : ndarray of int
             Columns of the user's interactions.
-        missing : float or ndarray of shape (n_wishes,), default=0
-            By how much each tag is to move its way more than its word.
 
         Returns
         -------
         ndarray of shape (n_factors,)
             Direction with movement near 1, along which every named tag keeps its word.
         """
-        spread = scores.std() or 1.0
-        taste = np.exp((scores - scores.max()) / (spread * _TASTE_TEMPERATURE))
+        taste = _taste(scores)
         strongest = max(map(abs, wishes.values()))
         direction = np.zeros(len(self._covariance))
         scatter = np.zeros_like(self._covariance)
@@ -123,7 +119,46 @@ class Directions:
             towards, within = self._discriminant(tag, wish > 0, taste, history)
             direction += abs(wish) / strongest * towards
             scatter += abs(wish) / strongest * within
-        return self._keep_word(self._unit(direction), scatter, wishes, missing)
+        return self.keep_words(self._unit(direction), scatter, wishes)
+
+    def contrast(self, tag: int, scores: NDArray, history: NDArray) -> NDArray:
+        """Return the mean item of a tag less the mean of the others, by taste.
+
+        Parameters
+        ----------
+        tag : int
+            Column of the tag.
+        scores : ndarray of shape (n_items,)
+            The user's own scores.
+        history : ndarray of int
+            Columns of the user's interactions.
+
+        Returns
+        -------
+        ndarray of shape (n_factors,)
+            The gradient of the difference of the two mean scores.
+        """
+        of_tag, of_others = self._sides(tag, _taste(scores), history)
+        return (of_tag - of_others) @ self._items
+
+    def scatter(self, scores: NDArray, history: NDArray) -> NDArray:
+        """Return what a movement costs the list: how it changes the scores of items, by taste.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n_items,)
+            The user's own scores.
+        history : ndarray of int
+            Columns of the user's interactions.
+
+        Returns
+        -------
+        ndarray of shape (n_factors, n_factors)
+            Weighted covariance of the items to come, with a ridge: positive definite.
+        """
+        everything = np.ones(len(self._items), dtype=bool)
+        weights = _weights(everything, _taste(scores), history)
+        return self._within([(1.0, weights)])
 
     def words(self, wishes: dict[int, float]) -> NDArray:
         """Return by how much each named tag moves its way at least, of the list's movement.
@@ -147,22 +182,35 @@ class Directions:
         self, tag: int, liked: bool, taste: NDArray, history: NDArray
     ) -> tuple[NDArray, NDArray]:
         """Return the direction that one tag asks for, and the scatter that it is measured in."""
-        inside = np.zeros(len(self._items), dtype=bool)
-        inside[self._tags.indices[self._tags.indptr[tag] : self._tags.indptr[tag + 1]]] = True
-        raised, lowered = (inside, ~inside) if liked else (~inside, inside)
-        above, below = (_weights(each, taste, history) for each in (raised, lowered))
+        above, below = self._sides(tag, taste, history)
+        if not liked:
+            above, below = below, above
         share = _SHARE_RAISED[liked]
-        mean_above, mean_below = above @ self._items, below @ self._items
-        scatter = self._second_moment(share * above + (1 - share) * below)
-        scatter -= share * np.outer(mean_above, mean_above)
-        scatter -= (1 - share) * np.outer(mean_below, mean_below)
-        size = np.trace(scatter) / len(scatter)
-        scatter += (_RIDGE * size if size > 0 else 1.0) * np.eye(len(scatter))
-        direction = self._unit(np.linalg.solve(scatter, mean_above - mean_below))
-        kept = history if liked else history[~inside[history]]
+        scatter = self._within([(share, above), (1 - share, below)])
+        difference = (above - below) @ self._items
+        direction = self._unit(np.linalg.solve(scatter, difference))
+        kept = history if liked else np.setdiff1d(history, self._items_of(tag))
         if len(kept):
             direction += _HISTORY_PULL[liked] * self._unit(self._items[kept].mean(axis=0))
         return self._unit(direction), scatter
+
+    def _sides(self, tag: int, taste: NDArray, history: NDArray) -> tuple[NDArray, NDArray]:
+        """Return weights of the tag's items, and of the others."""
+        inside = np.zeros(len(self._items), dtype=bool)
+        inside[self._items_of(tag)] = True
+        return _weights(inside, taste, history), _weights(~inside, taste, history)
+
+    def _items_of(self, tag: int) -> NDArray:
+        return self._tags.indices[self._tags.indptr[tag] : self._tags.indptr[tag + 1]]
+
+    def _within(self, classes: list[tuple[float, NDArray]]) -> NDArray:
+        """Return the scatter within classes of items, given their shares and weights."""
+        shares, weights = zip(*classes, strict=True)
+        scatter = self._second_moment(np.average(weights, axis=0, weights=shares))
+        for share, mean in zip(shares, np.array(weights) @ self._items, strict=True):
+            scatter -= share * np.outer(mean, mean)
+        size = np.trace(scatter) / len(scatter)
+        return scatter + (_RIDGE * size if size > 0 else 1.0) * np.eye(len(scatter))
 
     def _second_moment(self, weights: NDArray) -> NDArray:
         """Return the weighted mean of the items' outer products."""
@@ -172,18 +220,31 @@ class Directions:
         half = syrk(1.0, weighted.T).astype(np.float64)
         return np.triu(half) + np.triu(half, 1).T
 
-    def _keep_word(
-        self, direction: NDArray, scatter: NDArray, wishes: dict[int, float], missing: Any
-    ) -> NDArray:
+    def keep_words(self, direction: NDArray, scatter: NDArray, wishes: dict[int, float]) -> NDArray:
         """Correct a direction as little as possible so that every named tag moves its way.
 
-        Little is measured by the scatter. Least-distance programming (Lawson and Hanson, Solving
-        Least Squares Problems, 1974, chapter 23): the smallest y with G y >= h is
-        -r[:-1] / r[-1], where r is the residual of the non-negative least-squares problem
-        [G^T; h^T] u ~ (0, ..., 0, 1).
+        Parameters
+        ----------
+        direction : ndarray of shape (n_factors,)
+            With movement near 1.
+        scatter : ndarray of shape (n_factors, n_factors)
+            What little means.
+        wishes : dict of int to float
+            See :meth:`combined`.
+
+        Returns
+        -------
+        ndarray of shape (n_factors,)
+            The direction, corrected.
+
+        Notes
+        -----
+        Least-distance programming (Lawson and Hanson, Solving Least Squares Problems, 1974,
+        chapter 23): the smallest y with G y >= h is -r[:-1] / r[-1], where r is the residual of
+        the non-negative least-squares problem [G^T; h^T] u ~ (0, ..., 0, 1).
         """
-        rows = np.array([np.sign(wish) * self._tag_matrix[tag] for tag, wish in wishes.items()])
-        h = self.words(wishes) + missing - rows @ direction
+        rows = np.array([np.sign(wish) * self.tag_matrix[tag] for tag, wish in wishes.items()])
+        h = self.words(wishes) - rows @ direction
         if h.max() <= 0:
             return direction
         # In coordinates y = L^T x a length is what the scatter L L^T says it is.
@@ -192,7 +253,7 @@ class Directions:
         # nnls is sensitive to scale: rows of unit length, and distances in units of the largest.
         norms = np.linalg.norm(G, axis=1)
         if not norms.all():
-            raise ValueError(_UNMOVED)
+            raise ValueError(UNMOVED)
         h, G = h / norms, G / norms[:, np.newaxis]
         unit = h.max()
         system = np.vstack([G.T, h / unit])
@@ -210,6 +271,11 @@ class Directions:
         return direction / movement if movement > 0 else np.zeros_like(direction)
 
 
+def _taste(scores: NDArray) -> NDArray:
+    """Return what items count, 1 for the best."""
+    return np.exp((scores - scores.max()) / ((scores.std() or 1.0) * _TASTE_TEMPERATURE))
+
+
 def _weights(some: NDArray, taste: NDArray, history: NDArray) -> NDArray:
     """Return what each of some items counts, 1 together: items to come by taste, if there are."""
     for weights in (np.where(some, taste, 0.0), np.where(some, 1.0, 0.0)):
@@ -222,7 +288,7 @@ def _weights(some: NDArray, taste: NDArray, history: NDArray) -> NDArray:
     return weights / weights.sum()
 
 
-_UNMOVED = (
+UNMOVED = (
     "feedback cannot be met: this recommender gives the items of a named tag the same score "
     "whoever the user is, so that nothing can move it; leave the tag out"
 )

@@ -13,6 +13,7 @@ from sktpecr._smallest_edit import smallest_edit
 
 if TYPE_CHECKING:
     from sktpecr._population import Population
+    from sktpecr._user import User
 
 # By how much the item must pass a rival, in units of the range of the scores. The first that
 # survives the rounding of the recommender's own scores is taken.
@@ -58,8 +59,10 @@ class EditSearch:
     ----------
     population : Population
         What an explainer learned.
-    row, column : int
-        Row of the user and column of the item.
+    user : User
+        The user.
+    column : int
+        Column of the item.
     goal : {"enter", "leave"}
         Whether the item is to enter the top k or to leave it.
     k : int
@@ -75,7 +78,7 @@ class EditSearch:
     def __init__(
         self,
         population: Population,
-        row: int,
+        user: User,
         column: int,
         goal: str,
         k: int,
@@ -84,8 +87,7 @@ class EditSearch:
         max_change: float,
     ) -> None:
         self.population = population
-        self.row = row
-        self.embedding = population.user_embeddings[row]
+        self.user = user
         self.column = column
         self.goal = goal
         self.k = k
@@ -95,7 +97,7 @@ class EditSearch:
         # A tag that is the same for everybody has no standard deviation to move by.
         self.tags = tags[population.std[tags] > 0]
         self.max_change = max_change
-        self.scores = population.scores_of(self.embedding)
+        self.scores = population.scores_of(self.user.embedding)
         self.rank_before = self._rank(self.scores)
 
     def reached(self, rank: int) -> bool:
@@ -194,7 +196,7 @@ class EditSearch:
         return enough * changes
 
     def _scores_after(self, changes: NDArray) -> NDArray:
-        edited = edited_embeddings(self.population, self.embedding, changes)
+        edited = edited_embeddings(self.population, self.user.embedding, changes)
         return np.stack([self.population.scores_of(each) for each in edited]).astype(np.float64)
 
     def _rank(self, scores: NDArray) -> int:

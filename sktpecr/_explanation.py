@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from sktpecr._population import Population
+    from sktpecr._user import User
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,7 @@ class Explanation:
     Parameters
     ----------
     user, item : hashable
-        Raw ids.
+        Raw ids; a few words for a user who has none.
     item_name : str
         Name of the item.
     method : str
@@ -274,17 +275,15 @@ class Explanation:
         return liked(tags, self.tag_names, self.vs_population, self.contributions)
 
 
-def explain_item(population: Population, user: Any, embedding: NDArray, column: int) -> Explanation:
-    """Explain one item for a user given by embedding.
+def explain_item(population: Population, user: User, column: int) -> Explanation:
+    """Explain one item for a user.
 
     Parameters
     ----------
     population : Population
         What an explainer learned.
-    user : hashable
-        Raw user id, only to be named.
-    embedding : ndarray of shape (n_factors,)
-        The user's embedding, refined or not.
+    user : User
+        The user, refined or not.
     column : int
         Column of the item.
 
@@ -294,6 +293,7 @@ def explain_item(population: Population, user: Any, embedding: NDArray, column: 
         All of it.
     """
     extractor, attribution = population.extractor, population.attribution
+    embedding = user.embedding
     preferences = population.tag_preferences_of(embedding)
     vs_population = population.vs_mean(preferences)
     attributed = attribution.attribute(preferences, embedding, [column])
@@ -303,7 +303,7 @@ def explain_item(population: Population, user: Any, embedding: NDArray, column: 
     prediction = population.composite(preferences[np.newaxis], embedding[np.newaxis], [column])
     errors = attributed.standard_errors
     explanation = Explanation(
-        user=user,
+        user=user.label,
         item=population.catalogue.items[column],
         item_name=population.catalogue.item_names[column],
         method=population.method,

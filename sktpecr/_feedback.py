@@ -55,14 +55,15 @@ class Feedback:
         ValueError
             If a tag is unknown or named twice, or a number is NaN, infinite or negative.
         """
-        strength = _number(strength, "strength", minimum=0.0)
+        strength = finite_number(strength, "strength", minimum=0.0)
         if set is not None and not isinstance(set, Mapping):
             raise ValueError(f"set must be a dict of tag to value, got {type(set).__name__}")
         parsed = {
             "like": _strengths(tags, like, "like"),
             "dislike": _strengths(tags, dislike, "dislike"),
             "set": {
-                tags.row(tag): _number(value, f"set[{tag!r}]") for tag, value in (set or {}).items()
+                tags.row(tag): finite_number(value, f"set[{tag!r}]")
+                for tag, value in (set or {}).items()
             },
         }
         for first, second in (("like", "dislike"), ("like", "set"), ("dislike", "set")):
@@ -74,7 +75,7 @@ class Feedback:
                 )
         for name in ("like", "dislike"):
             scaled = {
-                tag: _number(value * strength, f"{name}[{tags[tag]!r}] times strength")
+                tag: finite_number(value * strength, f"{name}[{tags[tag]!r}] times strength")
                 for tag, value in parsed[name].items()
             }
             parsed[name] = {tag: value for tag, value in scaled.items() if value > 0}
@@ -105,7 +106,7 @@ def _strengths(tags: Ids, given: Any, parameter: str) -> dict[int, float]:
         return {}
     if isinstance(given, Mapping):
         return {
-            tags.row(tag): _number(value, f"{parameter}[{tag!r}]", minimum=0.0)
+            tags.row(tag): finite_number(value, f"{parameter}[{tag!r}]", minimum=0.0)
             for tag, value in given.items()
         }
     # A tuple can be a tag's name.
@@ -120,7 +121,7 @@ def _strengths(tags: Ids, given: Any, parameter: str) -> dict[int, float]:
     return dict.fromkeys(columns, 1.0)
 
 
-def _number(value: Any, parameter: str, minimum: float = -math.inf) -> float:
+def finite_number(value: Any, parameter: str, minimum: float = -math.inf) -> float:
     try:
         number = float(value) if isinstance(value, Real) else math.nan
     except OverflowError:  # a whole number beyond all floats

@@ -16,7 +16,8 @@ from sktpecr._population import Population
 from sktpecr._ranking import check_n
 from sktpecr._refinement import Refinement
 from sktpecr._tpecr_explainer import TPECRExplainer
-from sktpecr.solvers import ClosedFormSolver, EmbeddingSolver, OnlineSolver
+from sktpecr._user import User
+from sktpecr.solvers import BayesianSolver, ClosedFormSolver, EmbeddingSolver, OnlineSolver
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _SOLVERS = {
     "auto": ClosedFormSolver,
     "closed_form": ClosedFormSolver,
+    "bayesian": BayesianSolver,
     "online": OnlineSolver,
     "embedding": EmbeddingSolver,
 }
@@ -42,10 +44,11 @@ class FeedbackRefiner(BaseEstimator):
     explainer : TPECRExplainer
         The explainer whose recommendations are refined. If it is fitted (or needs no fit),
         the refiner needs no fit of its own.
-    solver : {"auto", "closed_form", "online", "embedding"} or solver, default="auto"
-        How feedback becomes a new embedding: by a direction in closed form ("auto" is that), by
-        the paper's gradient steps on tag preferences, or (the paper's baseline) by gradient steps
-        on the embedding. An object of ``sktpecr.solvers`` brings settings of its own.
+    solver : {"auto", "closed_form", "bayesian", "online", "embedding"} or solver, default="auto"
+        How feedback becomes a new embedding: by a direction in closed form ("auto" is that), as
+        noisy observations over all turns, by the paper's gradient steps on tag preferences, or
+        (the paper's baseline) by gradient steps on the embedding. An object of
+        ``sktpecr.solvers`` brings settings of its own.
 
     Attributes
     ----------
@@ -125,18 +128,22 @@ class FeedbackRefiner(BaseEstimator):
 
     def refine(
         self,
-        user: Hashable,
+        user: Hashable | None = None,
         like: Tags | None = None,
         dislike: Tags | None = None,
         set: Mapping[Hashable, float] | None = None,
         strength: float = 1.0,
         units: str = "std",
+        *,
+        interactions: Any = None,
+        tags: Mapping[Hashable, float] | None = None,
+        after: Refinement | None = None,
     ) -> Any:  # Refinement, or a list of them for a list of users
         """Refine a user's recommendations.
 
         Parameters
         ----------
-        user : hashable, or list or array of them
+        user : hashable, or list or array of them, optional
             Raw user id, or row number if the explainer's fit got no ids. A list gives the same
             feedback to each and returns a list.
         like, dislike : tag name, list of tag names or dict of tag name to strength, optional
@@ -152,6 +159,10 @@ class FeedbackRefiner(BaseEstimator):
         units : {"std", "raw"}, default="std"
             Unit of `set`: standard deviations from the population's mean, so that 0 is the
             average user, or units of the score.
+        interactions, tags : optional
+            Somebody new in place of `user`, see :meth:`TPECRExplainer.explain`.
+        after : Refinement, optional
+            In place of `user`: the user of an earlier turn, who goes on from there.
 
         Returns
         -------
@@ -178,15 +189,17 @@ class FeedbackRefiner(BaseEstimator):
             raise ValueError(f"units must be 'std' or 'raw', got {units!r}")
         feedback = Feedback.parse(population.tags, like, dislike, set, strength)
         values = in_units_of_score(population, feedback.set) if units == "std" else feedback.set
-        users = population.catalogue.users
-        rows = users.rows(user) if _are_many(user) else [users.row(user)]
-        refined = [self._refine(population, row, [feedback], values)[0] for row in rows]
+        users = [
+            User.of(population, one, interactions, tags, after)
+            for one in (user if _are_many(user) else [user])
+        ]
+        refined = [self._refine(population, one, [feedback], values)[0] for one in users]
         _warn_of_hard_tags(population, feedback)
         return refined if _are_many(user) else refined[0]
 
     def preview(
         self,
-        user: Hashable,
+        user: Hashable | None = None,
         like: Tags | None = None,
         dislike: Tags | None = None,
         set: Mapping[Hashable, float] | None = None,
@@ -194,13 +207,16 @@ class FeedbackRefiner(BaseEstimator):
         n: int = 10,
         strength: float = 1.0,
         units: str = "std",
+        interactions: Any = None,
+        tags: Mapping[Hashable, float] | None = None,
+        after: Refinement | None = None,
         exclude_seen: bool = True,
     ) -> pd.DataFrame:
         """List what feedback would bring into a user's list and out of it; nothing is kept.
 
         Parameters
         ----------
-        user : hashable
+        user : hashable, optional
             Raw user id, or row number if the explainer's fit got no ids.
         like, dislike, set : optional
             See :meth:`refine`.
@@ -209,6 +225,10 @@ class FeedbackRefiner(BaseEstimator):
         strength : float, default=1.0
             See :meth:`refine`.
         units : {"std", "raw"}, default="std"
+            See :meth:`refine`.
+        interactions, tags : optional
+            Somebody new in place of `user`, see :meth:`TPECRExplainer.explain`.
+        after : Refinement, optional
             See :meth:`refine`.
         exclude_seen : bool, default=True
             Whether items of the user's interactions are left out.
@@ -227,23 +247,27 @@ class FeedbackRefiner(BaseEstimator):
         if _are_many(user):
             raise ValueError(f"user must be one user id, got {type(user).__name__}: {user!r:.80}")
         n = check_n(n)
-        refined = self.refine(user, like, dislike, set, strength, units)
+        said = (like, dislike, set, strength, units)
+        refined = self.refine(user, *said, interactions=interactions, tags=tags, after=after)
         everything = refined.recommend(len(refined.scores), exclude_seen=exclude_seen)
-        before, after = everything["rank_before"] <= n, everything["rank"] <= n
-        listed = everything[before | after].drop(columns="score")
+        before, now = everything["rank_before"] <= n, everything["rank"] <= n
+        listed = everything[before | now].drop(columns="score")
         listed["change"] = "stays"
-        listed.loc[after & ~before, "change"] = "enters"
-        listed.loc[before & ~after, "change"] = "leaves"
+        listed.loc[now & ~before, "change"] = "enters"
+        listed.loc[before & ~now, "change"] = "leaves"
         columns = ["item", "name", "rank_before", "rank", "change"]
         return listed[columns].reset_index(drop=True)
 
     def sweep(
         self,
-        user: Hashable,
+        user: Hashable | None = None,
         like: Tags | None = None,
         dislike: Tags | None = None,
         *,
         strengths: Iterable[float],
+        interactions: Any = None,
+        tags: Mapping[Hashable, float] | None = None,
+        after: Refinement | None = None,
     ) -> list[Refinement]:
         """Refine a user's recommendations by the same feedback at several strengths.
 
@@ -251,11 +275,15 @@ class FeedbackRefiner(BaseEstimator):
 
         Parameters
         ----------
-        user : hashable
+        user : hashable, optional
             Raw user id, or row number if the explainer's fit got no ids.
         like, dislike : tag name, list of tag names or dict of tag name to strength, optional
             What to show more and less of.
         strengths : iterable of float
+            See :meth:`refine`.
+        interactions, tags : optional
+            Somebody new in place of `user`, see :meth:`TPECRExplainer.explain`.
+        after : Refinement, optional
             See :meth:`refine`.
 
         Returns
@@ -274,7 +302,8 @@ class FeedbackRefiner(BaseEstimator):
         feedbacks = [
             Feedback.parse(population.tags, like, dislike, None, strength) for strength in strengths
         ]
-        return self._refine(population, population.catalogue.users.row(user), feedbacks, {})
+        somebody = User.of(population, user, interactions, tags, after)
+        return self._refine(population, somebody, feedbacks, {})
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -289,12 +318,12 @@ class FeedbackRefiner(BaseEstimator):
     def _refine(
         self,
         population: Population,
-        row: int,
+        user: User,
         feedbacks: list[Feedback],
         values: dict[int, float],
     ) -> list[Refinement]:
         """Refine by feedbacks that differ in strength alone."""
-        if population.catalogue.interactions is None and any(each.dislike for each in feedbacks):
+        if not user.has_known_history and any(each.dislike for each in feedbacks):
             raise ValueError(
                 "dislike keeps what else is in the user's history, and the explainer was not "
                 "given any interactions; call its fit(interactions) first, or use set="
@@ -302,17 +331,15 @@ class FeedbackRefiner(BaseEstimator):
         solver = _SOLVERS[self.solver]() if isinstance(self.solver, str) else self.solver
         some = [feedback for feedback in feedbacks if feedback]
         if hasattr(solver, "sweep"):
-            solved = iter(solver.sweep(population, row, some, values) if some else ())
+            solved = iter(solver.sweep(population, user, some, values) if some else ())
         else:
-            solved = iter(solver.solve(population, row, feedback, values) for feedback in some)
-        own = population.user_embeddings[row].astype(np.float64)
+            solved = iter(solver.solve(population, user, feedback, values) for feedback in some)
+        own = user.embedding.astype(np.float64)
         refinements = []
         for feedback in feedbacks:
-            if feedback:
-                embedding, requested = next(solved)
-            else:
-                embedding, requested = own, population.tag_preferences_of(own)
-            refinement = Refinement(population, row, feedback, embedding, requested)
+            nothing = own, population.tag_preferences_of(own)
+            embedding, *known = next(solved) if feedback else nothing
+            refinement = Refinement(population, user, feedback, values, embedding, *known)
             if not np.isfinite(refinement.scores).all():
                 raise ValueError(
                     f"strength {feedback.strength:g} is beyond what numbers can hold; ask for less"

@@ -20,6 +20,9 @@ from sktpecr._over_recommender import fold_in
 from sktpecr._steerability import Steerability
 from sktpecr._tag_preference_extractor import TagPreferenceExtractor
 
+# What tags that are known differ in by less than this share of their spread says nothing.
+_ALIKE = 1e-3
+
 
 class Swap(NamedTuple):
     """Tag preferences swapped between users, and what a generator made of that.
@@ -199,9 +202,37 @@ class Population:
         """Return the tag preferences of one embedding, shape (n_tags,)."""
         return self.extractor.tag_preferences(embedding[np.newaxis].astype(np.float64))[0]
 
+    def expected(self, values: dict[int, float]) -> NDArray:
+        r"""Return the tag preferences to expect of somebody of whom some are known.
+
+        Parameters
+        ----------
+        values : dict of int to float
+            Columns of the tags that are known, and where they are, in standard deviations from
+            the population's mean.
+
+        Returns
+        -------
+        ndarray of shape (n_tags,)
+            Tag preferences, in units of the score. Known values that cannot be met together, of
+            tags that are nearly one, are met in the sense of least squares.
+
+        Notes
+        -----
+        With R the correlations of tag preferences in the population and z the known values in
+        standard deviations, the best linear prediction :math:`R_{\cdot k} R_{kk}^+ z`.
+        """
+        loadings, known = self.steerability.loadings, list(values)
+        axes = np.linalg.lstsq(loadings[known], list(values.values()), rcond=_ALIKE)[0]
+        return self.mean + self.std * (loadings @ axes)
+
     def vs_mean(self, preferences: NDArray) -> NDArray:
         """Return how tag preferences stand to the population, in standard deviations."""
-        return (preferences - self.mean) / np.where(self.std > 0, self.std, np.inf)
+        return self.in_std(preferences - self.mean)
+
+    def in_std(self, differences: NDArray) -> NDArray:
+        """Return differences of tag preferences in standard deviations of the population."""
+        return differences / np.where(self.std > 0, self.std, np.inf)
 
     def swapped(self, embeddings: NDArray, random_state: np.random.RandomState) -> Swap:
         """Ask for everybody the tag preferences of somebody else, as Table 4 of the paper does.

@@ -1,8 +1,8 @@
-"""What can be asked of an explainer beside an explanation."""
+"""What can be asked of an explainer beside an explanation and a list."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from sktpecr._counterfactual import Counterfactual, find_counterfactual
 from sktpecr._edit_search import EditSearch
 from sktpecr._question import rank_questions
 from sktpecr._ranking import check_n
+from sktpecr._user import User
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,22 +25,64 @@ if TYPE_CHECKING:
 class Questions:
     """Questions of users, and one to them, for whatever has learned a population."""
 
+    def profile(
+        self,
+        user: Hashable | None = None,
+        *,
+        interactions: Any = None,
+        tags: Mapping[Hashable, float] | None = None,
+    ) -> pd.DataFrame:
+        """Show how the recommender models a user's tag preferences.
+
+        Parameters
+        ----------
+        user : hashable, optional
+            Raw user id, or row number if fit got no ids.
+        interactions, tags : optional
+            Somebody new in place of `user`, see :meth:`explain`.
+
+        Returns
+        -------
+        DataFrame
+            A row per tag, the one furthest above the population first: tag, preference (units
+            of the score), vs_population (standard deviations), vs_own_average (preference minus
+            the user's mean score over all items).
+        """
+        import pandas as pd
+
+        population = self._fitted_population()
+        embedding = User.of(population, user, interactions, tags).embedding
+        preferences = population.tag_preferences_of(embedding)
+        frame = pd.DataFrame(
+            {
+                "tag": population.tags.array(),
+                "preference": preferences,
+                "vs_population": population.vs_mean(preferences),
+                "vs_own_average": preferences - population.scores_of(embedding).mean(),
+            }
+        )
+        return frame.sort_values("vs_population", ascending=False, kind="stable").reset_index(
+            drop=True
+        )
+
     def counterfactual(
         self,
-        user: Hashable,
-        item: Hashable,
+        user: Hashable | None = None,
+        item: Hashable | None = None,
         goal: str = "enter",
         k: int = 10,
         *,
+        interactions: Any = None,
+        tags: Mapping[Hashable, float] | None = None,
         exclude_seen: bool = True,
-        tags: Iterable[Hashable] | None = None,
+        among: Iterable[Hashable] | None = None,
         max_change: float = 4.0,
     ) -> Counterfactual:
         r"""Find the smallest edit of tag preferences that moves an item into the list, or out.
 
         Parameters
         ----------
-        user : hashable
+        user : hashable, optional
             Raw user id, or row number if fit got no ids.
         item : hashable
             Raw item id, or column number if there are none. It may be one that the user has seen.
@@ -47,9 +90,11 @@ class Questions:
             Whether the item is to enter the user's top k or to leave it.
         k : int, default=10
             Length of the list.
+        interactions, tags : optional
+            Somebody new in place of `user`, see :meth:`explain`.
         exclude_seen : bool, default=True
             Whether other items of the user's interactions are left out of the list.
-        tags : iterable of hashable, optional
+        among : iterable of hashable, optional
             Names of the tags that may be edited. All by default; tags that are the same for
             everybody never are.
         max_change : float, default=4.0
@@ -102,7 +147,8 @@ class Questions:
         """
         population = self._fitted_population()
         catalogue = population.catalogue
-        row, column = row_with_history(population, user), catalogue.items.row(item)
+        somebody = User.of(population, user, interactions, tags).to_explain()
+        column = catalogue.items.row(item)
         if goal not in ("enter", "leave"):
             raise ValueError(f"goal must be 'enter' or 'leave', got {goal!r}")
         is_number = isinstance(max_change, Real) and not isinstance(max_change, bool)
@@ -114,25 +160,35 @@ class Questions:
         return find_counterfactual(
             EditSearch(
                 population,
-                row,
+                somebody,
                 column,
                 goal=goal,
                 k=check_n(k, "k"),
-                candidates=catalogue.candidates(row, exclude_seen, ()),
-                tags=_tag_columns(population, tags),
+                candidates=catalogue.candidates(somebody, exclude_seen, ()),
+                tags=_tag_columns(population, among),
                 max_change=float(max_change),
             )
         )
 
-    def contrast(self, user: Hashable, item: Hashable, other: Hashable) -> Contrast:
+    def contrast(
+        self,
+        user: Hashable | None = None,
+        item: Hashable | None = None,
+        other: Hashable | None = None,
+        *,
+        interactions: Any = None,
+        tags: Mapping[Hashable, float] | None = None,
+    ) -> Contrast:
         r"""Explain by tags why one item stands above another.
 
         Parameters
         ----------
-        user : hashable
+        user : hashable, optional
             Raw user id, or row number if fit got no ids.
         item, other : hashable
             Raw item ids, or column numbers if there are none.
+        interactions, tags : optional
+            Somebody new in place of `user`, see :meth:`explain`.
 
         Returns
         -------
@@ -164,31 +220,36 @@ class Questions:
         """
         population = self._fitted_population()
         items = population.catalogue.items
-        row, columns = row_with_history(population, user), [items.row(item), items.row(other)]
+        somebody = User.of(population, user, interactions, tags).to_explain()
+        columns = [items.row(item), items.row(other)]
         if columns[0] == columns[1]:
             raise ValueError(f"item and other must be two items, got {item!r} twice")
-        return contrast_items(population, user, population.user_embeddings[row], columns)
+        return contrast_items(population, somebody, columns)
 
     def suggest_question(
         self,
-        user: Hashable,
+        user: Hashable | None = None,
         n: int = 1,
         *,
+        interactions: Any = None,
+        tags: Mapping[Hashable, float] | None = None,
         k: int = 10,
-        tags: Iterable[Hashable] | None = None,
+        among: Iterable[Hashable] | None = None,
     ) -> pd.DataFrame:
         r"""Suggest which tags to ask a user about next.
 
         Parameters
         ----------
-        user : hashable
-            Raw user id, or row number if fit got no ids. A user without interactions is asked as
-            the average user.
+        user : hashable, optional
+            Raw user id, or row number if fit got no ids. A user without interactions is
+            asked as the average user.
         n : int, default=1
             How many tags to suggest.
+        interactions, tags : optional
+            Somebody new in place of `user`, see :meth:`explain`.
         k : int, default=10
             Length of the list that is to change.
-        tags : iterable of hashable, optional
+        among : iterable of hashable, optional
             Names of the tags to choose from. All by default; tags that are the same for everybody
             are left out.
 
@@ -232,12 +293,10 @@ class Questions:
         """
         population = self._fitted_population()
         catalogue = population.catalogue
-        row = catalogue.users.row(user)
-        embedding = population.user_embeddings[row]
-        if not catalogue.active_users()[row]:
-            embedding = population.average_user
-        candidates = catalogue.candidates(row, catalogue.interactions is not None, ())
-        columns = _tag_columns(population, tags)
+        somebody = User.of(population, user, interactions, tags)
+        embedding = somebody.embedding if somebody.is_known else population.average_user
+        candidates = catalogue.candidates(somebody, somebody.has_known_history, ())
+        columns = _tag_columns(population, among)
         n, k = check_n(n), check_n(k, "k")
         return rank_questions(population, embedding, candidates, k, columns).head(n)
 
@@ -245,25 +304,13 @@ class Questions:
         raise NotImplementedError
 
 
-def row_with_history(population: Population, user: Hashable) -> int:
-    """Return the row of a user, or say that there is nothing to explain of one without history."""
-    catalogue = population.catalogue
-    row = catalogue.users.row(user)
-    if catalogue.interactions is not None and not catalogue.history(row).size:
-        raise ValueError(
-            f"user {user!r} has no interactions, so the recommender knows nothing of this "
-            f"user that could be explained; refine from feedback on tags instead"
-        )
-    return row
-
-
-def _tag_columns(population: Population, tags: Any) -> NDArray:
+def _tag_columns(population: Population, among: Any) -> NDArray:
     """Return the columns of the tags named, in order; of all if None."""
-    if tags is None:
+    if among is None:
         return np.arange(len(population.tags))
-    if isinstance(tags, str | bytes) or not hasattr(tags, "__iter__"):
-        raise ValueError(f"tags must be a list of tag names, got {tags!r}")
-    columns = np.unique(population.tags.rows(tags))
+    if isinstance(among, str | bytes) or not hasattr(among, "__iter__"):
+        raise ValueError(f"among must be a list of tag names, got {among!r}")
+    columns = np.unique(population.tags.rows(among))
     if not len(columns):
-        raise ValueError("tags must name at least one tag, got none; None stands for all")
+        raise ValueError("among must name at least one tag, got none; None stands for all")
     return columns

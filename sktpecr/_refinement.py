@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Hashable, Iterable
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from sktpecr import plotting
 from sktpecr._explanation import Explanation, explain_item
 from sktpecr._feedback import Feedback
 from sktpecr._ranking import check_n, ranks_of
+from sktpecr._user import Turn, User
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,25 +33,31 @@ class Refinement:
     ----------
     population : Population
         What the explainer had learned; a later fit of it changes nothing here.
-    row : int
-        Row of the user.
+    user : User
+        The user as before the feedback.
     feedback : Feedback
         What the user said.
+    values : dict of int to float
+        Column of each tag that was set, and its value in units of the score.
     embedding : ndarray of shape (n_factors,)
         The refined embedding.
     requested : ndarray of shape (n_tags,)
-        The tag preferences that the generator was asked for.
+        The tag preferences that were asked for.
+    covariance : ndarray of shape (n_factors, n_factors), optional
+        Of the embedding, from a solver that knows what is uncertain.
 
     Attributes
     ----------
     user : hashable
-        Raw user id.
+        Raw user id, or a few words for a user who has none.
     feedback : Feedback
         What the user said; prints as words.
     embedding : ndarray of shape (n_factors,)
         The refined embedding.
     requested : ndarray of shape (n_tags,)
-        The tag preferences that the generator was asked for.
+        The tag preferences that were asked for.
+    covariance : ndarray of shape (n_factors, n_factors) or None
+        Of the embedding, if the solver is Bayesian.
 
     Examples
     --------
@@ -69,17 +77,21 @@ class Refinement:
     def __init__(
         self,
         population: Population,
-        row: int,
+        user: User,
         feedback: Feedback,
+        values: dict[int, float],
         embedding: NDArray,
         requested: NDArray,
+        covariance: NDArray | None = None,
     ) -> None:
         self._population = population
-        self._row = row
-        self.user = population.catalogue.users[row]
+        self._user = user
+        self.user = user.label
         self.feedback = feedback
         self.embedding = embedding
         self.requested = requested
+        self.covariance = covariance
+        self._values = values
 
     @cached_property
     def tag_preferences(self) -> NDArray:
@@ -94,7 +106,7 @@ class Refinement:
     @cached_property
     def scores_before(self) -> NDArray:
         """Scores of all items before the feedback, shape (n_items,)."""
-        return self._population.scores_of(self._population.user_embeddings[self._row])
+        return self._population.scores_of(self._user.embedding)
 
     def recommend(
         self, n: int = 10, *, exclude_seen: bool = True, exclude: Iterable[Hashable] = ()
@@ -117,7 +129,7 @@ class Refinement:
             be listed, from 1.
         """
         n, catalogue = check_n(n), self._population.catalogue
-        candidates = catalogue.candidates(self._row, exclude_seen, exclude)
+        candidates = catalogue.candidates(self._user, exclude_seen, exclude)
         columns, frame = catalogue.ranked(self.scores, candidates, n)
         frame["rank_before"] = ranks_of(columns, self.scores_before, candidates)
         return frame
@@ -139,7 +151,7 @@ class Refinement:
         """
         catalogue = self._population.catalogue
         column = catalogue.items.row(item)
-        candidates = catalogue.candidates(self._row, exclude_seen, ())
+        candidates = catalogue.candidates(self._user, exclude_seen, ())
         return int(ranks_of(np.array([column]), self.scores, candidates)[0])
 
     def explain(self, item: Hashable) -> Explanation:
@@ -156,7 +168,38 @@ class Refinement:
             For the refined embedding.
         """
         column = self._population.catalogue.items.row(item)
-        return explain_item(self._population, self.user, self.embedding, column)
+        return explain_item(self._population, self.refined_user_for(self._population), column)
+
+    @property
+    def turns(self) -> list[Feedback]:
+        """What the user said, from the first turn to this one."""
+        return [*(turn.feedback for turn in self._user.turns), self.feedback]
+
+    def refined_user_for(self, population: Population) -> User:
+        """Return the user as refined, for the population that she is one of.
+
+        Parameters
+        ----------
+        population : Population
+            What an explainer learned.
+
+        Returns
+        -------
+        User
+            The user after the feedback.
+
+        Raises
+        ------
+        ValueError
+            If the explainer is another one, or was fitted again.
+        """
+        if population is not self._population:
+            raise ValueError(
+                "after must be a Refinement made with the same explainer, as it was fitted then; "
+                "say the same again to the new one"
+            )
+        turn = Turn(self._user.embedding, self.feedback, self._values)
+        return replace(self._user, embedding=self.embedding, turns=(*self._user.turns, turn))
 
     def to_frame(self) -> pd.DataFrame:
         """Return what the feedback asked of each tag and what it got.
@@ -164,13 +207,14 @@ class Refinement:
         Returns
         -------
         DataFrame
-            Columns tag, before, requested, after, change; in standard deviations from the
-            population's mean. The largest change first.
+            Columns tag, before, requested, after, change, and from a Bayesian solver std, of what
+            is uncertain; in standard deviations of the population, the first three from its mean.
+            The largest change first.
         """
         import pandas as pd
 
         population = self._population
-        before = population.tag_preferences_of(population.user_embeddings[self._row])
+        before = population.tag_preferences_of(self._user.embedding)
         columns: dict[str, Any] = {"tag": population.tags.array()}
         for name, preferences in (
             ("before", before),
@@ -179,6 +223,10 @@ class Refinement:
         ):
             columns[name] = population.vs_mean(preferences)
         columns["change"] = columns["after"] - columns["before"]
+        if self.covariance is not None:
+            rows = population.directions(self.embedding).tag_matrix
+            variance = np.einsum("ij,jk,ik->i", rows, self.covariance, rows)
+            columns["std"] = population.in_std(np.sqrt(np.maximum(variance, 0.0)))
         order = np.argsort(-np.abs(columns["change"]), kind="stable")
         return pd.DataFrame(columns).iloc[order].reset_index(drop=True)
 
@@ -212,5 +260,4 @@ class Refinement:
 
     def _list(self, n: int = 10) -> pd.DataFrame:
         """Return the list to show: without seen items, where it is known what was seen."""
-        has_history = self._population.catalogue.interactions is not None
-        return self.recommend(n, exclude_seen=has_history)
+        return self.recommend(n, exclude_seen=self._user.has_known_history)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -27,9 +27,10 @@ from sktpecr._over_recommender import (
     resolve_recommender,
 )
 from sktpecr._population import Population
-from sktpecr._questions import Questions, row_with_history
+from sktpecr._questions import Questions
 from sktpecr._ranking import check_n
 from sktpecr._tag_preference_extractor import TagPreferenceExtractor
+from sktpecr._user import User
 from sktpecr.recommenders import AdapterError, as_recommender
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def _learned(path: str) -> Any:
 
 
 class TPECRExplainer(Questions, OverRecommender):
-    """Explain the recommendations of a trained model by tags.
+    r"""Explain the recommendations of a trained model by tags.
 
     Parameters
     ----------
@@ -113,6 +114,11 @@ class TPECRExplainer(Questions, OverRecommender):
     With a fitted recommender that stores its users' embeddings and the default generator,
     ``fit`` may be left out: the explainer then knows users and items by number, and nothing of
     their history.
+
+    Somebody new is known by interactions, or by tags alone: tag preferences that are not named
+    are then what is to be expected of somebody with those that are,
+    :math:`z = R_{\cdot k} R_{kk}^+ z_k` in standard deviations, R their correlations in the
+    population, and the embedding is the generator's prediction from them.
 
     References
     ----------
@@ -228,15 +234,29 @@ class TPECRExplainer(Questions, OverRecommender):
         self._take_state(fitted)
         return self
 
-    def explain(self, user: Hashable, item: Hashable) -> Explanation:
+    def explain(
+        self,
+        user: Hashable | None = None,
+        item: Hashable | None = None,
+        *,
+        interactions: Any = None,
+        tags: Mapping[Hashable, float] | None = None,
+    ) -> Explanation:
         """Explain by tags why an item gets its score from a user.
 
         Parameters
         ----------
-        user : hashable
-            Raw user id, or row number if fit got no ids.
+        user : hashable, optional
+            Raw user id, or row number if fit got no ids. Exactly one of `user`, `interactions`
+            and `tags` is given.
         item : hashable
             Raw item id, or column number if there are none.
+        interactions : sparse row, ndarray of shape (n_items,) or list of item ids, optional
+            What somebody new interacted with; folded in as :meth:`transform` does. Items of a
+            list get the mean value of the interactions of ``fit``.
+        tags : dict of tag to value, optional
+            How somebody without interactions stands to the population, in standard deviations:
+            ``{}`` is the average user. Tags not named follow those that are named.
 
         Returns
         -------
@@ -246,19 +266,20 @@ class TPECRExplainer(Questions, OverRecommender):
         Raises
         ------
         ValueError
-            If the user or item is unknown (near ids are named), or the user has no
-            interactions.
+            If the user, the item or a tag is unknown (near ids are named), the user has no
+            interactions, or not exactly one of `user`, `interactions` and `tags` is given.
         """
         population = self._fitted_population()
-        catalogue = population.catalogue
-        row, column = row_with_history(population, user), catalogue.items.row(item)
-        return explain_item(population, user, population.user_embeddings[row], column)
+        somebody = User.of(population, user, interactions, tags).to_explain()
+        return explain_item(population, somebody, population.catalogue.items.row(item))
 
     def recommend(
         self,
-        user: Hashable,
+        user: Hashable | None = None,
         n: int = 10,
         *,
+        interactions: Any = None,
+        tags: Mapping[Hashable, float] | None = None,
         exclude_seen: bool = True,
         exclude: Iterable[Hashable] = (),
     ) -> pd.DataFrame:
@@ -266,10 +287,12 @@ class TPECRExplainer(Questions, OverRecommender):
 
         Parameters
         ----------
-        user : hashable
+        user : hashable, optional
             Raw user id, or row number if fit got no ids.
         n : int, default=10
             Length of the list.
+        interactions, tags : optional
+            Somebody new in place of `user`, see :meth:`explain`.
         exclude_seen : bool, default=True
             Whether items of the user's interactions are left out.
         exclude : iterable of hashable, default=()
@@ -282,42 +305,10 @@ class TPECRExplainer(Questions, OverRecommender):
         """
         population = self._fitted_population()
         catalogue = population.catalogue
-        n, row = check_n(n), catalogue.users.row(user)
-        candidates = catalogue.candidates(row, exclude_seen, exclude)
-        scores = population.scores_of(population.user_embeddings[row])
+        n, somebody = check_n(n), User.of(population, user, interactions, tags)
+        candidates = catalogue.candidates(somebody, exclude_seen, exclude)
+        scores = population.scores_of(somebody.embedding)
         return catalogue.ranked(scores, candidates, n)[1]
-
-    def profile(self, user: Hashable) -> pd.DataFrame:
-        """Show how the recommender models a user's tag preferences.
-
-        Parameters
-        ----------
-        user : hashable
-            Raw user id, or row number if fit got no ids.
-
-        Returns
-        -------
-        DataFrame
-            A row per tag, the one furthest above the population first: tag, preference (units
-            of the score), vs_population (standard deviations), vs_own_average (preference minus
-            the user's mean score over all items).
-        """
-        import pandas as pd
-
-        population = self._fitted_population()
-        embedding = population.user_embeddings[population.catalogue.users.row(user)]
-        preferences = population.tag_preferences_of(embedding)
-        frame = pd.DataFrame(
-            {
-                "tag": population.tags.array(),
-                "preference": preferences,
-                "vs_population": population.vs_mean(preferences),
-                "vs_own_average": preferences - population.scores_of(embedding).mean(),
-            }
-        )
-        return frame.sort_values("vs_population", ascending=False, kind="stable").reset_index(
-            drop=True
-        )
 
     def score(self, X: Any, y: Any = None) -> float:
         """Measure how well the generator meets tag preferences swapped between users.

@@ -7,6 +7,7 @@ import scipy.sparse as sp
 
 from sktpecr import TPECRExplainer
 from sktpecr._catalogue import Catalogue, check_item_ids
+from sktpecr._user import User
 
 DENSE = np.array([[1.0, 0, 2, 0], [0, 0, 0, 0], [0, 3, 0, 1]])
 
@@ -14,6 +15,11 @@ DENSE = np.array([[1.0, 0, 2, 0], [0, 0, 0, 0], [0, 3, 0, 1]])
 def make_catalogue(interactions=DENSE, user_ids=("u", "v", "w"), item_ids="abcd", item_names=None):
     X = None if interactions is None else sp.csr_matrix(interactions)
     return Catalogue((3, 4), X, user_ids, item_ids, item_names)
+
+
+def user_of(catalogue, row):
+    known = catalogue.interactions is not None
+    return User(row, np.zeros(2), catalogue.history(row), has_known_history=known)
 
 
 def test_history_is_the_columns_of_the_interactions():
@@ -45,21 +51,25 @@ def test_everybody_is_active_where_nobody_can_be_told_from_the_others(interactio
     ],
 )
 def test_candidates_are_what_is_neither_seen_nor_excluded(row, exclude_seen, exclude, expected):
-    assert make_catalogue().candidates(row, exclude_seen, exclude).tolist() == expected
+    catalogue = make_catalogue()
+    user = user_of(catalogue, row)
+    assert catalogue.candidates(user, exclude_seen, exclude).tolist() == expected
 
 
 def test_what_was_seen_must_be_known_to_be_left_out():
     catalogue = make_catalogue(None)
     with pytest.raises(ValueError, match="exclude_seen=True needs interactions"):
-        catalogue.candidates(0, True, ())
-    assert catalogue.candidates(0, False, ()).all()
+        catalogue.candidates(user_of(catalogue, 0), True, ())
+    assert catalogue.candidates(user_of(catalogue, 0), False, ()).all()
 
 
 def test_excluded_items_must_be_a_list_of_known_ids():
+    catalogue = make_catalogue()
+    user = user_of(catalogue, 0)
     with pytest.raises(ValueError, match="exclude must be a list of item ids, got 'ab'"):
-        make_catalogue().candidates(0, True, "ab")
+        catalogue.candidates(user, True, "ab")
     with pytest.raises(ValueError, match="unknown item 'z'"):
-        make_catalogue().candidates(0, True, ["a", "z"])
+        catalogue.candidates(user, True, ["a", "z"])
 
 
 def test_ranked_items_come_with_ids_names_scores_and_ranks():

@@ -162,7 +162,7 @@ def test_only_the_tags_named_are_edited_and_that_costs(explainer):
     free = explainer.counterfactual("user_07", item)
     dearer = 0
     for tag in explainer.tag_names_:
-        bound = explainer.counterfactual("user_07", item, tags=[tag])
+        bound = explainer.counterfactual("user_07", item, among=[tag])
         assert set(bound.to_frame()["tag"]) <= {tag}
         assert bound.size >= free.size * (1 - 1e-4)
         dearer += bound.size > free.size * 1.01
@@ -275,7 +275,7 @@ def test_tags_that_never_vary_are_never_edited():
     assert explainer.profile(0).set_index("tag")["preference"]["tag_2"] == 0
     for item in range(5):
         assert explainer.counterfactual(0, item, k=1, exclude_seen=False).changes[2] == 0
-    stuck = explainer.counterfactual(0, 5, k=1, exclude_seen=False, tags=["tag_2"])
+    stuck = explainer.counterfactual(0, 5, k=1, exclude_seen=False, among=["tag_2"])
     assert (stuck.found, stuck.exact) == (False, True)
 
 
@@ -374,9 +374,9 @@ def test_a_learned_generators_own_error_moves_nobody(data):
         ({"goal": "exit"}, "goal must be 'enter' or 'leave', got 'exit'"),
         ({"k": 0}, "k must be a whole number of at least 1"),
         ({"k": 2.0}, "k must be a whole number of at least 1"),
-        ({"tags": ["tag1"]}, "unknown tag 'tag1'; did you mean"),
-        ({"tags": "tag_1"}, "tags must be a list of tag names, got 'tag_1'"),
-        ({"tags": []}, "tags must name at least one tag"),
+        ({"among": ["tag1"]}, "unknown tag 'tag1'; did you mean"),
+        ({"among": "tag_1"}, "among must be a list of tag names, got 'tag_1'"),
+        ({"among": []}, "among must name at least one tag"),
         ({"max_change": 0}, "max_change must be a finite number"),
         ({"max_change": math.nan}, "max_change must be a finite number"),
         ({"max_change": math.inf}, "max_change must be a finite number"),

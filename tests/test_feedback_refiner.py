@@ -446,9 +446,9 @@ class Doubles(BaseEstimator):
     def __init__(self):
         self.seen = []
 
-    def solve(self, population, row, feedback, values):
+    def solve(self, population, user, feedback, values):
         self.seen.append(feedback.strength)
-        embedding = population.user_embeddings[row] * (1.0 + feedback.strength)
+        embedding = user.embedding * (1.0 + feedback.strength)
         return embedding, population.tag_preferences_of(embedding)
 
 

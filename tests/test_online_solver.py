@@ -6,6 +6,7 @@ import torch
 
 from sktpecr import CVAEGenerator, FeedbackRefiner, TPECRExplainer
 from sktpecr._feedback import Feedback
+from sktpecr._user import User
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import FactorRecommender
 from sktpecr.solvers import EmbeddingSolver, OnlineSolver
@@ -64,14 +65,13 @@ def feedback(explainer, **said):
 
 def pairs_of(explainer, user, loss, **said):
     parsed = feedback(explainer, **said)
-    return Pairs(explainer._population, user, parsed, loss, np.random.RandomState(0))
+    somebody = User.at(explainer._population, user)
+    return Pairs(explainer._population, somebody, parsed, loss, np.random.RandomState(0))
 
 
 def epoch_of(loss, user=3, **said):
     explainer = EXPLAINERS[loss, "gaussian"]
-    pairs = Pairs(
-        explainer._population, user, feedback(explainer, **said), loss, np.random.RandomState(0)
-    )
+    pairs = pairs_of(explainer, user, loss, **said)
     return np.concatenate([batch.rows for batch in pairs.batches(16)]), pairs
 
 
@@ -158,9 +158,7 @@ def test_iterates_equal_a_plain_implementation_with_autograd(loss, said):
     items = torch.from_numpy(ITEMS)
     c = torch.tensor(explainer.tag_preferences_[user], requires_grad=True)
     step, generate = optimizer([c], lr=0.02), torch_generator(explainer.generator_)
-    pairs = Pairs(
-        explainer._population, user, feedback(explainer, **said), loss, np.random.RandomState(0)
-    )
+    pairs = pairs_of(explainer, user, loss, **said)
     for _ in range(3):
         for batch in pairs.batches(16):
             step.zero_grad()
@@ -351,10 +349,11 @@ def test_feedback_is_solved_for_around_what_was_set():
     population = EXPLAINERS["bpr", "gaussian"]._population
     said = [feedback(EXPLAINERS["bpr", "gaussian"], like="tag_1", strength=s) for s in (1, 2)]
     values = {2: 0.25, 4: -0.1}
-    swept = OnlineSolver().sweep(population, 3, said, values)
+    user = User.at(population, 3)
+    swept = OnlineSolver().sweep(population, user, said, values)
     for each, (embedding, requested) in zip(said, swept, strict=True):
         assert (requested[2], requested[4]) == (0.25, -0.1)
-        alone = OnlineSolver().solve(population, 3, each, values)
+        alone = OnlineSolver().solve(population, user, each, values)
         np.testing.assert_allclose(embedding, alone[0], rtol=1e-9)
         np.testing.assert_allclose(requested, alone[1], rtol=1e-9)
     assert swept[1][1][1] > swept[0][1][1]

@@ -61,7 +61,7 @@ def test_n_and_tags_cut_the_list(explainer):
     everything = explainer.suggest_question("user_07", n=5)
     assert explainer.suggest_question("user_07")["tag"].tolist() == everything["tag"][:1].tolist()
     assert explainer.suggest_question("user_07", n=3).equals(everything[:3])
-    some = explainer.suggest_question("user_07", n=5, tags=["tag_3", "tag_1", "tag_3"])
+    some = explainer.suggest_question("user_07", n=5, among=["tag_3", "tag_1", "tag_3"])
     expected = everything[everything["tag"].isin(["tag_1", "tag_3"])].reset_index(drop=True)
     assert some.equals(expected)
 
@@ -119,7 +119,7 @@ def test_tags_that_never_vary_are_left_out():
     tags[:6, 0] = tags[6:, 1] = 1
     explainer = TPECRExplainer((users, items), tags)
     assert list(explainer.suggest_question(0, n=5)["tag"]) == ["tag_0"]
-    assert explainer.suggest_question(0, n=5, tags=["tag_1"]).empty
+    assert explainer.suggest_question(0, n=5, among=["tag_1"]).empty
     assert TPECRExplainer((users[:1], items), tags).suggest_question(0).empty  # one user
 
 
@@ -157,9 +157,9 @@ def test_a_learned_generators_own_error_changes_no_list():
         ({"user": "user_7"}, "unknown user 'user_7'; did you mean"),
         ({"n": 0}, "n must be a whole number of at least 1"),
         ({"k": -1}, "k must be a whole number of at least 1"),
-        ({"tags": ["tag1"]}, "unknown tag 'tag1'; did you mean"),
-        ({"tags": "tag_1"}, "tags must be a list of tag names"),
-        ({"tags": 3}, "tags must be a list of tag names"),
+        ({"among": ["tag1"]}, "unknown tag 'tag1'; did you mean"),
+        ({"among": "tag_1"}, "among must be a list of tag names"),
+        ({"among": 3}, "among must be a list of tag names"),
     ],
 )
 def test_bad_questions_say_what_is_wrong(explainer, given, message):

@@ -36,9 +36,9 @@ _N_PILOT, _N_PAIRS = 60, 1000
 # Strengths, and shares of a descent, that are tried on the pilot's pairs.
 _STRENGTHS = tuple(2.0 ** np.arange(-7, 2, 0.5))
 _SHARES = tuple(2.0 ** np.arange(-7, 0.5, 0.5))
-# A descent goes so many times as fast as published until lists lose enough of themselves, and no
-# faster: the first step alone is not to take it past the first overlap.
-_TIMES = tuple(2**power for power in range(9))
+# A descent goes so many times as fast as published as lists need to lose enough of themselves, and
+# no faster: the first step alone is not to take it past the first overlap.
+_TIMES = (1 / 16, 1 / 4, *(2**power for power in range(9)))
 
 
 class PlainStep(BaseEstimator):
@@ -54,14 +54,14 @@ class PlainStep(BaseEstimator):
         self.in_metric = in_metric
 
     def solve(
-        self, population: Any, row: int, feedback: Any, values: Any
+        self, population: Any, user: Any, feedback: Any, values: Any
     ) -> tuple[NDArray, NDArray]:
         """Return the refined embedding and its tag preferences."""
-        embedding = population.user_embeddings[row].astype(np.float64)
+        embedding = user.embedding.astype(np.float64)
         ((tag, wish),) = feedback.wishes.items()
         items = item_gradients(population.recommender, embedding)
         inside = population.extractor.items_of(tag)
-        history = population.catalogue.history(row)
+        history = user.history
         if wish > 0:
             others = np.setdiff1d(np.arange(len(items)), np.union1d(inside, history))
         else:
@@ -85,7 +85,7 @@ class _Iterates:
     def _descend(
         self,
         population: Any,
-        row: int,
+        user: Any,
         feedback: Any,
         start: NDArray,
         published: Any,
@@ -104,13 +104,13 @@ class _Iterates:
             for loss, each in published.items()
         }
         return super()._descend(  # type: ignore[misc]
-            population, row, feedback, start, published, variance, recorded, pull
+            population, user, feedback, start, published, variance, recorded, pull
         )
 
     def sweep(
-        self, population: Any, row: int, feedbacks: Sequence[Any], values: Any
+        self, population: Any, user: Any, feedbacks: Sequence[Any], values: Any
     ) -> list[tuple[NDArray, NDArray]]:
-        super().sweep(population, row, feedbacks, values)  # type: ignore[misc]
+        super().sweep(population, user, feedbacks, values)  # type: ignore[misc]
         last = len(self.path) - 1
         read = [self.path[round(feedback.strength * last)] for feedback in feedbacks]
         return [(each, population.tag_preferences_of(each)) for each in read]

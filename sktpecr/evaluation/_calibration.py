@@ -14,6 +14,7 @@ from sktpecr._feedback import Feedback
 from sktpecr._feedback_refiner import FeedbackRefiner, in_units_of_score
 from sktpecr._population import Population
 from sktpecr._ranking import check_n
+from sktpecr._user import User
 from sktpecr.evaluation._explanations import attributed, checked_pairs
 from sktpecr.evaluation._held_out import as_pairs, check_comparable, populations_of
 from sktpecr.evaluation._summary import summary_or_cases
@@ -133,12 +134,13 @@ def _done(
 ) -> tuple[float, float, float]:
     """Return what an edit of one tag did to the item's score, its rank, and the tag itself."""
     population = refiner._checked_population()
-    own = population.vs_mean(population.tag_preferences_of(population.user_embeddings[row]))[tag]
+    user = User.at(population, row)
+    own = population.vs_mean(population.tag_preferences_of(user.embedding))[tag]
     feedback = Feedback.parse(population.tags, None, None, {population.tags[tag]: own + change}, 1)
     try:
         # Not by refine: what is hard to steer is measured here, and needs no warning each time.
         refined = refiner._refine(
-            population, row, [feedback], in_units_of_score(population, feedback.set)
+            population, user, [feedback], in_units_of_score(population, feedback.set)
         )[0]
     except ValueError:  # beyond this recommender, or this solver
         return np.nan, np.nan, np.nan

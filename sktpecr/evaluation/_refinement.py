@@ -284,7 +284,8 @@ def _measured(
     way = 1.0 if scenario == "like" else -1.0
     for case, (row, column, tag) in enumerate(tqdm(usable, desc=name, delay=3, disable=None)):
         user, item, tag_name = catalogue.users[row], catalogue.items[column], population.tags[tag]
-        refinements = refiner.sweep(user, **{scenario: [tag_name]}, strengths=strengths)
+        said: dict[str, Any] = {scenario: [tag_name]}
+        refinements = refiner.sweep(user, **said, strengths=strengths)
         items, history = population.extractor.items_of(tag), catalogue.history(row)
         own = population.tag_preferences_of(population.user_embeddings[row])[tag]
         # The same for all strengths.

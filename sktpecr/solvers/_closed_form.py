@@ -11,14 +11,14 @@ from scipy.optimize import brentq
 from sklearn.base import BaseEstimator
 
 from sktpecr._directions import KEPT_WORD
+from sktpecr.solvers._targets import movement_at_strength_one, put
 
 if TYPE_CHECKING:
     from sktpecr._directions import Directions
     from sktpecr._feedback import Feedback
     from sktpecr._population import Population
+    from sktpecr._user import User
 
-# The standard deviation of the score changes at strength 1, in units of the user's own scores'.
-_MOVEMENT_AT_STRENGTH_ONE = 1 / 5
 # A direction has movement near 1; one with less than this does not move the list at all.
 _NO_MOVEMENT = 1e-9
 # By how much less than its word a tag may move where scores are not linear: half of it.
@@ -26,10 +26,6 @@ _SLACK = KEPT_WORD / 2
 _LEAST_SHARE = 1 / 64
 _STEP_TOLERANCE = 1e-6
 _MAX_DOUBLINGS = 30
-# A tag that was set is met when this share of the way, or of a standard deviation, is missing ...
-_MET = 1e-4
-# ... and given up after so many steps of Newton's method. A linear generator needs one.
-_MAX_PRESSES = 10
 
 
 class ClosedFormSolver(BaseEstimator):
@@ -45,8 +41,8 @@ class ClosedFormSolver(BaseEstimator):
     strength says.
 
     Where the score is no dot product, d is found from the gradients of the scores at
-    :math:`e_u`, and what it does is measured: k until the list moves so far, and the correction
-    enlarged until every named tag does move its way.
+    :math:`e_u`, and what it does is measured: k until the list moves so far; where a named tag
+    does not move its way, half as far, and on from there along new gradients.
 
     Tags that are set come after that, through the generator: from the embedding e that likes and
     dislikes made, it becomes :math:`e + G(c'; e) - G(c; e)`, so that the generator's own error
@@ -67,7 +63,7 @@ class ClosedFormSolver(BaseEstimator):
     """
 
     def solve(
-        self, population: Population, row: int, feedback: Feedback, values: dict[int, float]
+        self, population: Population, user: User, feedback: Feedback, values: dict[int, float]
     ) -> tuple[NDArray, NDArray]:
         """Return the refined embedding and the tag preferences it was asked to have.
 
@@ -75,8 +71,8 @@ class ClosedFormSolver(BaseEstimator):
         ----------
         population : Population
             What the explainer learned.
-        row : int
-            Row of the user.
+        user : User
+            The user.
         feedback : Feedback
             What the user said.
         values : dict of int to float
@@ -89,14 +85,13 @@ class ClosedFormSolver(BaseEstimator):
         tag_preferences : ndarray of shape (n_tags,)
             What the feedback asks for.
         """
-        embedding = population.user_embeddings[row].astype(np.float64)
+        embedding = user.embedding.astype(np.float64)
         if feedback.strength:
-            history = population.catalogue.history(row)
+            history = user.history
             embedding = _moved(population, embedding, history, feedback)
         wanted = population.tag_preferences_of(embedding)
         if values:
-            wanted[list(values)] = list(values.values())
-            embedding = _pressed(population, embedding, wanted, list(values))
+            wanted, embedding = _pressed(population, embedding, wanted, values)
         return embedding, wanted
 
 
@@ -106,11 +101,7 @@ def _moved(
     """Return the embedding that likes and dislikes ask for."""
     directions, wishes = population.directions(embedding), feedback.wishes
     scores = population.scores_of(embedding).astype(np.float64)
-    # A user whom the recommender scores all alike moves as the population does.
-    spread = scores.std() or directions.typical_movement(
-        population.user_embeddings[population.learners]
-    )
-    target = feedback.strength * _MOVEMENT_AT_STRENGTH_ONE * spread
+    target = feedback.strength * movement_at_strength_one(population, directions, scores)
     if population.extractor.tag_matrix_ is not None:
         direction = directions.combined(wishes, scores, history)
         return embedding + _first_step(directions, direction, target) * direction
@@ -170,41 +161,32 @@ def _step(movement: Callable[[float], float], target: float, first: float) -> fl
 
 
 def _pressed(
-    population: Population, embedding: NDArray, wanted: NDArray, tags: list[int]
-) -> NDArray:
-    """Return the embedding in which some tags are what they should be.
+    population: Population, embedding: NDArray, own: NDArray, values: dict[int, float]
+) -> tuple[NDArray, NDArray]:
+    """Return tag preferences with some that are set, and an embedding that has those.
 
     Asked to change some tags and to hold all others, a generator with more tags than factors
     compromises. Newton's method on the named tags presses on them until they are met.
     """
     generate = population.generator.generate
-    own = population.tag_preferences_of(embedding)
     unmoved = generate(own[np.newaxis], embedding[np.newaxis])[0]
+    tags = list(values)
+    wanted = own.copy()
+    wanted[tags] = list(values.values())
+    pressed = wanted.copy()
+    nudges = np.maximum(population.std[tags], np.finfo(float).tiny)
 
     def moved(preferences: NDArray) -> NDArray:
         return embedding + generate(preferences[np.newaxis], embedding[np.newaxis])[0] - unmoved
 
-    def reached(preferences: NDArray) -> NDArray:
-        return population.tag_preferences_of(moved(preferences))[tags]
-
-    asked, scale = wanted[tags], population.std[tags]
-    tolerance = _MET * np.maximum(np.abs(asked - own[tags]), scale) + np.finfo(float).eps
-    pressed = wanted.copy()
-    steps = np.maximum(scale, np.finfo(float).tiny)
-    for _ in range(_MAX_PRESSES):
-        now = reached(pressed)
-        error = asked - now
-        if (np.abs(error) <= tolerance).all():
-            return moved(pressed)
+    def press(_: NDArray, reached: NDArray, error: NDArray) -> NDArray:
         response = np.empty((len(tags), len(tags)))
-        for column, (tag, step) in enumerate(zip(tags, steps, strict=True)):
+        for column, (tag, nudge) in enumerate(zip(tags, nudges, strict=True)):
             nudged = pressed.copy()
-            nudged[tag] += step
-            response[:, column] = (reached(nudged) - now) / step
+            nudged[tag] += nudge
+            there = population.tag_preferences_of(moved(nudged))[tags]
+            response[:, column] = (there - reached) / nudge
         pressed[tags] += np.linalg.lstsq(response, error, rcond=1e-6)[0]
-    worst = int(np.argmax(np.abs(error) / tolerance))
-    raise ValueError(
-        f"set cannot be met: {population.tags[tags[worst]]!r} was to be {asked[worst]:.3g} (in "
-        f"units of the score) and gets no nearer than {now[worst]:.3g}; the recommender ties it to "
-        f"other tags that were set, or moves it for nobody. Set fewer tags"
-    )
+        return moved(pressed)
+
+    return wanted, put(population, values, own, moved(pressed), press)

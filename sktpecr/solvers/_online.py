@@ -19,6 +19,7 @@ from sktpecr.solvers._pairs import Pairs
 if TYPE_CHECKING:
     from sktpecr._feedback import Feedback
     from sktpecr._population import Population
+    from sktpecr._user import User
 
 # An embedding this many times larger than the user's own is beyond any recommender.
 _DIVERGED = 1e6
@@ -79,7 +80,7 @@ class _IterativeSolver(BaseEstimator):
         self.random_state = random_state
 
     def solve(
-        self, population: Population, row: int, feedback: Feedback, values: dict[int, float]
+        self, population: Population, user: User, feedback: Feedback, values: dict[int, float]
     ) -> tuple[NDArray, NDArray]:
         """Return the refined embedding and the tag preferences that belong to it.
 
@@ -87,8 +88,8 @@ class _IterativeSolver(BaseEstimator):
         ----------
         population : Population
             What the explainer learned.
-        row : int
-            Row of the user.
+        user : User
+            The user.
         feedback : Feedback
             What the user said.
         values : dict of int to float
@@ -101,12 +102,12 @@ class _IterativeSolver(BaseEstimator):
         tag_preferences : ndarray of shape (n_tags,)
             What it was generated from; its own where there is no generator.
         """
-        return self.sweep(population, row, [feedback], values)[0]
+        return self.sweep(population, user, [feedback], values)[0]
 
     def sweep(
         self,
         population: Population,
-        row: int,
+        user: User,
         feedbacks: Sequence[Feedback],
         values: dict[int, float],
     ) -> list[tuple[NDArray, NDArray]]:
@@ -116,8 +117,8 @@ class _IterativeSolver(BaseEstimator):
         ----------
         population : Population
             What the explainer learned.
-        row : int
-            Row of the user.
+        user : User
+            The user.
         feedbacks : sequence of Feedback
             The same feedback at several strengths.
         values : dict of int to float
@@ -133,7 +134,7 @@ class _IterativeSolver(BaseEstimator):
     def _descend(
         self,
         population: Population,
-        row: int,
+        user: User,
         feedback: Feedback,
         start: NDArray,
         published: dict[str, _Published],
@@ -168,7 +169,7 @@ class _IterativeSolver(BaseEstimator):
             rate = settings.learning_rate * (
                 variance if optimizer == "sgd" else float(np.sqrt(variance))
             )
-        own = population.user_embeddings[row].astype(np.float64)
+        own = user.embedding.astype(np.float64)
         weight = self.regularization
         if weight is None:
             weight = settings.regularization / spread
@@ -179,7 +180,7 @@ class _IterativeSolver(BaseEstimator):
         parameter = torch.from_numpy(start.copy()).requires_grad_()
         make = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[optimizer]
         step = make([parameter], lr=rate)
-        pairs = Pairs(population, row, feedback, loss, check_random_state(self.random_state))
+        pairs = Pairs(population, user, feedback, loss, check_random_state(self.random_state))
         embedding = embed(start)
         for _ in range(self.n_epochs or settings.n_epochs):
             for batch in pairs.batches(self.batch_size):
@@ -250,12 +251,12 @@ class OnlineSolver(_IterativeSolver):
     def sweep(
         self,
         population: Population,
-        row: int,
+        user: User,
         feedbacks: Sequence[Feedback],
         values: dict[int, float],
     ) -> list[tuple[NDArray, NDArray]]:
         self._validate_params()
-        own = population.user_embeddings[row].astype(np.float64)
+        own = user.embedding.astype(np.float64)
         generator = population.generator
         start = population.tag_preferences_of(own)
         # Tags that were set stay where they were put; steps go on around them.
@@ -274,7 +275,7 @@ class OnlineSolver(_IterativeSolver):
             strongest = max(feedbacks, key=attrgetter("strength"))
             variance = float(np.mean(np.square(population.std)))
             end = self._descend(
-                population, row, strongest, start, _PREFERENCES, variance, embed, pull
+                population, user, strongest, start, _PREFERENCES, variance, embed, pull
             )
         asked = [start + feedback.strength * (end - start) for feedback in feedbacks]
         return [(embed(preferences), preferences) for preferences in asked]
@@ -325,7 +326,7 @@ class EmbeddingSolver(_IterativeSolver):
     def sweep(
         self,
         population: Population,
-        row: int,
+        user: User,
         feedbacks: Sequence[Feedback],
         values: dict[int, float],
     ) -> list[tuple[NDArray, NDArray]]:
@@ -334,10 +335,10 @@ class EmbeddingSolver(_IterativeSolver):
             raise ValueError(
                 "set= needs a generator, and solver='embedding' uses none; use like= and dislike="
             )
-        own = population.user_embeddings[row].astype(np.float64)
+        own = user.embedding.astype(np.float64)
         end = self._descend(
             population,
-            row,
+            user,
             max(feedbacks, key=attrgetter("strength")),
             own,
             _EMBEDDING,

@@ -14,6 +14,7 @@ from sktpecr._gradients import scores_and_pullback
 if TYPE_CHECKING:
     from sktpecr._feedback import Feedback
     from sktpecr._population import Population
+    from sktpecr._user import User
 
 # Negatives beside each liked item under binary cross-entropy, as the authors draw them.
 _NEGATIVES = 4
@@ -47,7 +48,7 @@ class Pairs:
     def __init__(
         self,
         population: Population,
-        row: int,
+        user: User,
         feedback: Feedback,
         loss: str,
         random_state: np.random.RandomState,
@@ -56,7 +57,7 @@ class Pairs:
         self._random_state = random_state
         self._tags: list[tuple[NDArray, NDArray, bool, float]] = []
         n_items = len(population.catalogue.items)
-        history = population.catalogue.history(row)
+        history = user.history
         for said, likes in ((feedback.like, True), (feedback.dislike, False)):
             for tag, strength in said.items():
                 inside = population.extractor.items_of(tag)

@@ -1,0 +1,80 @@
+"""Where feedback is to lead: how far a list moves, and tags that are set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from sktpecr._directions import Directions
+    from sktpecr._population import Population
+
+# The standard deviation of the score changes at strength 1, in units of the user's own scores'.
+_MOVEMENT_AT_STRENGTH_ONE = 1 / 5
+# A tag that was set is met when this share of the way, or of a standard deviation, is missing ...
+_MET = 1e-4
+# ... and given up after so many steps of Newton's method. Where all is linear one is enough.
+_MAX_STEPS = 10
+
+
+def movement_at_strength_one(
+    population: Population, directions: Directions, scores: NDArray
+) -> float:
+    """Return how far feedback of strength 1 moves the list of a user with these scores."""
+    # A user whom the recommender scores all alike moves as the population does.
+    spread = scores.std() or directions.typical_movement(
+        population.user_embeddings[population.learners]
+    )
+    return _MOVEMENT_AT_STRENGTH_ONE * float(spread)
+
+
+def put(
+    population: Population,
+    values: dict[int, float],
+    before: NDArray,
+    embedding: NDArray,
+    step: Callable[[NDArray, NDArray, NDArray], NDArray],
+) -> NDArray:
+    """Go on from an embedding until tags are where they were set.
+
+    Parameters
+    ----------
+    population : Population
+        What the explainer learned.
+    values : dict of int to float
+        Column of each tag that was set, and its value in units of the score.
+    before : ndarray of shape (n_tags,)
+        Tag preferences before they were set, so that it is known how far they have to go.
+    embedding : ndarray of shape (n_factors,)
+        Where to start.
+    step : callable
+        From an embedding, what the tags are there, and by how much they miss, to the next.
+
+    Returns
+    -------
+    ndarray of shape (n_factors,)
+        Embedding.
+
+    Raises
+    ------
+    ValueError
+        If they cannot be met.
+    """
+    tags, asked = list(values), np.array(list(values.values()))
+    far = np.maximum(np.abs(asked - before[tags]), population.std[tags])
+    tolerance = _MET * far + np.finfo(float).eps
+    for _ in range(_MAX_STEPS):
+        reached = population.tag_preferences_of(embedding)[tags]
+        error = asked - reached
+        if (np.abs(error) <= tolerance).all():
+            return embedding
+        embedding = step(embedding, reached, error)
+    worst = int(np.argmax(np.abs(error) / tolerance))
+    raise ValueError(
+        f"set cannot be met: {population.tags[tags[worst]]!r} was to be {asked[worst]:.3g} (in "
+        f"units of the score) and gets no nearer than {reached[worst]:.3g}; the recommender ties "
+        f"it to other tags that were set, or moves it for nobody. Set fewer tags"
+    )
