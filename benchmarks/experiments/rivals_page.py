@@ -46,6 +46,8 @@ def page(everything: dict[str, Any], figure: str) -> list[str]:
     for overlap in OVERLAPS:
         for cell in cells:
             name, label = f"{EXPERIMENT} {cell} {overlap}", f"{cell}s"
+            if (name, "improved ours") not in rows:
+                continue
             ours = number(rows[name, "improved ours"]["here"])
             differences = (rows.get((name, f"improved ours - {rival}")) for rival in RIVALS)
             shares.append([label, overlap, ours, *map(_cell, differences)])
