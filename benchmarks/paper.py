@@ -57,6 +57,7 @@ EXPERIMENTS = {
     # Not the paper's: what this library adds, on the same data.
     "beyond explanations": Experiment("attributions", "explanations", REAL, models=True),
     "beyond rivals": Experiment("rivals", "rivals", REAL, models=True),
+    "beyond several": Experiment("several", "several", REAL, models=True),
 }
 
 Task = tuple[str, str, str | None]

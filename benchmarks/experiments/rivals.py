@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ _TIMES = (1 / 16, 1 / 4, *(2**power for power in range(9)))
 
 
 class PlainStep(BaseEstimator):
-    """The mean item of the tag less another mean, as far as strength says.
+    """The mean item of each tag less another mean, as far as strength says.
 
     Parameters
     ----------
@@ -58,23 +59,28 @@ class PlainStep(BaseEstimator):
     ) -> tuple[NDArray, NDArray]:
         """Return the refined embedding and its tag preferences."""
         embedding = user.embedding.astype(np.float64)
-        ((tag, wish),) = feedback.wishes.items()
         items = item_gradients(population.recommender, embedding)
-        inside = population.extractor.items_of(tag)
-        history = user.history
-        if wish > 0:
-            others = np.setdiff1d(np.arange(len(items)), np.union1d(inside, history))
-        else:
-            others = np.setdiff1d(history, inside)
-        direction = np.sign(wish) * (items[inside].mean(axis=0) - items[others].mean(axis=0))
-        if self.in_metric:
-            learners = population.user_embeddings[population.learners]
-            direction = np.cov(learners.astype(np.float64).T) @ direction
-        spread = population.scores_of(embedding).std() / population.directions(embedding).movement(
-            direction
-        )
-        refined = embedding + feedback.strength / 5 * spread * direction
+        directions = population.directions(embedding)
+        total = np.zeros(len(embedding))
+        for tag, wish in feedback.wishes.items():
+            inside = population.extractor.items_of(tag)
+            if wish > 0:
+                seen = np.union1d(inside, user.history)
+                others = np.setdiff1d(np.arange(len(items)), seen)
+            else:
+                others = np.setdiff1d(user.history, inside)
+            direction = items[inside].mean(axis=0) - items[others].mean(axis=0)
+            if self.in_metric:
+                direction = self._covariance(population) @ direction
+            total += wish / directions.movement(direction) * direction
+        spread = population.scores_of(embedding).std() / directions.movement(total)
+        refined = embedding + feedback.strength / 5 * spread * total
         return refined, population.tag_preferences_of(refined)
+
+    @staticmethod
+    @cache
+    def _covariance(population: Any) -> NDArray:
+        return np.cov(population.user_embeddings[population.learners].astype(np.float64).T)
 
 
 class _Iterates:
