@@ -83,9 +83,11 @@ def draw(everything: dict[str, Any], path: Path) -> None:
     figure, axes = plt.subplots(
         4, 4, figsize=(13, 12), sharex=True, layout="constrained", squeeze=False
     )
-    for place, cell in enumerate(f"{each} {kind}" for each in columns for kind in SCENARIOS):
-        axis = axes.flat[place]
-        for method in ("ours", *RIVALS):
+    shown = [f"{each} {kind}" for each in columns for kind in SCENARIOS]
+    for axis, cell in zip(axes.flat, shown, strict=False):
+        for method, line in zip(
+            ("ours", *RIVALS), ("-", "--", ":", "-.", (0, (1, 3))), strict=True
+        ):
             curve = [
                 (rows[name, f"{method} {i} overlap"], rows[name, f"{method} {i} improved"])
                 for name in (f"{EXPERIMENT} {cell} curve",)
@@ -95,14 +97,17 @@ def draw(everything: dict[str, Any], path: Path) -> None:
             axis.plot(
                 [overlap["here"] for overlap, _ in curve],
                 [improved["here"] for _, improved in curve],
-                **({"color": "k", "lw": 2} if method == "ours" else {"lw": 1}),
+                **({"color": "k", "lw": 2} if method == "ours" else {"lw": 1.2}),
+                linestyle=line,
                 marker=".",
                 label=method,
             )
         axis.set(title=f"{cell}s", xlim=(1.005, 0.85))
         for overlap in OVERLAPS:
             axis.axvline(float(overlap), color="0.8", zorder=0)
-    axes[0, 0].legend()
+    for axis in axes.flat[len(shown) :]:
+        axis.set_axis_off()
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=5)
     figure.supxlabel("overlap@1000 with the list before")
     figure.supylabel("share of targets that rose")
     figure.savefig(path, dpi=80)
