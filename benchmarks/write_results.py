@@ -15,7 +15,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from experiments import ledger, results
+from experiments import ledger, results, rivals_page
 from experiments.rows import belongs, figure_file, number
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,6 +33,9 @@ TITLES = {
     "figure 4": "Figure 4: turning one tag up and down",
     "figure 5": "Figure 5: importances of tags",
     "beyond explanations": "Beyond the paper: explanations compared",
+    "beyond newcomers": "Beyond the paper: users described by tags alone",
+    "beyond rivals": "Beyond the paper: feedback against four rivals",
+    "beyond several": "Beyond the paper: feedback on two tags at once",
 }
 MADE = ".. Written by benchmarks/write_results.py: change what it reads, not this page.\n"
 RESULTS_PAGE = f"""{MADE}
@@ -63,6 +66,10 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, compare")
     check = parser.parse_args().check
     everything = read_all(RESULTS)
+    if not check and any(
+        belongs(row["name"], rivals_page.EXPERIMENT) for row in everything["rows"]
+    ):
+        rivals_page.draw(everything, DOCS / FIGURES / rivals_page.FIGURE)
     claims = tomllib.loads((DOCS / "claims.toml").read_text(encoding="utf-8"))["claim"]
     pages = {
         DOCS / "results.rst": results_page(everything),
@@ -101,6 +108,9 @@ def results_page(everything: dict[str, Any]) -> str:
         names = [name for name in made if belongs(name, experiment)]
         if names:
             parts.append(f"{title}\n{'-' * len(title)}\n")
+        if names and experiment == rivals_page.EXPERIMENT:
+            parts += rivals_page.page(everything, f"{FIGURES}/{rivals_page.FIGURE}")
+            continue
         for name in names:
             rows = [row for row in everything["rows"] if belongs(row["name"], name)]
             parts += _section(name.removeprefix(experiment).strip(), made[name], rows)

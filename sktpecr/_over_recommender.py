@@ -135,8 +135,9 @@ def fold_in(recommender: Any, X: sp.csr_matrix) -> NDArray:
     if hasattr(recommender, "item_embeddings"):
         return RidgeFoldIn(np.asarray(recommender.item_embeddings))(X)
     raise ValueError(
-        f"{type(recommender).__name__} cannot embed these {X.shape[0]} rows of X: they are not its "
-        f"{len(recommender.user_embeddings)} known users, and it has no fold_in(X); give it one"
+        f"{type(recommender).__name__} cannot embed interactions ({X.shape[0]} rows of them) that "
+        f"are not those of its {len(recommender.user_embeddings)} known users: it has no "
+        f"fold_in(X); give it one"
     )
 
 

@@ -137,6 +137,10 @@ class TPECRExplainer(Questions, OverRecommender):
     >>> total = explanation.base_value + explanation.contributions.sum() + explanation.residual
     >>> bool(abs(total - explanation.score) < 1e-6)
     True
+    >>> explainer.recommend(n=2, interactions=["item_003", "item_008"])["item"].tolist()
+    ['item_072', 'item_290']
+    >>> explainer.recommend(n=2, tags={"tag_1": 2.0})["item"].tolist()
+    ['item_283', 'item_074']
     >>> explainer.explain("Bob", data.item_ids[5])
     Traceback (most recent call last):
     ...
@@ -271,6 +275,8 @@ class TPECRExplainer(Questions, OverRecommender):
         """
         population = self._fitted_population()
         somebody = User.of(population, user, interactions, tags).to_explain()
+        if item is None:
+            raise ValueError("item must be the id of what is to be explained, got None")
         return explain_item(population, somebody, population.catalogue.items.row(item))
 
     def recommend(

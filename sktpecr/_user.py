@@ -159,7 +159,8 @@ class User:
         if not self.is_known:
             raise ValueError(
                 f"user {self.label!r} has no interactions, so the recommender knows nothing of "
-                f"this user that could be explained; refine from feedback on tags instead"
+                f"this user that could be explained; refine from feedback on tags, or describe the "
+                f"user by tags, instead"
             )
         return self
 

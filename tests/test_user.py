@@ -406,12 +406,12 @@ def test_says_what_is_wrong(given_as, message):
 
 def test_a_list_of_users_is_not_given_beside_somebody_new():
     assert len(REFINER.refine(USERS[:3].tolist(), like="tag_1")) == 3
-    with pytest.raises(ValueError, match="got user and interactions"):
+    with pytest.raises(ValueError, match="item must be the id of what is to be explained"):
         REFINER.refine(USERS[:3].tolist(), like="tag_1", **NEW)
 
 
 def test_the_item_is_missed():
-    with pytest.raises(ValueError, match="unknown item None"):
+    with pytest.raises(ValueError, match="item must be the id of what is to be explained"):
         EXPLAINER.explain(**NEW)
 
 

@@ -4,6 +4,7 @@ from sktpecr.datasets._fetch_goodreads import fetch_goodreads
 from sktpecr.datasets._fetch_movielens import fetch_movielens
 from sktpecr.datasets._make import make_tagged_interactions, make_tpecr_synthetic
 from sktpecr.datasets._movielens import load_movielens
+from sktpecr.datasets._pair_tags import pair_tags
 from sktpecr.datasets._tagged_interactions import TaggedInteractions
 
 __all__ = [
@@ -13,4 +14,5 @@ __all__ = [
     "fetch_goodreads",
     "make_tagged_interactions",
     "make_tpecr_synthetic",
+    "pair_tags",
 ]
