@@ -406,7 +406,7 @@ def test_says_what_is_wrong(given_as, message):
 
 def test_a_list_of_users_is_not_given_beside_somebody_new():
     assert len(REFINER.refine(USERS[:3].tolist(), like="tag_1")) == 3
-    with pytest.raises(ValueError, match="item must be the id of what is to be explained"):
+    with pytest.raises(ValueError, match="got user and interactions"):
         REFINER.refine(USERS[:3].tolist(), like="tag_1", **NEW)
 
 
