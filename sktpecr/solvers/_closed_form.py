@@ -87,8 +87,7 @@ class ClosedFormSolver(BaseEstimator):
         """
         embedding = user.embedding.astype(np.float64)
         if feedback.strength:
-            history = user.history
-            embedding = _moved(population, embedding, history, feedback)
+            embedding = _moved(population, embedding, user.history, feedback)
         wanted = population.tag_preferences_of(embedding)
         if values:
             wanted, embedding = _pressed(population, embedding, wanted, values)
@@ -129,9 +128,9 @@ def _moved(
             share /= 2
         else:
             raise ValueError(
-                f"strength is too much for this recommender: so far from the user, "
-                f"{population.tags[tags[int(short.argmax())]]!r} does not move the way it should, "
-                f"whatever the direction; ask for less"
+                f"strength is too much for this recommender: however small the steps, "
+                f"{population.tags[tags[int(short.argmax())]]!r} does not move the way it should; "
+                f"ask for less, or of fewer tags at once"
             )
     return embedding
 
