@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
 
@@ -28,7 +28,7 @@ class Feedback:
     like: dict[int, float]
     dislike: dict[int, float]
     set: dict[int, float]
-    tags: Ids
+    tags: Ids = field(repr=False)
 
     @classmethod
     def parse(cls, tags: Ids, like: Any, dislike: Any, set: Any, strength: Any) -> Feedback:
