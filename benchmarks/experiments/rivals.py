@@ -34,6 +34,8 @@ _OVERLAPS = (0.95, 0.90)
 _READ = (0.99, 0.97, 0.955, 0.945, 0.925, 0.905, 0.895, 0.87)
 _PAST = 0.005
 _N_PILOT, _N_PAIRS = 60, 1000
+# Fewer where a thousand take hours: a network scores ten thousand items at every step.
+_FEWER, _TOO_MANY_SCORES = 4, 5000
 # Strengths, and shares of a descent, that are tried on the pilot's pairs.
 _STRENGTHS = tuple(2.0 ** np.arange(-7, 2, 0.5))
 _SHARES = tuple(2.0 ** np.arange(-7, 0.5, 0.5))
@@ -135,10 +137,12 @@ def rivals(
 ) -> list[Row]:
     """Compare feedback on one tag with four rivals, at equal overlap with the list before."""
     here = world(data_name, data_dir, model_name)
+    is_slow = not here.exact and len(here.data.item_ids) > _TOO_MANY_SCORES
+    n_pairs = _N_PAIRS // _FEWER if is_slow else _N_PAIRS
     rows = []
     for scenario in _SCENARIOS:
         where = f"{prefix('beyond rivals', data_name, model_name)} {scenario}"
-        cases = measured(here, scenario, here.pairs, _N_PAIRS)
+        cases = measured(here, scenario, here.pairs, n_pairs)
         rows += _curves(where, cases)
         for overlap in _OVERLAPS:
             rows += compared(f"{where} {overlap:.2f}", read_at_overlap(cases, overlap))
