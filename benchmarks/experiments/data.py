@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -11,6 +12,8 @@ from sktpecr.datasets import TaggedInteractions, load_movielens
 # Real data, the paper's first. The others stand beside them where their files are not to be had.
 PAPERS = ("movielens-10m", "goodreads-comics")
 REAL = ("movielens-small", "movielens-1m", "goodbooks", *PAPERS)
+# Ratings with their time, and tags that users typed.
+DATED = ("movielens-latest-small",)
 
 # Where the files may be in the folder that --data-dir names; the first that is there is read.
 _PLACES = {
@@ -18,6 +21,7 @@ _PLACES = {
     "goodreads-comics": ("goodreads-comics", "goodreads"),
     "movielens-1m": ("movielens-1m",),
     "goodbooks": ("goodbooks-10k", "goodbooks"),
+    "movielens-latest-small": ("movielens-latest-small",),
 }
 NEEDS = {
     "movielens-10m": "ml-10m.zip of GroupLens, or the folder in it",
@@ -26,7 +30,18 @@ NEEDS = {
     "items.parquet (item_id, genres)",
     "goodbooks": "a folder goodbooks-10k with interactions.parquet (user_id, item_id) and "
     "item_genres.parquet (item_id and the genre)",
+    "movielens-latest-small": "a folder movielens-latest-small with interactions.parquet (user_id, "
+    "item_id, rating, timestamp), item_tags.parquet (user_id, item_id, tag) and items.parquet "
+    "(item_id, genres)",
 }
+
+
+class Dated(NamedTuple):
+    """Long tables: who rated what when, who typed which tag, and which genres items have."""
+
+    ratings: pd.DataFrame
+    typed: pd.DataFrame
+    genres: pd.DataFrame
 
 
 def load(name: str, folder: Path | None) -> TaggedInteractions:
@@ -36,22 +51,40 @@ def load(name: str, folder: Path | None) -> TaggedInteractions:
     """
     if name == "movielens-small":
         return load_movielens()
-    place = _place(name, folder)
     if name in PAPERS:
-        return _fetch(name, place)
-    if place is None:
-        raise FileNotFoundError(f"--data {name} needs --data-dir, a folder that has {NEEDS[name]}")
+        return _fetch(name, _place(name, folder))
+    place = _needed(name, folder)
     interactions = pd.read_parquet(place / "interactions.parquet")
     if name == "goodbooks":
         tags = pd.read_parquet(place / "item_genres.parquet")
         tags = tags.rename(columns={"genre": "tag"})
     else:
-        items = pd.read_parquet(place / "items.parquet").set_index("item_id")
-        tags = items["genres"].explode().dropna().rename("tag").reset_index()
+        tags = _genres(place)
     tags = tags[tags["item_id"].isin(interactions["item_id"])]
     return TaggedInteractions.from_frames(
         interactions, tags, user="user_id", item="item_id", tag="tag"
     )
+
+
+def load_dated(name: str, folder: Path | None) -> Dated:
+    """Return the tables as they are, but for tags that differ in case alone."""
+    place = _needed(name, folder)
+    typed = pd.read_parquet(place / "item_tags.parquet")
+    typed["tag"] = typed["tag"].str.strip().str.lower()
+    ratings = pd.read_parquet(place / "interactions.parquet")
+    return Dated(ratings, typed.drop_duplicates(ignore_index=True), _genres(place))
+
+
+def _genres(place: Path) -> pd.DataFrame:
+    items = pd.read_parquet(place / "items.parquet").set_index("item_id")
+    return items["genres"].explode().dropna().rename("tag").reset_index()
+
+
+def _needed(name: str, folder: Path | None) -> Path:
+    place = _place(name, folder)
+    if place is None:
+        raise FileNotFoundError(f"--data {name} needs --data-dir, a folder that has {NEEDS[name]}")
+    return place
 
 
 def _place(name: str, folder: Path | None) -> Path | None:
