@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiments import results
-from experiments.data import DATED, REAL
+from experiments.data import REAL
 from experiments.rows import Row, prefix, show
 from sklearn.exceptions import ConvergenceWarning
 
@@ -56,11 +56,11 @@ EXPERIMENTS = {
     "figure 5": Experiment("explanations", "figure5", REAL, models=True),
     # Not the paper's: what this library adds, on the same data.
     "beyond explanations": Experiment("attributions", "explanations", REAL, models=True),
+    "beyond checks": Experiment("checks", "checks", REAL, models=True),
     "beyond rivals": Experiment("rivals", "rivals", REAL, models=True),
     "beyond several": Experiment("several", "several", REAL, models=True),
     "beyond newcomers": Experiment("tags_only", "tags_only", REAL, models=True),
     "beyond planted": Experiment("planted", "planted", SYNTHETIC, models=False),
-    "beyond feedback": Experiment("real_feedback", "feedback", DATED, models=False),
 }
 
 Task = tuple[str, str, str | None]
@@ -106,7 +106,7 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[Tas
     add("--table", nargs="+", type=int, choices=_numbers("table"), default=[])
     add("--figure", nargs="+", type=int, choices=_numbers("figure"), default=[])
     add("--beyond", nargs="+", choices=_named("beyond"), default=[])
-    add("--data", nargs="+", choices=[*SYNTHETIC, *REAL, *DATED], default=["synthetic", "movielens-small"])
+    add("--data", nargs="+", choices=[*SYNTHETIC, *REAL], default=["synthetic", "movielens-small"])
     add("--model", nargs="+", choices=[*MODELS, *OTHERS], default=list(MODELS))
     add("--data-dir", type=Path, metavar="FOLDER", help="where files of data sets are")
     add("--json", type=Path, metavar="FILE", help="write the rows to this file as well")

@@ -15,7 +15,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from experiments import ledger, results, rivals_page
+from experiments import explanations_page, ledger, results, rivals_page
 from experiments.rows import belongs, figure_file, number
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,7 +33,9 @@ TITLES = {
     "figure 4": "Figure 4: turning one tag up and down",
     "figure 5": "Figure 5: importances of tags",
     "beyond explanations": "Beyond the paper: explanations compared",
+    "beyond checks": "Beyond the paper: explanations add up, counterfactuals do what they say",
     "beyond newcomers": "Beyond the paper: users described by tags alone",
+    "beyond planted": "Beyond the paper: a ladder of planted truths",
     "beyond rivals": "Beyond the paper: feedback against four rivals",
     "beyond several": "Beyond the paper: feedback on two tags at once",
 }
@@ -110,6 +112,9 @@ def results_page(everything: dict[str, Any]) -> str:
             parts.append(f"{title}\n{'-' * len(title)}\n")
         if names and experiment == rivals_page.EXPERIMENT:
             parts += rivals_page.page(everything, f"{FIGURES}/{rivals_page.FIGURE}")
+            continue
+        if names and experiment in (explanations_page.EXPLANATIONS, explanations_page.CHECKS):
+            parts += explanations_page.page(everything, experiment)
             continue
         for name in names:
             rows = [row for row in everything["rows"] if belongs(row["name"], name)]

@@ -7,15 +7,18 @@ from typing import Any
 
 from sklearn.frozen import FrozenEstimator
 
+from experiments.other_attributions import KernelShap, Permutation, RandomOrder
 from experiments.rows import Row, mean_row, prefix
 from experiments.world import World, world
 from sktpecr import FeedbackRefiner, TPECRExplainer, published_explainer
 from sktpecr.attribution import ExactAttribution, LimeAttribution, ShapleyAttribution
 from sktpecr.evaluation import evaluate_calibration, evaluate_explanations
 
-_PAIRS = 200
+# Fewer where a network scores 100 items for each of 5000 perturbations.
+_PAIRS, _PAIRS_OF_NETWORKS = 200, 40
 _QUALITY = ("faithfulness", "insertion", "deletion", "seeds: Spearman", "seeds: top 5")
 _QUALITY += ("seeds: sign flips", "exact: Spearman", "exact: sign flips")
+_OTHERS = ("KernelSHAP", "permutation", "random order")
 _CALIBRATION = ("sign right", "correlation", "slope", "rank: sign right", "tag reached")
 
 
@@ -24,13 +27,15 @@ def explanations(
 ) -> list[Row]:
     """Compare attributions, by the generator that they explain and feedback goes through."""
     here = world(data_name, data_dir, model_name)
-    name, pairs = prefix("beyond explanations", data_name, model_name), here.pairs[:_PAIRS]
+    name = prefix("beyond explanations", data_name, model_name)
+    pairs = here.pairs[: _PAIRS if here.exact else _PAIRS_OF_NETWORKS]
     rows = []
     for generator, explainers in _explainers(here).items():
         where = f"{name} {generator}"
         refiner = FeedbackRefiner(next(iter(explainers.values())))
         quality = evaluate_explanations(explainers, pairs, return_cases=True)
-        calibration = evaluate_calibration(explainers, refiner, pairs, return_cases=True)
+        ours = {name: explainers[name] for name in explainers if name not in _OTHERS}
+        calibration = evaluate_calibration(ours, refiner, pairs, return_cases=True)
         for cases, metrics in ((quality, _QUALITY), (calibration, _CALIBRATION)):
             for metric in metrics:
                 if metric in cases:
@@ -44,11 +49,13 @@ def explanations(
 
 def _explainers(here: World) -> dict[str, dict[str, TPECRExplainer]]:
     """Return explainers by the name of the attribution, by the name of the generator."""
-    sampled = {
+    sampled: dict[str, Any] = {
         "Shapley": ShapleyAttribution(random_state=0),
         "LIME of the score": LimeAttribution(target="score", random_state=0),
         "LIME of the rank": published_explainer(None, random_state=0).attribution,
     }
+    others = (KernelShap, Permutation, RandomOrder)
+    sampled |= {name: each(random_state=0) for name, each in zip(_OTHERS, others, strict=True)}
     exact: dict[str, Any] = {"exact": ExactAttribution()}
     kinds = {"CVAE": sampled}
     if here.exact:

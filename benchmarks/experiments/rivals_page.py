@@ -68,8 +68,10 @@ def page(everything: dict[str, Any], figure: str) -> list[str]:
         INTRODUCTION,
         "\n".join(made) + "\n",
         "\n".join(parts) + "\n",
-        _csv("share of targets that rose: ours, and paired differences", shares),
-        _csv("share of cases in which the named tag's own preference went the right way", ways),
+        csv_table("share of targets that rose: ours, and paired differences", shares),
+        csv_table(
+            "share of cases in which the named tag's own preference went the right way", ways
+        ),
         f".. image:: {figure}\n   :alt: share of targets that rose against overlap, 16 cells\n",
     ]
 
@@ -124,7 +126,7 @@ def _cell(row: dict[str, Any] | None) -> str:
     return f"{number(row['here'])} ({ledger.interval(row)})" if row else "not reached"
 
 
-def _csv(title: str, lines: Iterable[Iterable[str]]) -> str:
+def csv_table(title: str, lines: Iterable[Iterable[str]]) -> str:
     header, *rest = (", ".join(f'"{cell}"' for cell in line) for line in lines)
     return (
         f".. csv-table:: {title}\n   :header: {header}\n\n"
