@@ -39,9 +39,10 @@ _FEWER, _TOO_MANY_SCORES = 4, 5000
 # Strengths, and shares of a descent, that are tried on the pilot's pairs.
 _STRENGTHS = tuple(2.0 ** np.arange(-7, 2, 0.5))
 _SHARES = tuple(2.0 ** np.arange(-7, 0.5, 0.5))
-# A descent goes so many times as fast as published as lists need to lose enough of themselves, and
+# A descent goes as many times as fast as published as lists need to lose enough of themselves, and
 # no faster: the first step alone is not to take it past the first overlap.
-_TIMES = (1 / 16, 1 / 4, *(2**power for power in range(9)))
+_SLOWEST, _FASTEST = 1 / 16, 4096
+_HARDLY_MOVED = 0.97
 
 
 class PlainStep(BaseEstimator):
@@ -210,16 +211,18 @@ def _paced(
     if not isinstance(solver, _Iterates):
         overlaps = _pilot(here, scenario, refiner, _STRENGTHS)
         return refiner, _strengths(overlaps)
-    rate, best = solver.learning_rate, None
-    for times in _TIMES:
+    rate, times, best = solver.learning_rate, _SLOWEST, None
+    while times <= _FASTEST:
         solver.times, solver.learning_rate = times, rate and rate * times
         try:
             overlaps = _pilot(here, scenario, refiner, _SHARES)
         except ValueError:  # diverged: the last that did not is as fast as it goes
             break
         best = solver.times, solver.learning_rate, _strengths(overlaps)
-        if min(overlaps.values()) <= min(_OVERLAPS) - _PAST:
+        least = min(overlaps.values())
+        if least <= min(_OVERLAPS) - _PAST:
             break
+        times *= 8 if least > _HARDLY_MOVED else 2
     if best is None:
         raise ValueError(f"{solver} diverges at the published rate")
     solver.times, solver.learning_rate, strengths = best
