@@ -14,6 +14,7 @@ from sktpecr._feedback import Feedback
 from sktpecr._over_recommender import check_interactions
 from sktpecr._population import Population
 from sktpecr._ranking import check_n
+from sktpecr._refine_batch import RefineBatch
 from sktpecr._refinement import Refinement
 from sktpecr._tpecr_explainer import TPECRExplainer
 from sktpecr._user import User
@@ -36,7 +37,7 @@ _MAX_CAVEATS = 5
 Tags = Hashable | Iterable[Hashable] | Mapping[Hashable, float]
 
 
-class FeedbackRefiner(BaseEstimator):
+class FeedbackRefiner(RefineBatch, BaseEstimator):
     """Refine recommendations from what a user says about tags, without retraining.
 
     Parameters

@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sktpecr._catalogue import Catalogue, check_item_ids
+from sktpecr._explain_batch import ExplainBatch
 from sktpecr._explanation import Explanation, explain_item
 from sktpecr._interactions import check_interactions
 from sktpecr._item_tags import is_frame
@@ -50,7 +51,7 @@ def _learned(path: str) -> Any:
     return property(read)
 
 
-class TPECRExplainer(Questions, OverRecommender):
+class TPECRExplainer(Questions, ExplainBatch, OverRecommender):
     r"""Explain the recommendations of a trained model by tags.
 
     Parameters

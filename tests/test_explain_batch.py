@@ -1,0 +1,248 @@
+"""Everybody's list explained, against explanations one by one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.decomposition import TruncatedSVD
+
+from sktpecr import CVAEGenerator, TPECRExplainer
+from sktpecr.attribution import ExactAttribution, LimeAttribution
+from sktpecr.datasets import make_tagged_interactions
+
+DATA = make_tagged_interactions(n_users=60, n_items=90, n_tags=5, random_state=0)
+USERS = DATA.user_ids.tolist()
+
+
+def fitted(**kwargs):
+    explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), DATA.item_tags, **kwargs)
+    return explainer.fit(DATA.interactions, user_ids=DATA.user_ids)
+
+
+EXPLAINER = fitted()
+KINDS = {
+    "exact": EXPLAINER,
+    "LIME": fitted(attribution=LimeAttribution(n_samples=200, random_state=0)),
+    "CVAE": fitted(
+        generator=CVAEGenerator(max_epochs=2, random_state=0),
+        attribution=LimeAttribution(n_samples=200, random_state=0),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_are_what_explain_says_one_by_one(kind):
+    explainer = KINDS[kind]
+    table = explainer.explain_batch(USERS[:7], n_items=3, n_tags=2)
+    assert len(table) == 7 * 3 * 2
+    assert table["user"].drop_duplicates().tolist() == USERS[:7]
+    for (user, rank), rows in table.groupby(["user", "rank"]):
+        recommended = explainer.recommend(user, 3).iloc[rank - 1]
+        explanation = explainer.explain(user, recommended["item"])
+        largest = explanation.to_frame().head(2)
+        assert set(rows["item"]) == {recommended["item"]}
+        assert rows["tag"].tolist() == largest["tag"].tolist()
+        for name in ("importance", "contribution"):
+            np.testing.assert_allclose(rows[name], largest[name], rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(rows["score"], recommended["score"], rtol=1e-6)
+        np.testing.assert_allclose(rows["fidelity"], explanation.fidelity, rtol=1e-6)
+
+
+def test_workers_change_no_bit_and_parts_next_to_nothing():
+    alone = EXPLAINER.explain_batch(batch_size=16)
+    assert alone["user"].nunique() == 60
+    for n_jobs, backend in ((2, "threading"), (2, "loky")):
+        with joblib.parallel_config(backend=backend, n_jobs=n_jobs):
+            pd.testing.assert_frame_equal(EXPLAINER.explain_batch(batch_size=16), alone)
+    other = EXPLAINER.explain_batch(batch_size=7)
+    pd.testing.assert_frame_equal(other, alone, rtol=1e-6, atol=1e-9)
+
+
+def test_some_items_and_fewer_than_asked_for():
+    some = DATA.item_ids[[3, 5, 8]].tolist()
+    table = EXPLAINER.explain_batch(USERS[:4], n_items=10, n_tags=9, items=some, exclude_seen=False)
+    assert set(table["item"]) == set(some)
+    assert len(table) == 4 * 3 * 5
+    unseen = EXPLAINER.explain_batch(USERS[:4], items=some)
+    seen = DATA.interactions[:4].toarray()[:, [3, 5, 8]] != 0
+    assert unseen.groupby("user")["item"].nunique().sum() == (~seen).sum()
+
+
+def test_users_without_interactions_are_passed_by_unless_named():
+    X = DATA.interactions.tolil(copy=True)
+    X[3] = 0
+    explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), DATA.item_tags).fit(X.tocsr())
+    assert set(explainer.explain_batch(n_items=1, n_tags=1)["user"]) == set(range(60)) - {3}
+    with pytest.raises(ValueError, match="user 3 has no interactions"):
+        explainer.explain_batch([1, 3])
+
+
+def read(folder):
+    return pd.read_parquet(folder)
+
+
+def test_a_folder_is_a_dataset_with_the_same_rows(tmp_path):
+    folder = EXPLAINER.explain_batch(to=tmp_path / "out", batch_size=16, n_jobs=2)
+    assert folder == tmp_path / "out"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "_manifest.json",
+        *(f"part-{number:06d}.parquet" for number in range(4)),
+    ]
+    pd.testing.assert_frame_equal(
+        read(folder), EXPLAINER.explain_batch(batch_size=16), check_dtype=False,
+        check_categorical=False,
+    )  # fmt: skip
+
+
+def test_a_job_goes_on_where_it_was(tmp_path):
+    def explain(**more):
+        return EXPLAINER.explain_batch(to=tmp_path, batch_size=16, **more)
+
+    expected = read(explain())
+    stamps = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    (tmp_path / "part-000002.parquet").unlink()
+    (tmp_path / ".part-000002.parquet.77").write_text("half a part")
+    explain()
+    changed = {p.name for p in tmp_path.iterdir() if p.stat().st_mtime_ns != stamps.get(p.name)}
+    assert changed == {"part-000002.parquet"}
+    pd.testing.assert_frame_equal(read(tmp_path), expected)
+    explain(resume=False)
+    assert (tmp_path / "part-000000.parquet").stat().st_mtime_ns > stamps["part-000000.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"n_tags": 2}, r"parts of another job \(n_tags was 5, is 2\)"),
+        ({"users": USERS[:16]}, r"n_parts was 4, is 1.*made of was"),
+        ({"items": DATA.item_ids[:50].tolist()}, "made of was"),
+        ({"batch_size": 20}, "n_parts was 4, is 3"),
+    ],
+)
+def test_another_job_is_not_taken_for_it(tmp_path, more, message):
+    EXPLAINER.explain_batch(to=tmp_path, batch_size=16)
+    before = read(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        EXPLAINER.explain_batch(**{"to": tmp_path, "batch_size": 16, **more})
+    pd.testing.assert_frame_equal(read(tmp_path), before)
+
+
+def test_a_model_fitted_again_is_another_job(tmp_path):
+    EXPLAINER.explain_batch(to=tmp_path)
+    other = TPECRExplainer(TruncatedSVD(8, random_state=1), DATA.item_tags)
+    other.fit(DATA.interactions[::-1], user_ids=DATA.user_ids)
+    with pytest.raises(ValueError, match="made of was"):
+        other.explain_batch(to=tmp_path)
+    assert fitted().explain_batch(to=tmp_path) == tmp_path  # the same once more
+
+
+def test_folders_of_others_are_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(ValueError, match=r"and .* has other files; name another one"):
+        EXPLAINER.explain_batch(to=tmp_path)
+    with pytest.raises(ValueError, match=r"to must be a folder, and .* is a file"):
+        EXPLAINER.explain_batch(to=tmp_path / "thesis.txt")
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+    spoiled = EXPLAINER.explain_batch(to=tmp_path / "out") / "_manifest.json"
+    spoiled.write_text(json.dumps([1])[:-1])
+    with pytest.raises(ValueError, match="is no manifest that can be read"):
+        EXPLAINER.explain_batch(to=tmp_path / "out")
+
+
+class Fragile(ExactAttribution):
+    """Fails for users whose first factor is large, as long as a file is there."""
+
+    trouble = None
+
+    def attribute(self, tag_preferences, embedding, items):
+        if self.trouble is not None and self.trouble.exists() and embedding[1] > 0.4:
+            raise FloatingPointError("one user too many")
+        return super().attribute(tag_preferences, embedding, items)
+
+
+def test_parts_that_fail_are_named_and_the_others_kept(tmp_path):
+    explainer = fitted(attribution=Fragile())
+    trouble = tmp_path / "trouble"
+    explainer._population.attribution.trouble = trouble
+    expected = explainer.explain_batch(batch_size=4)
+    trouble.touch()
+    with pytest.warns(UserWarning, match=r"of 15 parts failed, and their users are left out: part"):
+        some = explainer.explain_batch(batch_size=4)
+    assert 0 < some["user"].nunique() < 60
+    kept = expected[expected["user"].isin(set(some["user"]))].reset_index(drop=True)
+    pd.testing.assert_frame_equal(some, kept)
+    with pytest.raises(RuntimeError, match=r"one user too many. Call again to try them again"):
+        explainer.explain_batch(to=tmp_path / "out", batch_size=4)
+    trouble.unlink()
+    explainer.explain_batch(to=tmp_path / "out", batch_size=4)
+    assert read(tmp_path / "out")["user"].tolist() == expected["user"].tolist()
+
+
+def test_killed_at_random_moments_nothing_is_lost_and_nothing_twice(tmp_path):
+    script = tmp_path / "job.py"
+    script.write_text(
+        textwrap.dedent(
+            f"""
+            import sys, time
+            sys.path.insert(0, {os.path.dirname(__file__)!r})
+            import test_explain_batch as t
+            from sktpecr.attribution import ExactAttribution
+            attribute = ExactAttribution.attribute
+            def slowly(self, *arguments):
+                time.sleep(0.002)
+                return attribute(self, *arguments)
+            ExactAttribution.attribute = slowly
+            print("ready", flush=True)
+            t.EXPLAINER.explain_batch(to=sys.argv[1], batch_size=4)
+            """
+        )
+    )
+    folder, rng, kills = tmp_path / "out", np.random.RandomState(0), 0
+    for _ in range(4):
+        job = subprocess.Popen(
+            [sys.executable, script, folder], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        assert job.stdout.readline() == b"ready\n"
+        time.sleep(rng.uniform(0.01, 0.1))
+        job.send_signal(signal.SIGKILL)
+        kills += job.wait() == -signal.SIGKILL
+        job.stdout.close()
+    assert kills > 0
+    EXPLAINER.explain_batch(to=folder, batch_size=4)
+    expected = EXPLAINER.explain_batch(batch_size=4)
+    found = read(folder)
+    assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False, check_categorical=False)
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"users": ["nobody"]}, "unknown user 'nobody'"),
+        ({"users": "user_03"}, "users must be a list of user ids, got 'user_03'"),
+        ({"users": []}, "users must name at least one user"),
+        ({"items": ["item"]}, "unknown item 'item'"),
+        ({"n_items": 0}, "n_items must be a whole number of at least 1"),
+        ({"n_tags": 1.5}, "n_tags must be a whole number"),
+        ({"batch_size": "large"}, "batch_size must be a whole number of at least 1, got 'large'"),
+    ],
+)
+def test_says_what_is_wrong(said, message):
+    with pytest.raises(ValueError, match=message):
+        EXPLAINER.explain_batch(**said)
+
+
+def test_without_interactions_seen_items_cannot_be_left_out():
+    users, items = np.random.RandomState(0).normal(size=(2, 90, 4))
+    explainer = TPECRExplainer((users, items), DATA.item_tags)
+    assert explainer.explain_batch(exclude_seen=False, n_items=1)["user"].nunique() == 90
+    with pytest.raises(RuntimeError, match=r"all 1 parts failed: .*exclude_seen=True needs"):
+        explainer.explain_batch()

@@ -1,0 +1,84 @@
+"""Feedback of many users, against refine one by one."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.decomposition import TruncatedSVD
+
+from sktpecr import FeedbackRefiner, TPECRExplainer
+from sktpecr.datasets import make_tagged_interactions
+
+DATA = make_tagged_interactions(n_users=60, n_items=90, n_tags=5, random_state=0)
+USERS = DATA.user_ids.tolist()
+EXPLAINER = TPECRExplainer(TruncatedSVD(8, random_state=0), DATA.item_tags)
+REFINER = FeedbackRefiner(EXPLAINER.fit(DATA.interactions, user_ids=DATA.user_ids))
+FEEDBACK = pd.DataFrame(
+    [
+        (USERS[9], "tag_1", "like", np.nan),
+        (USERS[2], "tag_2", "dislike", 0.5),
+        (USERS[9], "tag_3", "set", -0.5),
+        (USERS[2], "tag_0", "like", 2.0),
+        (USERS[5], "tag_4", "dislike", np.nan),
+    ],
+    columns=["user", "tag", "feedback", "value"],
+)
+SAID = {
+    USERS[9]: {"like": "tag_1", "set": {"tag_3": -0.5}},
+    USERS[2]: {"like": {"tag_0": 2.0}, "dislike": {"tag_2": 0.5}},
+    USERS[5]: {"dislike": "tag_4"},
+}
+
+
+def test_rows_are_what_refine_says_one_by_one():
+    lists = REFINER.refine_batch(FEEDBACK, n_items=4, batch_size=2)
+    assert lists["user"].drop_duplicates().tolist() == list(SAID)
+    for user, said in SAID.items():
+        alone = REFINER.refine(user, **said).recommend(4)
+        rows = lists[lists["user"] == user].reset_index(drop=True)
+        for name in ("rank", "item", "score", "rank_before"):
+            assert rows[name].tolist() == alone[name].tolist()
+
+
+def test_workers_change_nothing(tmp_path):
+    alone = REFINER.refine_batch(FEEDBACK, batch_size=1)
+    both = REFINER.refine_batch(FEEDBACK, batch_size=1, n_jobs=2)
+    pd.testing.assert_frame_equal(both, alone)
+    folder = REFINER.refine_batch(FEEDBACK, batch_size=1, to=tmp_path / "out")
+    pd.testing.assert_frame_equal(pd.read_parquet(folder), alone, check_dtype=False)
+    with pytest.raises(ValueError, match="parts of another job"):
+        REFINER.refine_batch(FEEDBACK[:4], batch_size=1, to=folder)
+
+
+def test_users_whose_feedback_cannot_be_met_do_not_harm_the_others():
+    impossible = pd.DataFrame([(USERS[7], "tag_1", "like", 1e300)], columns=FEEDBACK.columns)
+    with (
+        pytest.warns(UserWarning, match=f"1 of 4 parts failed.*'{USERS[7]}'"),
+        np.errstate(all="ignore"),
+    ):
+        lists = REFINER.refine_batch(pd.concat([FEEDBACK, impossible]), batch_size=1)
+    assert set(lists["user"]) == set(SAID)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ([("a",)], "feedback must be a DataFrame with columns user, tag and feedback"),
+        (FEEDBACK.drop(columns="tag"), "it lacks tag"),
+        (FEEDBACK[:0], "must have a row for each tag that a user speaks of"),
+        (FEEDBACK.assign(user="nobody"), "unknown user 'nobody'"),
+        (FEEDBACK.assign(tag="tag1"), "unknown tag 'tag1'; did you mean"),
+        (FEEDBACK.assign(feedback="love"), "must be 'like', 'dislike' or 'set', got 'love'"),
+        (pd.concat([FEEDBACK, FEEDBACK[:1]]), "names 'tag_1' twice as like"),
+        (FEEDBACK.assign(value=np.inf), r"user 'user_09': like\['tag_1'\] must be a finite number"),
+        (
+            FEEDBACK.assign(
+                tag="tag_1", value=1.0, feedback=["like", *["dislike"] * 2, *["like"] * 2]
+            ),
+            "user 'user_09': feedback contradicts itself: 'tag_1' is in both like and dislike",
+        ),
+        (FEEDBACK.drop(columns="value"), "sets 'tag_3' of user 'user_09' to no value"),
+    ],
+)
+def test_says_what_is_wrong(table, message):
+    with pytest.raises(ValueError, match=message):
+        REFINER.refine_batch(table)
