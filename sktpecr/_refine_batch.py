@@ -93,7 +93,7 @@ class RefineBatch:
             {user: by_user[user] for user in users[start : start + size]}
             for start in range(0, len(users), size)
         ]
-        settings = {"n_items": n_items, "exclude_seen": bool(exclude_seen)}
+        settings: dict[str, Any] = {"n_items": n_items, "exclude_seen": bool(exclude_seen)}
         some = population.user_embeddings[:1]
         made_of = [
             population.method,
@@ -159,7 +159,8 @@ def _checked(feedback: Any, population: Any) -> dict[Any, Said]:
     # Before anything is computed: one user's contradiction is not to cost the others their part.
     for user, kinds in said.items():
         try:
-            Feedback.parse(population.tags, *(kinds.get(kind) for kind in _KINDS), strength=1.0)
+            like, dislike, put = (kinds.get(kind) for kind in _KINDS)
+            Feedback.parse(population.tags, like, dislike, put, strength=1.0)
         except ValueError as error:
             raise ValueError(f"user {user!r}: {error}") from None
     return said
