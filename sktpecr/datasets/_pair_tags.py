@@ -128,7 +128,7 @@ def _named(tags: Ids, pairs: Any) -> NDArray:
 def _most_common(weights: sp.csc_matrix, min_items: int, n_pairs: int) -> NDArray:
     """Return the columns of the pairs with most items, in order, shape (n_pairs, 2)."""
     has = (weights > 0).astype(np.int64)
-    shared = sp.triu(has.T @ has, k=1, format="coo")
+    shared = sp.triu(has.T @ has, k=1).tocoo()
     n_items = np.diff(has.indptr)
     of_its_own = shared.data < np.minimum(n_items[shared.row], n_items[shared.col])
     usable = np.flatnonzero(of_its_own & (shared.data >= min_items))
