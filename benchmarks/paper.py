@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiments import results
-from experiments.data import REAL
+from experiments.data import DATED, REAL
 from experiments.rows import Row, prefix, show
 from sklearn.exceptions import ConvergenceWarning
 
@@ -59,6 +59,7 @@ EXPERIMENTS = {
     "beyond checks": Experiment("checks", "checks", REAL, models=True),
     "beyond rivals": Experiment("rivals", "rivals", REAL, models=True),
     "beyond several": Experiment("several", "several", REAL, models=True),
+    "beyond feedback": Experiment("real_feedback", "real_feedback", DATED, models=False),
     "beyond newcomers": Experiment("tags_only", "tags_only", REAL, models=True),
     "beyond planted": Experiment("planted", "planted", SYNTHETIC, models=False),
 }
@@ -106,7 +107,12 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[Tas
     add("--table", nargs="+", type=int, choices=_numbers("table"), default=[])
     add("--figure", nargs="+", type=int, choices=_numbers("figure"), default=[])
     add("--beyond", nargs="+", choices=_named("beyond"), default=[])
-    add("--data", nargs="+", choices=[*SYNTHETIC, *REAL], default=["synthetic", "movielens-small"])
+    add(
+        "--data",
+        nargs="+",
+        choices=[*SYNTHETIC, *REAL, *DATED],
+        default=["synthetic", "movielens-small"],
+    )
     add("--model", nargs="+", choices=[*MODELS, *OTHERS], default=list(MODELS))
     add("--data-dir", type=Path, metavar="FOLDER", help="where files of data sets are")
     add("--json", type=Path, metavar="FILE", help="write the rows to this file as well")

@@ -15,7 +15,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from experiments import explanations_page, ledger, results, rivals_page
+from experiments import explanations_page, feedback_page, ledger, results, rivals_page
 from experiments.rows import belongs, figure_file, number
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,6 +37,7 @@ TITLES = {
     "beyond newcomers": "Beyond the paper: users described by tags alone",
     "beyond planted": "Beyond the paper: a ladder of planted truths",
     "beyond rivals": "Beyond the paper: feedback against four rivals",
+    "beyond feedback": "Beyond the paper: feedback that people really gave",
     "beyond several": "Beyond the paper: feedback on two tags at once",
 }
 MADE = ".. Written by benchmarks/write_results.py: change what it reads, not this page.\n"
@@ -115,6 +116,9 @@ def results_page(everything: dict[str, Any]) -> str:
             continue
         if names and experiment in (explanations_page.EXPLANATIONS, explanations_page.CHECKS):
             parts += explanations_page.page(everything, experiment)
+            continue
+        if names and experiment == feedback_page.EXPERIMENT:
+            parts += feedback_page.page(everything)
             continue
         for name in names:
             rows = [row for row in everything["rows"] if belongs(row["name"], name)]

@@ -70,7 +70,7 @@ class World:
             for users, items in (held_out[tested].T, held_out[~tested].T)
         )
         print(f"{self.data}\n{model_name}: ", end="", flush=True)
-        self.model, seconds = _trained(model_name, self.train, self.data.item_tags)
+        self.model, seconds = trained(model_name, self.train, self.data.item_tags)
         print(f"trained in {seconds:.0f} s")
 
     @cached_property
@@ -118,7 +118,7 @@ def world(data_name: str, data_dir: Path | None, model_name: str) -> World:
 
 
 @_MEMORY.cache
-def _trained(name: str, train: sp.csr_matrix, item_tags: Any) -> tuple[Any, float]:
+def trained(name: str, train: sp.csr_matrix, item_tags: Any) -> tuple[Any, float]:
     start = time.perf_counter()
     models: dict[str, Callable[[], Any]] = {
         "mf": lambda: MatrixFactorization(random_state=0),
