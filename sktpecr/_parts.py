@@ -6,7 +6,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,8 +128,12 @@ def _write(table: pd.DataFrame, path: Path) -> None:
 
 def _open(folder: Path, manifest: dict[str, Any], resume: bool) -> None:
     """Make a folder ready: a new one, one to go on with, or one to begin anew."""
-    if find_spec("pyarrow") is None:
-        raise ImportError("to needs pyarrow, to write Parquet: pip install pyarrow")
+    try:
+        import_module("pyarrow")
+    except ImportError as error:  # not there, or made for another NumPy
+        raise ImportError(
+            f"to writes Parquet and needs pyarrow: pip install 'sktpecr[parquet]' ({error})"
+        ) from error
     path = folder / _MANIFEST
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"to must be a folder, and {folder} is a file")

@@ -45,10 +45,12 @@ class RefineBatch:
             if missing), or where a tag is set, in standard deviations.
         n_items : int, default=10
             Length of each list.
-        to, n_jobs, resume : optional
-            See :meth:`TPECRExplainer.explain_batch`.
+        to, n_jobs : optional
+            See :meth:`~sktpecr.TPECRExplainer.explain_batch`.
         batch_size : int, default=256
             Users in a part.
+        resume : bool, default=True
+            See :meth:`~sktpecr.TPECRExplainer.explain_batch`.
         exclude_seen : bool, default=True
             Whether items of a user's interactions are left out.
 

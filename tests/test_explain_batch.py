@@ -246,3 +246,10 @@ def test_without_interactions_seen_items_cannot_be_left_out():
     assert explainer.explain_batch(exclude_seen=False, n_items=1)["user"].nunique() == 90
     with pytest.raises(RuntimeError, match=r"all 1 parts failed: .*exclude_seen=True needs"):
         explainer.explain_batch()
+
+
+def test_without_pyarrow_it_says_so_before_anything_is_computed(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ImportError, match=r"pip install 'sktpecr\[parquet\]'"):
+        EXPLAINER.explain_batch(USERS[:2], to=tmp_path / "out")
+    assert not (tmp_path / "out").exists()

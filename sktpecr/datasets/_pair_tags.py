@@ -61,7 +61,7 @@ def pair_tags(
     Notes
     -----
     Named in the paper [1]_ as future work. Tag preferences of a pair overlap with those of its
-    tags; :meth:`TagPreferenceExtractor.steerability` says what of it can be steered alone.
+    tags; :meth:`~sktpecr.TagPreferenceExtractor.steerability` says what of it can be steered alone.
 
     References
     ----------
