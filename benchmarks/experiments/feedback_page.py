@@ -17,9 +17,9 @@ shrank most a dislike), and the last 15 % judge. Log2 rank tells how often the r
 films halved, rose the share of them that rose, recall@100 what was gained of it. Placebos are the
 user's other tags, each counting the same ("other tags") or as often as others chose it ("tags of
 others"); the oracle chooses the tag by the last films themselves; "plain" is the plain step.
-"Middle films told" folds the middle films in and needs no tags. Words are tags that users typed: the area
-under the curve tells how a user's own words rank among all words, with her own typing left in the
-tags, taken out, or with all films that she rated taken out.
+"Middle films told" folds the middle films in and needs no tags. Words are tags that users typed:
+the area under the curve tells how a user's own words rank among all words, with her own typing left
+in the tags, taken out, or with all films that she rated taken out.
 """
 
 
