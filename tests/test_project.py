@@ -144,8 +144,8 @@ def test_file_is_short_enough_to_read(path):
 def test_oldest_versions_are_the_floors_of_pyproject():
     lines = (ROOT / "requirements" / "constraints-oldest.txt").read_text().splitlines()
     oldest = dict(line.split("==") for line in lines if re.match(r"[\w-]+==[\d.]+$", line))
-    floors = dict(
-        requirement.split(">=") for requirement in read_pyproject()["project"]["dependencies"]
-    )
+    project = read_pyproject()["project"]
+    needed = project["dependencies"] + project["optional-dependencies"]["parquet"]
+    floors = dict(requirement.split(">=") for requirement in needed)
     assert oldest
     assert oldest == {name: floors[name] for name in oldest}
