@@ -16,6 +16,7 @@ extensions = [
     "sphinx.ext.doctest",
     "sphinx.ext.mathjax",
     "numpydoc",
+    "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
@@ -24,6 +25,20 @@ default_role = "literal"
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # numpydoc's Parameters section has the types
 numpydoc_show_class_members = False  # the template of a class page lists them
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "within_subsection_order": "FileNameSortKey",
+    "backreferences_dir": "generated/backreferences",
+    "doc_module": ("sktpecr",),
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "show_signature": False,
+    "ignore_repr_types": r"matplotlib\.|.*TPECRExplainer|.*Axes",
+    "min_reported_time": 1_000_000,  # no times: they differ from build to build
+    "reset_modules": ("matplotlib",),
+}
 
 # A reference to a name of ours that does not exist is an error. There is no intersphinx, since a
 # remote inventory fails a build that is offline, so names of other packages stay plain text.
