@@ -31,9 +31,9 @@ refined.recommend(10)
 refined.plot()
 
 # %%
-# How far to go is `strength`: at 1, scores move by a fifth of their own standard deviation. Over 100
-# users, what it brings (films of the genre among the first 20) and what it costs (how much of the
-# first 100 stays).
+# How far to go is `strength`: at 1, scores move by a fifth of their own standard deviation. Over
+# 100 users, what it brings (films of the genre among the first 20) and what it costs (how much of
+# the first 100 stays).
 
 strengths = [0, 0.5, 1, 2, 4]
 noir = data.item_tags["Film-Noir"].to_numpy() > 0
