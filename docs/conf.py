@@ -61,11 +61,14 @@ html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
     "navigation_with_keys": False,
+    "header_links_before_dropdown": 5,
     "show_prev_next": False,
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {"index": [], "changelog": []}
+# A page without pages below it has nothing to list beside it.
+_ALONE = ("index", "install", "tour", "how_to", "choosing", "results", "claims", "architecture")
+html_sidebars = {page: [] for page in (*_ALONE, "changelog")}
 
 
 def skip_members_of_others(app, what, name, obj, skip, options):

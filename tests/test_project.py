@@ -122,6 +122,37 @@ def test_door_rules_tell_right_from_wrong(path, source, allowed):
     assert (closed_doors(source, path) == []) is allowed
 
 
+# Data flow one way: what a file may not import of sktpecr itself; docs/architecture.rst says why.
+_ABOVE = r"sktpecr\.(_tpecr_explainer|_feedback_refiner|_explanation|_refinement|evaluation)"
+_PARTS = r"sktpecr/(recommenders|generators|attribution|solvers)/.*"
+LAYERS = {
+    _PARTS: _ABOVE,
+    r"sktpecr/recommenders/.*": r"sktpecr\.(generators|attribution|solvers|_composite)",
+    r"sktpecr/generators/.*": r"sktpecr\.(recommenders|attribution|solvers|_composite)",
+    r"sktpecr/(metrics\.py|datasets/.*)": rf"{_ABOVE}|sktpecr\.(recommenders|generators|solvers)",
+    r"sktpecr/(?!evaluation|published|_demo|__main__|__init__).*": r"sktpecr\.(published|_demo)",
+}
+
+
+@pytest.mark.parametrize("path", MODULES)
+def test_data_flow_one_way(path):
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    typing_only = {
+        child
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for child in ast.walk(node)
+    }
+    imported = {
+        node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node not in typing_only
+    }
+    for files, forbidden in LAYERS.items():
+        if re.fullmatch(files, path):
+            assert not {name for name in imported if re.match(forbidden, name or "")}
+
+
 def test_import_loads_no_heavy_package():
     # scikit-learn itself imports pandas where it is installed: what counts is what we add to it.
     code = (

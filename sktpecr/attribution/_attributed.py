@@ -23,6 +23,14 @@ class Attributed:
         R^2 of the linear surrogate on the composite function.
     standard_errors : ndarray of shape (n_items, n_tags), optional
         Standard errors of the importances, where they are estimates.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktpecr.attribution import Attributed
+    >>> one_item = Attributed(np.array([[0.5, -0.1]]), np.zeros(1), np.array([0.8]), np.ones(1))
+    >>> one_item.standard_errors is None
+    True
     """
 
     importances: NDArray
