@@ -92,10 +92,8 @@ def test_who_is_behind_is_said_so():
     rows = [vars(row) for row in (*won, *lost)]
     everything = {"rows": rows, "about": {"experiments": {}}}
     page = "\n".join(rivals_page.page(everything, "figure.png"))
-    assert (
-        "* plain (plain step): of 2 readings, ours is above in 1, below in 1; 0 are open." in page
-    )
-    assert '"toy mf likes", "0.95", "0.9", "0.3 (' in page
+    assert "of 2 readings, ours is above in 1, below in 1, and the interval holds 0 in 0." in page
+    assert '"toy mf likes", "100", "0.95", "0.9", "0.3 (' in page
     assert '"not reached"' in page
 
 

@@ -28,7 +28,9 @@ A user looks for an item that was held out, and likes the tag of it that she lik
 dislikes the tag that she likes most of those that it lacks. Every method gets the same feedback,
 and is read where it leaves the same share of the top 1000 in place, at strengths chosen on users
 who are not tested on. Gradient steps are read along one descent each. What counts is the share of
-targets that rose; "ours" is what `FeedbackRefiner` does by default.
+targets that rose; "ours" is what `FeedbackRefiner` does by default. "Not reached" is where a
+descent never changes so much of the list, or the CVAE's own error changes more before anything is
+said.
 """
 
 
@@ -40,7 +42,7 @@ def page(everything: dict[str, Any], figure: str) -> list[str]:
         for name, each in everything["about"]["experiments"].items()
         if belongs(name, EXPERIMENT)
     ]
-    header = ["at overlap", "ours", *(f"ours - {rival}" for rival in RIVALS)]
+    header = ["pairs", "at overlap", "ours", *(f"ours - {rival}" for rival in RIVALS)]
     shares = [["", *header]]
     ways = [["", "at overlap", "ours", *RIVALS]]
     for overlap in OVERLAPS:
@@ -50,7 +52,9 @@ def page(everything: dict[str, Any], figure: str) -> list[str]:
                 continue
             ours = number(rows[name, "improved ours"]["here"])
             differences = (rows.get((name, f"improved ours - {rival}")) for rival in RIVALS)
-            shares.append([label, overlap, ours, *map(_cell, differences)])
+            pairs = rows.get((name, "pairs"))
+            n_pairs = number(pairs["here"]) if pairs else ""
+            shares.append([label, n_pairs, overlap, ours, *map(_cell, differences)])
             right = (rows.get((name, f"right way {method}")) for method in ("ours", *RIVALS))
             ways.append([label, overlap, *(number(row["here"]) if row else "" for row in right)])
     parts = []
@@ -62,7 +66,7 @@ def page(everything: dict[str, Any], figure: str) -> list[str]:
         open_ = sum(row["low"] <= 0 <= row["high"] for row in found)
         parts.append(
             f"* {rival} ({meaning}): of {len(found)} readings, ours is above in {above}, below in "
-            f"{len(found) - above - open_}; {open_} are open."
+            f"{len(found) - above - open_}, and the interval holds 0 in {open_}."
         )
     return [
         INTRODUCTION,
