@@ -23,7 +23,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test oldest lint docs clean
+.PHONY: help demo app test oldest lint docs package clean
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do \
@@ -31,6 +31,9 @@ help: ## say what there is to make
 
 demo: $(BASE) ## a recommender explained and refined, in the terminal
 	@$(BIN)/python -m sktpecr demo
+
+app: $(DEV) ## the same recommender in a browser, on port 8000
+	@$(BIN)/python -m sktpecr app
 
 test: $(DEV) ## tests, doctests, the examples of README.md
 	@$(BIN)/python -m pytest
@@ -49,6 +52,12 @@ docs: $(DEV) ## the manual, into docs/_build/html
 	@rm -rf docs/_build docs/generated
 	@$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build/html
 	@echo "docs/_build/html/index.html"
+
+package: $(DEV) ## wheel and source archive, into dist, looked into and tried
+	@rm -rf build dist
+	@$(BIN)/python -m build --outdir dist . >dist.log 2>&1 || { cat dist.log; exit 1; }
+	@rm -f dist.log
+	@$(BIN)/python tools/check_package.py dist
 
 clean: ## remove what was made, but keep $(VENV)
 	@rm -rf build dist docs/_build docs/generated .coverage htmlcov .hypothesis

@@ -2,6 +2,8 @@
 
 from sktpecr._certificate import Certificate
 from sktpecr._contrast import Contrast
+from sktpecr._conversation import Conversation
+from sktpecr._conversation_turn import ConversationTurn
 from sktpecr._counterfactual import Counterfactual
 from sktpecr._explanation import Explanation
 from sktpecr._feedback_refiner import FeedbackRefiner
@@ -23,6 +25,8 @@ __all__ = [
     "CVAEGenerator",
     "Certificate",
     "Contrast",
+    "Conversation",
+    "ConversationTurn",
     "Counterfactual",
     "Explanation",
     "FeedbackRefiner",

@@ -46,16 +46,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=Path("sktpecr-demo"),
         help="folder for the figures (default: ./sktpecr-demo)",
     )
+    app = commands.add_parser(
+        "app",
+        help="talk with the same model in a browser",
+        description="Train implicit's ALS on the shipped MovieLens films and serve conversations "
+        "about its recommendations, until interrupted. Needs the extra: pip install 'sktpecr[app]'",
+    )
+    app.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1, this machine alone")
+    app.add_argument("--port", type=_port, default=8000, help="default: 8000")
+    app.add_argument(
+        "--store",
+        default="sktpecr-conversations.sqlite",
+        help="SQLite file that keeps conversations (default: ./sktpecr-conversations.sqlite)",
+    )
     parsed = parser.parse_args(arguments)
 
     from sktpecr import _demo
 
     try:
-        _demo.run(parsed.user, parsed.more, parsed.less, parsed.strength, parsed.out)
-    except (ValueError, OSError) as error:
+        if parsed.command == "app":
+            _demo.serve(parsed.host, parsed.port, parsed.store)
+        else:
+            _demo.run(parsed.user, parsed.more, parsed.less, parsed.strength, parsed.out)
+    except (ValueError, OSError, ImportError) as error:
         print(f"{parser.prog} {parsed.command}: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and int(text) < 2**16:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, got {text!r}")
 
 
 def main_description() -> str:

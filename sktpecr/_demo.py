@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from scipy.stats import spearmanr
 
 from sktpecr import FeedbackRefiner, Refinement, TPECRExplainer, plotting
-from sktpecr.datasets import load_movielens
+from sktpecr.datasets import TaggedInteractions, load_movielens
 from sktpecr.published import published_explainer, published_refiner
 
 if TYPE_CHECKING:
@@ -32,19 +32,7 @@ def run(user: int, more: list[str], less: list[str], strength: float, folder: Pa
     folder : Path
         Where the figures go.
     """
-    from implicit.als import AlternatingLeastSquares
-
-    with _step("Load the films that come with the package"):
-        data = load_movielens()
-        print(data)
-
-    with _step("Train a recommender: implicit's ALS with 64 factors"):
-        als = AlternatingLeastSquares(factors=64, random_state=0)
-        als.fit(data.interactions, show_progress=False)
-
-    with _step("Fit the explainer: the model stays as it is"):
-        explainer = TPECRExplainer(als, item_tags=data.item_tags)
-        explainer.fit(data.interactions, user_ids=data.user_ids, item_names=data.item_names)
+    data, als, explainer = _explained()
 
     with _step(f"How the model sees user {user}: the genres furthest from the average user's"):
         profile = explainer.profile(user)
@@ -116,6 +104,43 @@ def run(user: int, more: list[str], less: list[str], strength: float, folder: Pa
         for name, ax in figures.items():
             ax.figure.savefig(folder / name, dpi=120)
             print((folder / name).resolve())
+
+
+def serve(host: str, port: int, store: str) -> None:
+    """Train, and serve conversations in a browser.
+
+    Parameters
+    ----------
+    host : str
+        Address to listen on.
+    port : int
+        Port to listen on.
+    store : str
+        SQLite file that keeps conversations.
+    """
+    from sktpecr.app import serve as serve_app
+
+    *_, explainer = _explained()
+    print(f"http://{host}:{port}/  (Ctrl+C ends it; conversations are kept in {store})", flush=True)
+    serve_app(explainer, host=host, port=port, store=store)
+
+
+def _explained() -> tuple[TaggedInteractions, Any, TPECRExplainer]:
+    """Return the films, a model trained on them, and its explainer."""
+    from implicit.als import AlternatingLeastSquares
+
+    with _step("Load the films that come with the package"):
+        data = load_movielens()
+        print(data)
+
+    with _step("Train a recommender: implicit's ALS with 64 factors"):
+        als = AlternatingLeastSquares(factors=64, random_state=0)
+        als.fit(data.interactions, show_progress=False)
+
+    with _step("Fit the explainer: the model stays as it is"):
+        explainer = TPECRExplainer(als, item_tags=data.item_tags)
+        explainer.fit(data.interactions, user_ids=data.user_ids, item_names=data.item_names)
+    return data, als, explainer
 
 
 @contextmanager

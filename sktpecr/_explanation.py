@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass, field, fields
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,8 @@ class Explanation:
         R^2 of the surrogate, times what distillation kept of the recommender; 1 is exact.
     standard_errors : ndarray of shape (n_tags,), optional
         Standard errors of `importances`, where they are estimates.
+    n_hidden : int
+        How many tags are not shown; what they contribute is in `residual`.
 
     Notes
     -----
@@ -106,6 +109,7 @@ class Explanation:
     prediction: float
     fidelity: float
     standard_errors: NDArray | None = None
+    n_hidden: int = 0
     # Population, embedding and column: what the certificate is measured on.
     _explained: Any = field(default=None, init=False, repr=False)
 
@@ -168,6 +172,36 @@ class Explanation:
             },
         }
 
+    def without(self, tags: Iterable[Hashable]) -> Explanation:
+        """Leave tags out, and count what they contribute as what no tag shown sees.
+
+        Parameters
+        ----------
+        tags : iterable of hashable
+            Names of the tags.
+
+        Returns
+        -------
+        Explanation
+            Of the other tags; its certificate is that of all of them.
+        """
+        hidden = set(tags)
+        shown = np.array([plain(name) not in hidden for name in self.tag_names], dtype=bool)
+        fewer = {
+            each.name: value[shown]
+            for each in fields(self)
+            if isinstance(value := getattr(self, each.name), np.ndarray)
+        }
+        left = float(self.contributions[~shown].sum())
+        explanation = replace(
+            self,
+            **fewer,
+            residual=self.residual + left,
+            n_hidden=self.n_hidden + int(np.count_nonzero(~shown)),
+        )
+        vars(explanation)["certificate"] = self.certificate
+        return explanation
+
     def to_text(self) -> str:
         """Say it in words, the item's own tags first.
 
@@ -181,7 +215,10 @@ class Explanation:
         other_for, other_against = self._worth_saying(~on_item)
         sentences = []
         if not on_item.any():
-            sentences.append(f"{self.item_name} has no tags, so none of its own can explain it.")
+            shown = " that may be shown" if self.n_hidden else ""
+            sentences.append(
+                f"{self.item_name} has no tags{shown}, so none of its own can explain it."
+            )
         elif own_for:
             despite = f", despite {self._phrases(own_against[:3])}" if own_against else ""
             sentences.append(
@@ -204,7 +241,8 @@ class Explanation:
                 )
         sentences.append(
             f"From {_number(self.base_value)} at average tag preferences, tags lead by "
-            f"{_number(self.contributions.sum(), signed=True)} and what no tag sees by "
+            f"{_number(self.contributions.sum(), signed=True)} and what no tag "
+            f"{'shown ' if self.n_hidden else ''}sees by "
             f"{_number(self.residual, signed=True)} to {_number(self.value)}."
         )
         return " ".join(sentences)

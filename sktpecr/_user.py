@@ -109,7 +109,7 @@ class User:
             return cls.at(population, population.catalogue.users.row(user))
         if tags is not None:
             return cls._described(population, tags)
-        row = _one_row(population.catalogue, interactions)
+        row = one_row(population.catalogue, interactions)
         label = f"a new user ({row.nnz} {'item' if row.nnz == 1 else 'items'})"
         return cls(label, fold_in(population.recommender, row)[0], row.indices)
 
@@ -165,7 +165,7 @@ class User:
         return self
 
 
-def _one_row(catalogue: Catalogue, interactions: Any) -> sp.csr_matrix:
+def one_row(catalogue: Catalogue, interactions: Any) -> sp.csr_matrix:
     """Return the interactions of somebody new, shape (1, n_items)."""
     has_values = sp.issparse(interactions) or isinstance(interactions, np.ndarray)
     row = _by_values(interactions, catalogue) if has_values else _by_ids(interactions, catalogue)

@@ -30,6 +30,8 @@ DOORS = {
     "matplotlib": {r".*": LATE},
     "pandas": {r".*": LATE},
     "pooch": {r"sktpecr/datasets/_download\.py": LATE},
+    "starlette": {r"sktpecr/app/_server\.py": LATE},
+    "uvicorn": {r"sktpecr/app/_server\.py": LATE},
 }
 
 

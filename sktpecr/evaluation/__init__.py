@@ -6,6 +6,7 @@ a DataFrame with means, 95 % bootstrap intervals, medians and differences paired
 
 from sktpecr.evaluation._calibration import evaluate_calibration
 from sktpecr.evaluation._control import evaluate_control
+from sktpecr.evaluation._conversation import evaluate_conversation
 from sktpecr.evaluation._explanations import evaluate_explanations, explained_tags
 from sktpecr.evaluation._generation import evaluate_generation
 from sktpecr.evaluation._held_out import split_interactions
@@ -19,6 +20,7 @@ __all__ = [
     "choose_tag",
     "evaluate_refinement",
     "read_at_overlap",
+    "evaluate_conversation",
     "explained_tags",
     "evaluate_explanations",
     "evaluate_calibration",

@@ -161,6 +161,18 @@ def measured_rows(
     return rows
 
 
+def check_unseen(population: Population, pairs: Iterable[tuple[int, int]]) -> None:
+    """Make sure that the explainer was not fitted on what is looked for: rows and columns."""
+    catalogue = population.catalogue
+    for row, column in pairs:
+        if column in catalogue.history(row):
+            raise ValueError(
+                f"pairs must be interactions that the explainer was not fitted on, and user "
+                f"{catalogue.users[row]!r} has item {catalogue.items[column]!r} in it; see "
+                f"split_interactions"
+            )
+
+
 def check_numbers(values: Any, parameter: str) -> list[float]:
     """Return a list of different numbers as floats, or say what it is instead."""
     if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):

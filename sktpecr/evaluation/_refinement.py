@@ -19,6 +19,7 @@ from sktpecr.evaluation._held_out import (
     by_name,
     check_comparable,
     check_numbers,
+    check_unseen,
     list_lengths,
     measured_rows,
     population_of,
@@ -159,7 +160,7 @@ def evaluate_refinement(
         populations.values(), [first.catalogue.users[row] for row, *_ in usable], allow_train_users
     )
     for population in populations.values():
-        _check_unseen(population, usable)
+        check_unseen(population, [(row, column) for row, column, _ in usable])
     rows = (
         {"method": name, **row}
         for name, refiner in named.items()
@@ -258,17 +259,6 @@ def _usable(
         rivals = history if scenario == "dislike" else np.setdiff1d(everything, history)
         if len(np.setdiff1d(rivals, items)):
             yield row, column, tag
-
-
-def _check_unseen(population: Population, usable: list[tuple[int, int, int]]) -> None:
-    catalogue = population.catalogue
-    for row, column, _ in usable:
-        if column in catalogue.history(row):
-            raise ValueError(
-                f"pairs must be interactions that the explainer was not fitted on, and user "
-                f"{catalogue.users[row]!r} has item {catalogue.items[column]!r} in it; see "
-                f"split_interactions"
-            )
 
 
 def _measured(

@@ -1,0 +1,178 @@
+"""What a turn of a conversation changed."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sktpecr._ids import plain
+from sktpecr._words import joined
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sktpecr._standing import Standing
+    from sktpecr._statement import Statement
+
+
+class ConversationTurn:
+    """What one turn of a conversation changed; never changes itself.
+
+    Returned by the methods of :class:`Conversation`; not built by hand.
+
+    Parameters
+    ----------
+    said : Statement
+        What was said; prints as words.
+    before, after : Standing
+        Where the conversation stood.
+    n : int
+        Length of the list that the turn is judged by.
+
+    Attributes
+    ----------
+    said : Statement
+        What was said; prints as words.
+    after : Standing
+        Where the conversation stood then.
+
+    Examples
+    --------
+    >>> from sklearn.decomposition import TruncatedSVD
+    >>> from sktpecr import Conversation, TPECRExplainer
+    >>> from sktpecr.datasets import make_tagged_interactions
+    >>> data = make_tagged_interactions(random_state=0)
+    >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+    >>> conversation = Conversation(explainer.fit(data.interactions), user=3, n=5)
+    >>> turn = conversation.reject(conversation.recommend(1)["item"].iloc[0])
+    >>> turn.kept
+    0.8
+    >>> list(turn.items["change"]).count("enters")
+    1
+    """
+
+    def __init__(self, said: Statement, before: Standing, after: Standing, n: int) -> None:
+        self.said = said
+        self._before, self.after, self._n = before, after, n
+
+    @property
+    def items(self) -> pd.DataFrame:
+        """Items that were in the list before or after, in order of the rank after.
+
+        Columns item, name, rank_before, rank, change ("enters", "stays" or "leaves"); a rank is
+        missing where the item may not be listed.
+        """
+        import pandas as pd
+
+        first, second = self._before.listed(self._n), self.after.listed(self._n)
+        columns = np.concatenate([second, first[~np.isin(first, second)]])
+        catalogue = self.after.population.catalogue
+        change = np.where(np.isin(columns, first), "stays", "enters").astype(object)
+        change[len(second) :] = "leaves"
+        frame = pd.DataFrame(
+            {
+                "item": catalogue.item_ids[columns],
+                "name": catalogue.item_names[columns],
+                "rank_before": pd.array(self._before.ranks(columns), dtype="Int64"),
+                "rank": pd.array(self.after.ranks(columns), dtype="Int64"),
+                "change": change,
+            }
+        )
+        return frame.sort_values("rank", kind="stable", ignore_index=True)
+
+    @property
+    def tags(self) -> pd.DataFrame:
+        """What was asked of each tag that may be shown, and what came.
+
+        Columns tag, said ("more", "less", "set" or ""), asked and delivered, both in standard
+        deviations of the population; what was spoken of first, then the largest change.
+        """
+        import pandas as pd
+
+        population, after = self.after.population, self.after.refinement
+        before = self._before.refinement
+        asked = population.vs_mean(after.requested) - population.vs_mean(before.tag_preferences)
+        delivered = population.in_std(after.tag_preferences - before.tag_preferences)
+        if after is before:
+            asked = delivered = np.zeros(len(population.tags))
+        words = np.full(len(asked), "", dtype=object)
+        for word, pairs in (
+            ("more", self.said.like),
+            ("less", self.said.dislike),
+            ("set", self.said.set),
+        ):
+            words[[population.tags.row(tag) for tag, _ in pairs]] = word
+        shown = np.flatnonzero(self.after.shown & self._before.shown)
+        order = shown[np.lexsort([-np.abs(delivered[shown]), words[shown] == ""])]
+        return pd.DataFrame(
+            {
+                "tag": population.tags.array()[order],
+                "said": words[order],
+                "asked": asked[order],
+                "delivered": delivered[order],
+            }
+        )
+
+    @cached_property
+    def kept(self) -> float:
+        """Share of the list before that is still listed; 1 where there was no list."""
+        first, second = self._before.listed(self._n), self.after.listed(self._n)
+        return float(np.isin(first, second).mean()) if len(first) else 1.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain Python values, ready for JSON where the ids are.
+
+        Returns
+        -------
+        dict
+            Words, kept, and items and tags as lists of dicts; None for a rank that is missing.
+        """
+        tables = {
+            name: [
+                {key: _none_if_missing(plain(value)) for key, value in row.items()}
+                for row in table.to_dict("records")
+            ]
+            for name, table in (("items", self.items), ("tags", self.tags))
+        }
+        return {"words": str(self.said), "kept": self.kept, **tables}
+
+    def __repr__(self) -> str:
+        return f"ConversationTurn({str(self.said)!r}, kept={self.kept:.0%})"
+
+    def __str__(self) -> str:
+        items, tags = self.items, self.tags
+        lines = [str(self.said)]
+        for _, row in tags[tags["said"] != ""].iterrows():
+            lines.append(
+                f"  {row['tag']}: {row['delivered']:+.2f} of {row['asked']:+.2f} standard "
+                f"deviations asked for"
+            )
+        for change in ("enters", "leaves"):
+            some = items[items["change"] == change]
+            if len(some):
+                named = [
+                    f"{row['name']} ({_place(row['rank_before'])} -> {_place(row['rank'])})"
+                    for _, row in some.iterrows()
+                ]
+                lines.append(f"  {change}: {joined(named)}")
+        others = tags[(tags["said"] == "") & (tags["delivered"] != 0)]
+        elsewhere = f"  {self.kept:.0%} of the list stays".replace("%", " %")
+        if len(others):
+            most = others.iloc[0]
+            elsewhere += (
+                f"; of the tags not spoken of, {most['tag']} moves most, by "
+                f"{most['delivered']:+.2f} standard deviations"
+            )
+        return "\n".join([*lines, elsewhere])
+
+
+def _place(rank: Any) -> str:
+    return "none" if _none_if_missing(rank) is None else f"{rank}"
+
+
+def _none_if_missing(value: Any) -> Any:
+    import pandas as pd
+
+    return None if value is pd.NA else value

@@ -1,0 +1,117 @@
+"""Where a conversation stands."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sktpecr._question import rank_questions
+from sktpecr._ranking import ranks_of, top_items
+from sktpecr._statement import Statement
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sktpecr._feedback_refiner import FeedbackRefiner
+    from sktpecr._population import Population
+    from sktpecr._refinement import Refinement
+    from sktpecr._user import User
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """Where a conversation stands between two turns.
+
+    Parameters
+    ----------
+    population : Population
+        What the explainer learned.
+    refinement : Refinement
+        The user's recommendations after all that was said.
+    rejected : frozenset of int
+        Columns of the items that are not to be listed.
+    hidden : frozenset of int
+        Columns of the tags that are not to be shown.
+    """
+
+    population: Population
+    refinement: Refinement
+    rejected: frozenset[int] = frozenset()
+    hidden: frozenset[int] = frozenset()
+
+    @cached_property
+    def user(self) -> User:
+        """The user as refined."""
+        return self.refinement.refined_user_for(self.population)
+
+    @cached_property
+    def candidates(self) -> NDArray:
+        """Which items may be listed, shape (n_items,): not seen, not rejected."""
+        catalogue, user = self.population.catalogue, self.user
+        allowed = catalogue.candidates(user, user.has_known_history, ())
+        allowed[list(self.rejected)] = False
+        return allowed
+
+    def listed(self, n: int) -> NDArray:
+        """Return the columns of the n best items, best first."""
+        return top_items(self.refinement.scores, self.candidates, n)
+
+    def ranks(self, columns: NDArray) -> NDArray:
+        """Return the ranks of items, from 1; NaN for those that may not be listed."""
+        ranks = ranks_of(columns, self.refinement.scores, self.candidates)
+        return np.where(self.candidates[columns], ranks, np.nan)
+
+    @cached_property
+    def shown(self) -> NDArray:
+        """Which tags may be shown, shape (n_tags,)."""
+        mask = np.ones(len(self.population.tags), dtype=bool)
+        mask[list(self.hidden)] = False
+        return mask
+
+    def questions(self, k: int) -> pd.DataFrame:
+        """Rank what can be asked of the user: no tag that is hidden or was spoken of."""
+        population, user, turns = self.population, self.user, self.refinement.turns
+        free = self.shown.copy()
+        for feedback in turns:
+            free[[*feedback.wishes, *feedback.set]] = False
+        # Somebody of whom nothing is known, and who said nothing, is asked as the average user.
+        unknown = not user.is_known and not any(turns)
+        embedding = population.average_user if unknown else user.embedding
+        return rank_questions(population, embedding, self.candidates, k, np.flatnonzero(free))
+
+    def refined(
+        self, refiner: FeedbackRefiner, units: str = "std", **feedback: Any
+    ) -> tuple[Statement, Standing]:
+        """Return what feedback says, and where the conversation stands after it."""
+        refined = refiner.refine(after=self.refinement, units=units, **feedback)
+        said = Statement.of(refined.feedback, units)
+        for tag in said.tags:
+            if self.population.tags.row(tag) in self.hidden:
+                raise ValueError(f"tag {tag!r} is hidden in this conversation; undo that first")
+        return said, replace(self, refinement=refined)
+
+    def rejecting(self, item: Hashable) -> tuple[Statement, Standing]:
+        """Return the statement that an item is not to be listed, and where that leads."""
+        column = self.population.catalogue.items.row(item)
+        said = Statement(reject=self.population.catalogue.items[column])
+        return said, replace(self, rejected=self.rejected | {column})
+
+    def hiding(self, tag: Hashable) -> tuple[Statement, Standing]:
+        """Return the statement that a tag is not to be shown, and where that leads."""
+        column = self.population.tags.row(tag)
+        said = Statement(hide=self.population.tags[column])
+        return said, replace(self, hidden=self.hidden | {column})
+
+    def repeating(self, refiner: FeedbackRefiner, said: Statement) -> tuple[Statement, Standing]:
+        """Return a statement said again, and where it leads."""
+        if said.reject is not None:
+            return self.rejecting(said.reject)
+        if said.hide is not None:
+            return self.hiding(said.hide)
+        pairs = {"like": dict(said.like), "dislike": dict(said.dislike), "set": dict(said.set)}
+        return self.refined(refiner, said.units, **pairs)

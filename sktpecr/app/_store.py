@@ -1,0 +1,96 @@
+"""Conversations in one SQLite file, so that a server that starts again goes on where it was."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS conversation (
+    id TEXT PRIMARY KEY, document TEXT NOT NULL, touched REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS conversation_touched ON conversation (touched);
+"""
+
+
+class ConversationStore:
+    """Keep conversations as the JSON that they write of themselves.
+
+    Parameters
+    ----------
+    path : str or path, default=":memory:"
+        SQLite file; made if it is not there. By default nothing outlives the process.
+    max_conversations : int, default=10_000
+        How many are kept; beyond it those go that were not touched for longest.
+    max_age : float, default=30 days
+        Seconds after which a conversation that nobody touches is gone.
+    clock : callable, default=time.time
+        Seconds.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] = ":memory:",
+        *,
+        max_conversations: int = 10_000,
+        max_age: float = 30 * 86400.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.max_conversations, self.max_age, self._clock = max_conversations, max_age, clock
+        # One connection, of which every use is under the lock: SQLite writes one at a time anyway.
+        self._lock = threading.Lock()
+        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        try:
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.executescript(_SCHEMA)
+        except sqlite3.DatabaseError as error:
+            self._connection.close()
+            raise ValueError(f"store {os.fspath(path)!r} is no SQLite file: {error}") from None
+
+    def create(self, document: str) -> str:
+        """Keep a new conversation; return its id, which nobody can guess."""
+        name = secrets.token_urlsafe(16)
+        self.save(name, document)
+        return name
+
+    def save(self, name: str, document: str) -> None:
+        """Keep what a conversation is now, and let go of what is too old or too much."""
+        now = self._clock()
+        with self._lock, self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute(
+                "INSERT OR REPLACE INTO conversation VALUES (?, ?, ?)", (name, document, now)
+            )
+            self._connection.execute(
+                "DELETE FROM conversation WHERE touched < ? OR id IN (SELECT id FROM conversation "
+                "ORDER BY touched DESC, rowid DESC LIMIT -1 OFFSET ?)",
+                (now - self.max_age, self.max_conversations),
+            )
+
+    def load(self, name: str) -> str | None:
+        """Return a conversation, or None if there is no such."""
+        with self._lock:
+            row = self._connection.execute(
+                "SELECT document FROM conversation WHERE id = ? AND touched >= ?",
+                (name, self._clock() - self.max_age),
+            ).fetchone()
+        return row[0] if row else None
+
+    def delete(self, name: str) -> None:
+        """Forget a conversation."""
+        with self._lock:
+            self._connection.execute("DELETE FROM conversation WHERE id = ?", (name,))
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        with self._lock:
+            return int(self._connection.execute("SELECT count(*) FROM conversation").fetchone()[0])
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()

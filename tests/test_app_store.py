@@ -1,0 +1,88 @@
+"""The store of conversations: one SQLite file, bounded in number and age."""
+
+import sqlite3
+import threading
+
+import pytest
+
+from sktpecr.app._store import ConversationStore
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_what_is_saved_is_there_after_a_restart(tmp_path):
+    store = ConversationStore(tmp_path / "talks.sqlite")
+    name = store.create("one")
+    store.save(name, "two")
+    store.close()
+    again = ConversationStore(tmp_path / "talks.sqlite")
+    assert again.load(name) == "two"
+    assert len(again) == 1
+    again.delete(name)
+    assert again.load(name) is None
+    again.delete(name)
+
+
+def test_ids_differ_and_cannot_be_guessed():
+    store = ConversationStore()
+    names = {store.create("{}") for _ in range(200)}
+    assert len(names) == 200
+    assert min(map(len, names)) >= 22  # 128 bits
+
+
+def test_beyond_the_cap_the_oldest_go():
+    clock = Clock()
+    store = ConversationStore(max_conversations=3, clock=clock)
+    names = []
+    for _ in range(3):
+        clock.now += 1
+        names.append(store.create("{}"))
+    clock.now += 1
+    store.save(names[0], "touched")
+    clock.now += 1
+    names.append(store.create("{}"))
+    kept = [store.load(name) is not None for name in names]
+    assert kept == [True, False, True, True]
+    assert len(store) == 3
+
+
+def test_what_nobody_touches_expires():
+    clock = Clock()
+    store = ConversationStore(max_age=10, clock=clock)
+    old = store.create("{}")
+    clock.now += 11
+    assert store.load(old) is None
+    store.create("{}")
+    assert len(store) == 1
+
+
+def test_a_file_that_is_something_else_is_left_alone(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("no database, but long enough to have a header " * 10)
+    with pytest.raises(ValueError, match="no SQLite file"):
+        ConversationStore(path)
+    assert path.read_text().startswith("no database")
+
+
+def test_threads_write_at_once(tmp_path):
+    store = ConversationStore(tmp_path / "talks.sqlite")
+    names = [store.create("{}") for _ in range(8)]
+
+    def write(name):
+        for number in range(50):
+            store.save(name, f"{name} {number}")
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [store.load(name) for name in names] == [f"{name} 49" for name in names]
+    store.close()
+    rows = sqlite3.connect(tmp_path / "talks.sqlite").execute("PRAGMA integrity_check").fetchall()
+    assert rows == [("ok",)]
