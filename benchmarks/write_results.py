@@ -37,6 +37,7 @@ TITLES = {
     "beyond newcomers": "Beyond the paper: users described by tags alone",
     "beyond planted": "Beyond the paper: a ladder of planted truths",
     "beyond rivals": "Beyond the paper: feedback against four rivals",
+    "beyond conversations": "Beyond the paper: conversations of several turns",
     "beyond feedback": "Beyond the paper: feedback that people really gave",
     "beyond several": "Beyond the paper: feedback on two tags at once",
 }
