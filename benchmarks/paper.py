@@ -60,6 +60,7 @@ EXPERIMENTS = {
     "beyond rivals": Experiment("rivals", "rivals", REAL, models=True),
     "beyond several": Experiment("several", "several", REAL, models=True),
     "beyond conversations": Experiment("conversations", "conversations", REAL, models=True),
+    "beyond distilled": Experiment("distilled", "distilled", REAL, models=False),
     "beyond feedback": Experiment("real_feedback", "real_feedback", DATED, models=False),
     "beyond newcomers": Experiment("tags_only", "tags_only", REAL, models=True),
     "beyond planted": Experiment("planted", "planted", SYNTHETIC, models=False),

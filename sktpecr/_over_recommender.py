@@ -9,13 +9,13 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, clone
-from sklearn.exceptions import NotFittedError
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from sklearn.utils.validation import _check_feature_names_in
 
 from sktpecr._catalogue import check_item_ids
 from sktpecr._interactions import check_interactions
 from sktpecr._item_tags import is_frame
-from sktpecr.recommenders import AdapterError, as_recommender
+from sktpecr.recommenders import AdapterError, DistilledRecommender, as_recommender
+from sktpecr.recommenders._boxes import is_unfitted_estimator, scores_rows
 from sktpecr.recommenders._factor_recommender import FactorRecommender, RidgeFoldIn
 
 
@@ -141,17 +141,6 @@ def fold_in(recommender: Any, X: sp.csr_matrix) -> NDArray:
     )
 
 
-def is_unfitted_estimator(model: Any) -> bool:
-    """Tell whether a model is a scikit-learn estimator that has not been fitted."""
-    if not isinstance(model, BaseEstimator):
-        return False
-    try:
-        check_is_fitted(model)
-    except NotFittedError:
-        return True
-    return False
-
-
 def resolve_recommender(model: Any, X: sp.csr_matrix) -> Any:
     """Return the recommender behind a model, fitting a clone of it on X if it is not fitted."""
     if model is None or isinstance(model, type):
@@ -163,6 +152,9 @@ def resolve_recommender(model: Any, X: sp.csr_matrix) -> Any:
             model = clone(model).fit(X)
         except TypeError:  # some take dense arrays only, and say so with a TypeError
             model = clone(model).fit(X.toarray())
+    if scores_rows(model):
+        # Asked everything, once; who has a smaller budget says so by wrapping it.
+        model = DistilledRecommender(model, budget=1.0).fit(X)
     recommender = as_recommender(model)
     check_dot_product(recommender)
     n_items = n_items_of(recommender)

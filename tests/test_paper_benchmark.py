@@ -326,7 +326,10 @@ def test_no_experiment_named_means_all_that_fit():
     on_synthetic_data = ("table 1", "table 2", "beyond planted")
     assert tasks == [(name, "synthetic", None) for name in on_synthetic_data]
     _, tasks = paper.parse(["--data", "goodbooks", "--model", "mf", "fm"])
-    assert [task for task in tasks if task[2] is None] == [("table 3", "goodbooks", None)]
+    assert [task for task in tasks if task[2] is None] == [
+        ("table 3", "goodbooks", None),
+        ("beyond distilled", "goodbooks", None),
+    ]
     assert {task[0] for task in tasks if task[2]} == {
         name for name, experiment in paper.EXPERIMENTS.items() if experiment.models
     }

@@ -89,8 +89,8 @@ def as_recommender(model: Any) -> Any:
         f"{type(model).__name__} has neither user_factors and item_factors, nor transform and "
         f"inverse_transform, nor user_embeddings and score_items; wrap it in "
         f"FactorRecommender(user_factors, item_factors) where the score is a dot product, in "
-        f"TorchRecommender(score, user_embeddings, item_vectors) where torch computes it, or "
-        f"give it the last two"
+        f"TorchRecommender(score, user_embeddings, item_vectors) where torch computes it, in "
+        f"DistilledRecommender(model) where there is nothing but scores, or give it the last two"
     )
 
 
