@@ -1,0 +1,73 @@
+"""
+A conversation
+==============
+
+Several answers in a row: each says what it changed, and each can be taken back.
+"""
+
+# %%
+# The user says more of one genre, less of another, and that one film is not to be shown again.
+
+import matplotlib.pyplot as plt
+import numpy as np
+from implicit.als import AlternatingLeastSquares
+
+from sktpecr import Conversation, TPECRExplainer
+from sktpecr.datasets import load_movielens
+
+data = load_movielens()
+als = AlternatingLeastSquares(factors=64, random_state=0)
+als.fit(data.interactions, show_progress=False)
+explainer = TPECRExplainer(als, data.item_tags)
+explainer.fit(data.interactions, user_ids=data.user_ids, item_names=data.item_names)
+
+conversation = Conversation(explainer, user=42)
+first = conversation.recommend(10)
+print(conversation.like("Film-Noir", strength=2))
+
+# %%
+
+print(conversation.dislike("Comedy"))
+
+# %%
+
+print(conversation.reject(conversation.recommend(1)["item"][0]))
+
+# %%
+# What to ask next, and where everything stands.
+
+conversation.suggest_question(3)
+
+# %%
+
+print(conversation)
+
+# %%
+# Undo is exact: it computes nothing again. What was said is kept as JSON, for tomorrow's model.
+
+while conversation.history:
+    conversation.undo()
+print(conversation.recommend(10)["item"].equals(first["item"]))
+print(conversation.to_json()[:120])
+
+# %%
+# Long-term taste is kept: where the films of 50 users' histories stand, among all films, while each
+# takes ten random turns.
+
+rng = np.random.RandomState(0)
+genres = list(data.item_tags.columns)
+standing = np.zeros((50, 11))
+for number, user in enumerate(data.user_ids[:50]):
+    seen = data.interactions[number].indices
+    talk = Conversation(explainer, user=user)
+    for turn in range(11):
+        ranks = (-talk.refinement.scores).argsort().argsort()
+        standing[number, turn] = ranks[seen].mean() / len(ranks)
+        talk.say(**{rng.choice(["like", "dislike"]): [rng.choice(genres)]})
+
+figure, axis = plt.subplots(figsize=(6, 3.2), layout="constrained")
+axis.plot(standing.T, color="0.8", linewidth=0.8)
+axis.plot(standing.mean(axis=0), "o-", color="#0072b2", label="mean of 50 users")
+axis.axhline(0.5, color="k", linestyle="--", label="films picked at random")
+axis.set(xlabel="turns", ylabel="mean rank of the history", ylim=(0, 0.55))
+axis.legend()
