@@ -41,6 +41,13 @@ TITLES = {
     "beyond distilled": "Beyond the paper: boxes without factors",
     "beyond feedback": "Beyond the paper: feedback that people really gave",
     "beyond several": "Beyond the paper: feedback on two tags at once",
+    "speed P1": "Speed: tag preferences of everybody",
+    "speed P5": "Speed: LIME of a list of ten",
+    "speed P10": "Speed: LIME of a list of ten, 1,000 tags",
+    "speed P6b": "Speed: exact attribution",
+    "speed P7": "Speed: everybody's first ten, explained",
+    "speed P8": "Speed: a turn of feedback",
+    "speed P9": "Speed: the first ten of 100,000 items",
 }
 MADE = ".. Written by benchmarks/write_results.py: change what it reads, not this page.\n"
 RESULTS_PAGE = f"""{MADE}
