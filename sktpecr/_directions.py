@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.linalg import blas, solve_triangular
+from scipy.linalg import solve_triangular
 from scipy.optimize import nnls
 
 from sktpecr._gradients import item_gradients, tag_gradients
@@ -139,7 +139,8 @@ class Directions:
             The gradient of the difference of the two mean scores.
         """
         of_tag, of_others = self._sides(tag, _taste(scores), history)
-        return (of_tag - of_others) @ self._items
+        of_tag_mean, of_others_mean = self._means(of_tag, of_others)
+        return of_tag_mean - of_others_mean
 
     def scatter(self, scores: NDArray, history: NDArray) -> NDArray:
         """Return what a movement costs the list: how it changes the scores of items, by taste.
@@ -158,7 +159,7 @@ class Directions:
         """
         everything = np.ones(len(self._items), dtype=bool)
         weights = _weights(everything, _taste(scores), history)
-        return self._within([(1.0, weights)])
+        return self._within((1.0,), (weights,), self._means(weights))
 
     def words(self, wishes: dict[int, float]) -> NDArray:
         """Return by how much each named tag moves its way at least, of the list's movement.
@@ -186,9 +187,9 @@ class Directions:
         if not liked:
             above, below = below, above
         share = _SHARE_RAISED[liked]
-        scatter = self._within([(share, above), (1 - share, below)])
-        difference = (above - below) @ self._items
-        direction = self._unit(np.linalg.solve(scatter, difference))
+        means = self._means(above, below)
+        scatter = self._within((share, 1 - share), (above, below), means)
+        direction = self._unit(np.linalg.solve(scatter, means[0] - means[1]))
         kept = history if liked else np.setdiff1d(history, self._items_of(tag))
         if len(kept):
             direction += _HISTORY_PULL[liked] * self._unit(self._items[kept].mean(axis=0))
@@ -203,11 +204,19 @@ class Directions:
     def _items_of(self, tag: int) -> NDArray:
         return self._tags.indices[self._tags.indptr[tag] : self._tags.indptr[tag + 1]]
 
-    def _within(self, classes: list[tuple[float, NDArray]]) -> NDArray:
-        """Return the scatter within classes of items, given their shares and weights."""
-        shares, weights = zip(*classes, strict=True)
-        scatter = self._second_moment(np.average(weights, axis=0, weights=shares))
-        for share, mean in zip(shares, np.array(weights) @ self._items, strict=True):
+    def _means(self, *weights: NDArray) -> NDArray:
+        """Return weighted means of the items, a row each."""
+        # In the items' own precision: a product of two would first copy all of them.
+        means = np.array(weights, dtype=self._items.dtype) @ self._items
+        return means.astype(np.float64, copy=False)
+
+    def _within(
+        self, shares: tuple[float, ...], weights: tuple[NDArray, ...], means: NDArray
+    ) -> NDArray:
+        """Return the scatter within classes of items, given their shares, weights and means."""
+        of_all = np.tensordot(shares, np.array(weights), axes=1)
+        scatter = self._second_moment(of_all)
+        for share, mean in zip(shares, means, strict=True):
             scatter -= share * np.outer(mean, mean)
         size = np.trace(scatter) / len(scatter)
         return scatter + (_RIDGE * size if size > 0 else 1.0) * np.eye(len(scatter))
@@ -215,10 +224,8 @@ class Directions:
     def _second_moment(self, weights: NDArray) -> NDArray:
         """Return the weighted mean of the items' outer products."""
         weighted = self._items * np.sqrt(weights, dtype=self._items.dtype)[:, np.newaxis]
-        # Half the work of a product of two matrices, as the result is symmetric.
-        syrk = blas.ssyrk if weighted.dtype == np.float32 else blas.dsyrk
-        half = syrk(1.0, weighted.T).astype(np.float64)
-        return np.triu(half) + np.triu(half, 1).T
+        # NumPy sees that the result is symmetric, and does half the work.
+        return (weighted.T @ weighted).astype(np.float64)
 
     def keep_words(self, direction: NDArray, scatter: NDArray, wishes: dict[int, float]) -> NDArray:
         """Correct a direction as little as possible so that every named tag moves its way.
@@ -278,7 +285,8 @@ def _taste(scores: NDArray) -> NDArray:
 
 def _weights(some: NDArray, taste: NDArray, history: NDArray) -> NDArray:
     """Return what each of some items counts, 1 together: items to come by taste, if there are."""
-    for weights in (np.where(some, taste, 0.0), np.where(some, 1.0, 0.0)):
+    for counted in (taste, np.ones_like(taste)):
+        weights = np.where(some, counted, 0.0)
         weights[history] = 0.0
         if weights.sum() > 0:
             break

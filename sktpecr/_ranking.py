@@ -33,11 +33,12 @@ def top_items(scores: NDArray, candidates: NDArray, n: int) -> NDArray:
     ndarray of int
         Columns.
     """
-    columns = np.flatnonzero(candidates)
-    if n < len(columns):
+    if n < np.count_nonzero(candidates):
         # Everything that scores at least the n-th best, so that ties at the end stay stable.
-        threshold = np.partition(scores[columns], len(columns) - n)[len(columns) - n]
-        columns = columns[scores[columns] >= threshold]
+        allowed = np.where(candidates, scores, -np.inf)
+        columns = np.flatnonzero(allowed >= np.partition(allowed, -n)[-n])
+    else:
+        columns = np.flatnonzero(candidates)
     return columns[np.argsort(-scores[columns], kind="stable")][:n]
 
 
