@@ -41,6 +41,7 @@ TITLES = {
     "beyond distilled": "Beyond the paper: boxes without factors",
     "beyond feedback": "Beyond the paper: feedback that people really gave",
     "beyond several": "Beyond the paper: feedback on two tags at once",
+    "speed app": "Speed: an answer in the browser",
     "speed P1": "Speed: tag preferences of everybody",
     "speed P5": "Speed: LIME of a list of ten",
     "speed P10": "Speed: LIME of a list of ten, 1,000 tags",
