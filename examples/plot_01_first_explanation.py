@@ -11,7 +11,7 @@ A trained model goes in as it is; a user id and an item id give an explanation b
 
 from implicit.als import AlternatingLeastSquares
 
-from sktpecr import TPECRExplainer
+from sktpecr import TPECRExplainer, plotting
 from sktpecr.datasets import load_movielens
 
 data = load_movielens()
@@ -37,6 +37,11 @@ print(explanation.to_text())
 # like the others: a model that knows films better than their genres must show it.
 
 explanation.plot()
+
+# %%
+# The whole list at once: what each genre contributes to each film, bold where the film has it.
+
+plotting.plot_list([explainer.explain(user=42, item=item) for item in listed["item"]])
 
 # %%
 # How far to trust it is printed with it.

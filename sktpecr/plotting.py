@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from sktpecr._explanation import Explanation
     from sktpecr._refinement import Refinement
 
-__all__ = ["plot_contributions", "plot_importances", "plot_profile", "plot_refinement"]
+__all__ = [
+    "plot_contributions",
+    "plot_importances",
+    "plot_list",
+    "plot_profile",
+    "plot_refinement",
+]
 
 # Okabe and Ito's blue, vermilion and grey: apart for colour-blind readers, and in grey print.
 _UP, _DOWN, _NEUTRAL = "#0072B2", "#D55E00", "#999999"
@@ -159,6 +165,65 @@ def plot_importances(
     ax.set_xlabel("importance, relative to the largest of each method")
     ax.set_title(f"{first.item_name}, user {first.user}", loc="left", **_AS_IS)
     ax.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.12))
+    return ax
+
+
+def plot_list(explanations: Sequence[Explanation], ax: Axes | None = None, n_tags: int = 8) -> Axes:
+    """Draw what tags contribute to the items of a list, as a heat map.
+
+    Parameters
+    ----------
+    explanations : sequence of Explanation
+        Explanations of several items for the same user, in the order of the list.
+    ax : matplotlib Axes, optional
+        Where to draw. A new figure by default.
+    n_tags : int, default=8
+        How many tags are shown: those that contribute most to any of the items.
+
+    Returns
+    -------
+    matplotlib Axes
+        The axes drawn on. Contributions are written into the cells, those of an item's own tags
+        bold, so that nothing hangs on colour.
+
+    Examples
+    --------
+    >>> from sklearn.decomposition import TruncatedSVD
+    >>> from sktpecr import TPECRExplainer, plotting
+    >>> from sktpecr.datasets import make_tagged_interactions
+    >>> data = make_tagged_interactions(random_state=0)
+    >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+    >>> explainer = explainer.fit(data.interactions)
+    >>> listed = explainer.recommend(3, 5)["item"]
+    >>> ax = plotting.plot_list([explainer.explain(3, item) for item in listed])
+    """
+    n_tags = check_n(n_tags, "n_tags")
+    if not len(explanations) or len({one.user for one in explanations}) > 1:
+        raise ValueError("explanations must be of one item at least, all for the same user")
+    first = explanations[0]
+    contributions = np.array([one.contributions for one in explanations])
+    tags = np.argsort(-np.abs(contributions).max(axis=0), kind="stable")[:n_tags]
+    values = contributions[:, tags]
+    limit = np.abs(values).max() or 1.0
+    ax = _axes(ax, n_rows=len(explanations))
+    image = ax.imshow(values, cmap="PuOr", vmin=-limit, vmax=limit, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        ax.text(
+            column,
+            row,
+            f"{value:+.2g}",
+            ha="center",
+            va="center",
+            fontsize="small",
+            fontweight="bold" if explanations[row].item_tags[tags[column]] else "normal",
+            color="white" if abs(value) > 0.6 * limit else "black",
+        )
+    names = [textwrap.shorten(str(one.item_name), 34, placeholder="...") for one in explanations]
+    ax.set_yticks(range(len(names)), names, **_AS_IS)
+    tag_names = [str(first.tag_names[tag]) for tag in tags]
+    ax.set_xticks(range(len(tags)), tag_names, rotation=45, ha="right", **_AS_IS)
+    ax.set_title(f"User {first.user}: what tags contribute", loc="left", **_AS_IS)
+    ax.figure.colorbar(image, ax=ax, label=f"contribution, {first.unit.split(' per ')[0]}")
     return ax
 
 

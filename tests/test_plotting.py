@@ -290,3 +290,27 @@ class TestImportances:
         other = explainer.explain(7, data.item_ids[4])
         with pytest.raises(ValueError, match="of the same item for the same user"):
             plotting.plot_importances([explanation, other])
+
+
+def test_list_is_a_heat_map_of_contributions(explainer, data):
+    items = explainer.recommend(7, 4)["item"]
+    explanations = [explainer.explain(7, item) for item in items]
+    ax = plotting.plot_list(explanations, n_tags=3)
+    contributions = np.array([each.contributions for each in explanations])
+    tags = np.argsort(-np.abs(contributions).max(axis=0))[:3]
+    np.testing.assert_array_equal(ax.images[0].get_array(), contributions[:, tags])
+    written = [text.get_text() for text in ax.texts]
+    assert written == [f"{value:+.2g}" for value in contributions[:, tags].ravel()]
+    own = np.array([each.item_tags for each in explanations])[:, tags].ravel() > 0
+    assert [text.get_fontweight() == "bold" for text in ax.texts] == own.tolist()
+    assert [label.get_text() for label in ax.get_xticklabels()] == data.item_tags.columns[
+        tags
+    ].tolist()
+    plt.close(ax.figure)
+
+
+def test_list_is_of_one_user(explainer, data):
+    explanations = [explainer.explain(user, data.item_ids[3]) for user in (7, 8)]
+    for wrong in ([], explanations):
+        with pytest.raises(ValueError, match="all for the same user"):
+            plotting.plot_list(wrong)
