@@ -11,6 +11,7 @@ from sktpecr._refinement import Refinement
 from sktpecr._steerability import Steerability
 from sktpecr._tag_preference_extractor import TagPreferenceExtractor
 from sktpecr._tpecr_explainer import TPECRExplainer
+from sktpecr._words import ENGLISH
 from sktpecr.generators import (
     CVAEGenerator,
     GaussianGenerator,
@@ -28,6 +29,7 @@ __all__ = [
     "Conversation",
     "ConversationTurn",
     "Counterfactual",
+    "ENGLISH",
     "Explanation",
     "FeedbackRefiner",
     "GaussianGenerator",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sktpecr import plotting
 from sktpecr._certificate import Certificate, certify
 from sktpecr._ids import plain
-from sktpecr._words import by_size, liked, worth_saying
+from sktpecr._words import by_size, complete_words, liked, worth_saying
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -202,48 +202,55 @@ class Explanation:
         vars(explanation)["certificate"] = self.certificate
         return explanation
 
-    def to_text(self) -> str:
+    def to_text(self, words: Mapping[str, str] | None = None) -> str:
         """Say it in words, the item's own tags first.
+
+        Parameters
+        ----------
+        words : mapping of str to str, optional
+            Sentences to say in place of those of ``sktpecr.ENGLISH``, by name: templates such as
+            ``{"links": "Das Modell verbindet {item} mit {tags}."}``.
 
         Returns
         -------
         str
             A few sentences.
+
+        Raises
+        ------
+        ValueError
+            If there is no sentence of such a name, or it holds what it may not.
         """
+        say = complete_words(words)
         on_item = self.item_tags > 0
         own_for, own_against = self._worth_saying(on_item)
         other_for, other_against = self._worth_saying(~on_item)
-        sentences = []
+        named = {"item": self.item_name}
+        if own_for:
+            named["tags"] = self._phrases(own_for[:3], say)
+        if own_against:
+            named["against"] = self._phrases(own_against[:3], say)
         if not on_item.any():
-            shown = " that may be shown" if self.n_hidden else ""
-            sentences.append(
-                f"{self.item_name} has no tags{shown}, so none of its own can explain it."
-            )
+            first = "no_tags_shown" if self.n_hidden else "no_tags"
         elif own_for:
-            despite = f", despite {self._phrases(own_against[:3])}" if own_against else ""
-            sentences.append(
-                f"The model links {self.item_name} to {self._phrases(own_for[:3])}{despite}."
-            )
-        elif own_against:
-            sentences.append(
-                f"The tags of {self.item_name} count against it: {self._phrases(own_against[:3])}."
-            )
+            first = "links_despite" if own_against else "links"
         else:
-            sentences.append(f"The tags of {self.item_name} say little about its score.")
+            first = "against" if own_against else "little"
+        sentences = [say[first].format(**named)]
         unnamed = len(own_for[3:]) + len(own_against[3:])
         if unnamed:
-            sentences.append(f"{unnamed} more of its tags have a part in it.")
-        for tags, side in ((other_for, "for"), (other_against, "against")):
+            sentences.append(say["one_more" if unnamed == 1 else "more"].format(n=unnamed))
+        for tags, name in ((other_for, "other_for"), (other_against, "other_against")):
             if tags:
-                sentences.append(
-                    f"Of the tags that it does not carry, {self._phrases(tags[:2])} "
-                    f"{'counts' if len(tags) == 1 else 'count'} {side} it."
-                )
+                one = "_one" if len(tags) == 1 else ""
+                sentences.append(say[name + one].format(tags=self._phrases(tags[:2], say)))
         sentences.append(
-            f"From {_number(self.base_value)} at average tag preferences, tags lead by "
-            f"{_number(self.contributions.sum(), signed=True)} and what no tag "
-            f"{'shown ' if self.n_hidden else ''}sees by "
-            f"{_number(self.residual, signed=True)} to {_number(self.value)}."
+            say["sum_shown" if self.n_hidden else "sum"].format(
+                base=_number(self.base_value),
+                tags=_number(self.contributions.sum(), signed=True),
+                residual=_number(self.residual, signed=True),
+                value=_number(self.value),
+            )
         )
         return " ".join(sentences)
 
@@ -309,8 +316,8 @@ class Explanation:
             [t for t in tags if self.contributions[t] < 0],
         )
 
-    def _phrases(self, tags: list[int]) -> str:
-        return liked(tags, self.tag_names, self.vs_population, self.contributions)
+    def _phrases(self, tags: list[int], say: Mapping[str, str]) -> str:
+        return liked(tags, self.tag_names, self.vs_population, self.contributions, say)
 
 
 def explain_item(population: Population, user: User, column: int) -> Explanation:

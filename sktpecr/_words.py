@@ -2,13 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Mapping, Sequence
+from string import Formatter
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 # Contributions under this share of the largest one are not worth words.
 _WORTH_SAYING = 0.05
+
+#: The sentences of :meth:`Explanation.to_text`, by name; others can take the place of any.
+ENGLISH: Mapping[str, str] = MappingProxyType(
+    {
+        "links": "The model links {item} to {tags}.",
+        "links_despite": "The model links {item} to {tags}, despite {against}.",
+        "against": "The tags of {item} count against it: {against}.",
+        "little": "The tags of {item} say little about its score.",
+        "no_tags": "{item} has no tags, so none of its own can explain it.",
+        "no_tags_shown": "{item} has no tags that may be shown, so none of its own can explain it.",
+        "one_more": "One more of its tags has a part in it.",
+        "more": "{n} more of its tags have a part in it.",
+        "other_for_one": "Of the tags that it does not carry, {tags} counts for it.",
+        "other_for": "Of the tags that it does not carry, {tags} count for it.",
+        "other_against_one": "Of the tags that it does not carry, {tags} counts against it.",
+        "other_against": "Of the tags that it does not carry, {tags} count against it.",
+        "sum": "From {base} at average tag preferences, tags lead by {tags} and what no tag sees "
+        "by {residual} to {value}.",
+        "sum_shown": "From {base} at average tag preferences, tags lead by {tags} and what no tag "
+        "shown sees by {residual} to {value}.",
+        "liked_more": "{tag}, liked more than average ({contribution})",
+        "liked_less": "{tag}, liked less than average ({contribution})",
+        "comma": "{first}, {rest}",
+        "and": "{first} and {last}",
+    }
+)
+
+
+def complete_words(words: Mapping[str, str] | None) -> Mapping[str, str]:
+    """Return all sentences, some of them replaced, or say what is wrong with these.
+
+    Parameters
+    ----------
+    words : mapping of str to str, optional
+        Names and templates.
+
+    Returns
+    -------
+    mapping of str to str
+        All templates.
+    """
+    for name, template in (words or {}).items():
+        if name not in ENGLISH:
+            near = difflib.get_close_matches(str(name), ENGLISH, n=3)
+            hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+            raise ValueError(f"words: sktpecr.ENGLISH has no sentence named {name!r}{hint}")
+        allowed, found = _fields(ENGLISH[name]), _fields(template)
+        if not found <= allowed:
+            raise ValueError(
+                f"words[{name!r}] may hold {', '.join(f'{{{each}}}' for each in sorted(allowed))}, "
+                f"got {', '.join(f'{{{each}}}' for each in sorted(found - allowed))}"
+            )
+    return {**ENGLISH, **(words or {})}
+
+
+def _fields(template: str) -> set[str]:
+    """Return what a template holds between braces."""
+    try:
+        parsed = list(Formatter().parse(template))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"words must be templates, got {template!r}: {error}") from None
+    return {
+        name + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")
+        for _, name, spec, conversion in parsed
+        if name is not None
+    }
 
 
 def by_size(values: NDArray) -> NDArray:
@@ -24,18 +93,30 @@ def worth_saying(contributions: NDArray) -> NDArray:
 
 
 def liked(
-    tags: Sequence[int], names: NDArray, vs_population: NDArray, contributions: NDArray
+    tags: Sequence[int],
+    names: NDArray,
+    vs_population: NDArray,
+    contributions: NDArray,
+    words: Mapping[str, str] = ENGLISH,
 ) -> str:
     """Say of some tags how they are liked, and what that does."""
     return joined(
         [
-            f"{names[t]}, liked {'more' if vs_population[t] > 0 else 'less'} than average "
-            f"({contributions[t]:+.2g})"
+            words["liked_more" if vs_population[t] > 0 else "liked_less"].format(
+                tag=names[t], contribution=f"{contributions[t]:+.2g}"
+            )
             for t in tags
-        ]
+        ],
+        words,
     )
 
 
-def joined(phrases: list[str]) -> str:
+def joined(phrases: list[str], words: Mapping[str, str] = ENGLISH) -> str:
     """Return phrases with commas between them and "and" before the last."""
-    return " and ".join([", ".join(phrases[:-1]), phrases[-1]] if phrases[1:] else phrases)
+    if len(phrases) < 2:
+        return "".join(phrases)
+    *before, last = phrases
+    first = before.pop()
+    while before:
+        first = words["comma"].format(first=before.pop(), rest=first)
+    return words["and"].format(first=first, last=last)

@@ -1,0 +1,97 @@
+"""Words: templates that can be replaced, translated, and not misused."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.decomposition import TruncatedSVD
+
+from sktpecr import ENGLISH, TPECRExplainer
+from sktpecr._words import complete_words, joined
+from sktpecr.datasets import make_tagged_interactions
+
+GERMAN = {
+    "links": "Das Modell verbindet {item} mit {tags}.",
+    "links_despite": "Das Modell verbindet {item} mit {tags}, trotz {against}.",
+    "against": "Gegen {item} spricht: {against}.",
+    "little": "Die Schlagworte von {item} sagen wenig über die Bewertung.",
+    "no_tags": "{item} hat keine Schlagworte.",
+    "no_tags_shown": "{item} hat keine Schlagworte, die gezeigt werden dürfen.",
+    "one_more": "Ein weiteres Schlagwort spielt mit.",
+    "more": "{n} weitere Schlagworte spielen mit.",
+    "other_for_one": "Von anderen spricht {tags} dafür.",
+    "other_for": "Von anderen sprechen {tags} dafür.",
+    "other_against_one": "Von anderen spricht {tags} dagegen.",
+    "other_against": "Von anderen sprechen {tags} dagegen.",
+    "sum": "Von {base} führen Schlagworte um {tags}, anderes um {residual} zu {value}.",
+    "sum_shown": "Von {base} führen Gezeigte um {tags}, anderes um {residual} zu {value}.",
+    "liked_more": "{tag}, überdurchschnittlich gemocht ({contribution})",
+    "liked_less": "{tag}, unterdurchschnittlich gemocht ({contribution})",
+    "comma": "{first}, {rest}",
+    "and": "{first} und {last}",
+}
+DATA = make_tagged_interactions(n_users=60, n_items=90, n_tags=7, random_state=0)
+EXPLAINER = TPECRExplainer(TruncatedSVD(8, random_state=0), DATA.item_tags).fit(DATA.interactions)
+
+
+def test_a_translation_leaves_no_english_and_the_same_numbers():
+    assert GERMAN.keys() == ENGLISH.keys()
+    english = re.compile(r"\b(the|tags?|liked|average|and|model|of)\b", re.IGNORECASE)
+    for user in range(12):
+        for item in DATA.item_ids[:6]:
+            explanation = EXPLAINER.explain(user, item)
+            for one in (explanation, explanation.without(["tag_0", "tag_1"])):
+                said = one.to_text(GERMAN)
+                assert not english.search(re.sub(r"tag_\d", "", said)), said
+                numbers = r"[+-]?\d+(?:\.\d+)?(?:e[+-]\d+)?"
+                plain = re.sub(r"(tag|item)_\d+", "", one.to_text())
+                assert re.findall(numbers, re.sub(r"(tag|item)_\d+", "", said)) == re.findall(
+                    numbers, plain
+                )
+
+
+def test_every_sentence_is_said_somewhere():
+    said = set()
+    for user in range(60):
+        for item in DATA.item_ids[:30]:
+            explanation = EXPLAINER.explain(user, item)
+            bare = replace(explanation, item_tags=np.zeros(7))
+            full = replace(explanation, item_tags=np.ones(7))
+            flat = replace(explanation, contributions=np.zeros(7))
+            hidden = replace(explanation.without(["tag_0"]), item_tags=np.zeros(6))
+            for one in (explanation, bare, full, flat, hidden):
+                marked = {name: f"<{name}>{template}" for name, template in ENGLISH.items()}
+                said |= set(re.findall(r"<(\w+)>", one.to_text(marked)))
+    assert said == ENGLISH.keys()
+
+
+def test_braces_in_titles_are_no_templates():
+    explanation = replace(EXPLAINER.explain(3, DATA.item_ids[0]), item_name="{item} {0} %s")
+    assert "{item} {0} %s" in explanation.to_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"link": "x"}, "did you mean 'links'"),
+        ({"nonsense": "x"}, "no sentence named 'nonsense'"),
+        ({"links": "{film}"}, r"may hold \{item\}, \{tags\}, got \{film\}"),
+        ({"links": "{item.__class__}"}, r"got \{item.__class__\}"),
+        ({"links": "{item:>999999999}"}, "may hold"),
+        ({"links": "{item!r}"}, "may hold"),
+        ({"links": "{item"}, "must be templates"),
+        ({"links": None}, "must be templates"),
+    ],
+)
+def test_what_is_wrong_is_named(words, message):
+    with pytest.raises(ValueError, match=message):
+        complete_words(words)
+
+
+@pytest.mark.parametrize(
+    ("phrases", "expected"),
+    [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (list("abcd"), "a, b, c and d")],
+)
+def test_phrases_are_joined(phrases, expected):
+    assert joined(phrases) == expected
