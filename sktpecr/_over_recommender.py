@@ -154,7 +154,7 @@ def resolve_recommender(model: Any, X: sp.csr_matrix) -> Any:
             model = clone(model).fit(X.toarray())
     if scores_rows(model):
         # Asked everything, once; who has a smaller budget says so by wrapping it.
-        model = DistilledRecommender(model, budget=1.0).fit(X)
+        model = DistilledRecommender(model, budget=1.0, random_state=0).fit(X)
     recommender = as_recommender(model)
     check_dot_product(recommender)
     n_items = n_items_of(recommender)

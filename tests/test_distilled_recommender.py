@@ -90,15 +90,17 @@ def test_estimators_of_rows_are_fitted_asked_and_folded_in():
     for model in (Ridge(alpha=10.0), KNeighborsRegressor(5)):
         fitted = clone(model).fit(DATA.interactions.toarray(), DATA.interactions.toarray())
         expected = fitted.predict(DATA.interactions.toarray())
-        distilled = DistilledRecommender(fitted, budget=1.0).fit(DATA.interactions)
+        distilled = DistilledRecommender(fitted, budget=1.0, random_state=0)
+        distilled.fit(DATA.interactions)
         assert distilled.model is fitted
         found = distilled.score_items(distilled.user_embeddings)
         left = np.square(found - expected).sum() / np.square(expected - expected.mean(0)).sum()
-        assert left < 1e-6
+        # A tenth of the users was held out to measure on: what only they have is lost.
+        assert left < 0.01
         folded = distilled.fold_in(DATA.interactions[:7])
         np.testing.assert_allclose(folded, distilled.user_embeddings[:7], rtol=1e-5, atol=1e-6)
         # An unfitted one is cloned and fitted; neighbours break ties among sparse rows elsewise.
-        again = DistilledRecommender(model, budget=1.0).fit(DATA.interactions)
+        again = DistilledRecommender(model, budget=1.0, random_state=0).fit(DATA.interactions)
         found = again.score_items(again.user_embeddings)
         assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.9
 
