@@ -60,7 +60,8 @@ package: $(DEV) ## wheel and source archive, into dist, looked into and tried
 	@$(BIN)/python tools/check_package.py dist
 
 clean: ## remove what was made, but keep $(VENV)
-	@rm -rf build dist docs/_build docs/generated docs/auto_examples docs/sg_execution_times.rst .coverage htmlcov .hypothesis
+	@rm -rf build dist docs/_build docs/generated docs/auto_examples docs/sg_execution_times.rst
+	@rm -rf .coverage htmlcov .hypothesis
 	@rm -rf .mypy_cache .pytest_cache .ruff_cache
 	@find sktpecr tests docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
