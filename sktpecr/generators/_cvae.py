@@ -148,7 +148,10 @@ class CVAEGenerator(LearnedGenerator):
             training,
         )
         z_mean, z_scale = np.zeros(self.latent_dim), np.ones(self.latent_dim)
-        self._encoder = with_scaled_input(layers_of(module.encoder), self._mean, self._scale)
+        *hidden, (weights, bias) = layers_of(module.encoder)
+        # Nothing but training needs the variance: the mean is what is decoded.
+        head = weights[:, : self.latent_dim], bias[: self.latent_dim]
+        self._encoder = with_scaled_input([*hidden, head], self._mean, self._scale)
         decoder = with_scaled_input(
             layers_of(module.decoder),
             np.concatenate([z_mean, self._mean[n_factors:]]),
@@ -164,8 +167,7 @@ class CVAEGenerator(LearnedGenerator):
         return forward(self._decoder, np.hstack([latent, preferences]))[0]
 
     def _encode(self, preferences: NDArray, embeddings: NDArray) -> tuple[NDArray, list[NDArray]]:
-        output, hidden = forward(self._encoder, np.hstack([embeddings, preferences]))
-        return output[:, : self.latent_dim], hidden
+        return forward(self._encoder, np.hstack([embeddings, preferences]))
 
     def _forward(
         self, preferences: NDArray, embeddings: NDArray
@@ -176,9 +178,7 @@ class CVAEGenerator(LearnedGenerator):
 
         def back(gradient: NDArray) -> NDArray:
             at_decoder = backward(self._decoder, decoder_hidden, gradient)
-            at_mean = at_decoder[:, : self.latent_dim]
-            at_encoder_output = np.hstack([at_mean, np.zeros_like(at_mean)])
-            at_encoder = backward(self._encoder, encoder_hidden, at_encoder_output)
+            at_encoder = backward(self._encoder, encoder_hidden, at_decoder[:, : self.latent_dim])
             return at_decoder[:, self.latent_dim :] + at_encoder[:, embeddings.shape[1] :]
 
         return generated, back

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from numbers import Real
 from typing import Any
 
@@ -13,6 +14,10 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from sktpecr._numerics import check_generation, spread, square_root
+from sktpecr._whole_fit import whole_fit
+
+# Beyond it fewer than four digits are left.
+_CONDITION = 1e12
 
 
 class GaussianGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -43,6 +48,10 @@ class GaussianGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
         S: covariance of the embeddings, shrunk.
     tag_preference_mean_ : ndarray of shape (n_tags,)
         Mean tag preference.
+    condition_ : float
+        Condition number of the system that K solves. This times 2e-16 may be wrong of K, as a
+        share of its largest number. With the default `regularization` it is at most about 1e8
+        times the number of tags, however nearly these are the same.
     shrinkage_ : float
         The shrinkage used.
     linearity_ : float
@@ -90,6 +99,7 @@ class GaussianGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.shrinkage = shrinkage
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @whole_fit
     def fit(self, X: Any, y: Any, tag_matrix: ArrayLike | None = None) -> GaussianGenerator:
         """Fit the joint Gaussian of tag preferences and embeddings.
 
@@ -107,6 +117,11 @@ class GaussianGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
         -------
         self : object
             The fitted generator.
+
+        Warns
+        -----
+        UserWarning
+            If fewer than four digits of K are right.
         """
         X, y = validate_data(
             self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
@@ -140,7 +155,15 @@ class GaussianGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 )
             noise, self.linearity_ = None, 1.0
         self.covariance_, self.shrinkage_ = self._covariance(centred_embeddings)
-        self.gain_ = self._gain(self.covariance_, noise)
+        self.gain_, self.condition_ = self._gain(self.covariance_, noise)
+        if self.condition_ > _CONDITION:
+            digits = -np.log10(self.condition_ * np.finfo(float).eps)
+            warnings.warn(
+                f"tags are so nearly the same that what moves an embedding is right to "
+                f"{max(0, int(digits))} digits only (condition number {self.condition_:.0e}); "
+                f"raise regularization ({self.regularization:g})",
+                stacklevel=2,
+            )
         return self
 
     def predict(self, X: Any) -> NDArray:
@@ -205,7 +228,8 @@ class GaussianGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         return np.asarray(output_gradient) @ self.gain_
 
-    def _gain(self, covariance: NDArray, noise: NDArray | None) -> NDArray:
+    def _gain(self, covariance: NDArray, noise: NDArray | None) -> tuple[NDArray, float]:
+        """Return K, and the condition number of the system that it solves."""
         # With S = R R^T and B = M R, K = R B^T (B B^T + Psi + l I)^-1; and without Psi also
         # R (B^T B + l I)^-1 B^T, the smaller system when there are more tags than factors.
         root = square_root(covariance)
@@ -213,14 +237,17 @@ class GaussianGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
         n_tags, n_factors = tags.shape
         variance = np.square(tags).sum() + (0.0 if noise is None else np.trace(noise))
         penalty = self.regularization * variance / n_tags if variance > 0 else 1.0
+        smaller = noise is None and n_tags > n_factors
+        if smaller:
+            system, right = tags.T @ tags + penalty * np.eye(n_factors), tags.T
+        else:
+            system, right = tags @ tags.T + penalty * np.eye(n_tags), tags @ root.T
+            if noise is not None:
+                system += noise
         # Least squares, not solve: with regularization=0 and equal tags a system is singular.
-        if noise is None and n_tags > n_factors:
-            inner = tags.T @ tags + penalty * np.eye(n_factors)
-            return root @ np.linalg.lstsq(inner, tags.T, rcond=None)[0]
-        outer = tags @ tags.T + penalty * np.eye(n_tags)
-        if noise is not None:
-            outer += noise
-        return np.linalg.lstsq(outer, tags @ root.T, rcond=None)[0].T
+        solution, _, rank, values = np.linalg.lstsq(system, right, rcond=None)
+        condition = float(values[0] / values[rank - 1])
+        return (root @ solution if smaller else solution.T), condition
 
     def _covariance(self, centred: NDArray) -> tuple[NDArray, float]:
         n_users, n_factors = centred.shape

@@ -13,6 +13,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import Interval
 
 from sktpecr._numerics import square_root
+from sktpecr._whole_fit import whole_fit
 from sktpecr.generators._gaussian import GaussianGenerator
 from sktpecr.generators._layers import forward, tanh_hessian, tanh_jacobian
 from sktpecr.generators._learned import LearnedGenerator
@@ -136,6 +137,7 @@ class InversionGenerator(LearnedGenerator):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @whole_fit
     def fit(
         self, X: Any, y: Any, extract: Callable[[NDArray], NDArray] | None = None
     ) -> InversionGenerator:

@@ -15,20 +15,22 @@ Layers = list[tuple[NDArray, NDArray]]
 
 
 def leaky_relu(X: NDArray) -> NDArray:
-    """Return LeakyReLU of the values."""
-    return np.maximum(X, SLOPE * X)
+    """Return LeakyReLU of the values, in their place."""
+    return np.maximum(X, X.dtype.type(SLOPE) * X, out=X)
 
 
 def forward(
     layers: Layers, X: NDArray, activate: Callable[[NDArray], NDArray] = leaky_relu
 ) -> tuple[NDArray, list[NDArray]]:
-    """Run a network; return its output and its activated hidden layers."""
+    """Run a network, in the precision of X; return its output and its activated hidden layers."""
     hidden: list[NDArray] = []
-    for weights, bias in layers[:-1]:
-        X = activate(X @ weights + bias)
-        hidden.append(X)
-    weights, bias = layers[-1]
-    return X @ weights + bias, hidden
+    for number, (weights, bias) in enumerate(layers, start=1):
+        X = X @ weights.astype(X.dtype, copy=False)
+        X += bias.astype(X.dtype, copy=False)
+        if number < len(layers):
+            X = activate(X)
+            hidden.append(X)
+    return X, hidden
 
 
 def backward(layers: Layers, hidden: list[NDArray], gradient: NDArray) -> NDArray:

@@ -8,11 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, _fit_context
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sktpecr._numerics import check_generation, check_hidden_dims, spread
+from sktpecr._whole_fit import whole_fit
+
+# Rows that a network takes at a time.
+_BLOCK = 512
 
 
 class LearnedGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -37,6 +41,7 @@ class LearnedGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
     }
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @whole_fit
     def fit(self, X: Any, y: Any) -> LearnedGenerator:
         """Train the network.
 
@@ -138,7 +143,12 @@ class LearnedGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
             Embeddings.
         """
         check_is_fitted(self)
-        return self._forward(*self._rows(tag_preferences, embeddings))[0]
+        preferences, embeddings = self._rows(tag_preferences, embeddings)
+        if len(preferences) <= _BLOCK:
+            return self._forward(preferences, embeddings)[0]
+        # In blocks: what hidden layers hold stays in the cache.
+        blocks = gen_batches(len(preferences), _BLOCK)
+        return np.vstack([self._forward(preferences[b], embeddings[b])[0] for b in blocks])
 
     def gradient(
         self, tag_preferences: ArrayLike, embeddings: ArrayLike, output_gradient: ArrayLike

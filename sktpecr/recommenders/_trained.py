@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sktpecr._interactions import check_interactions
 from sktpecr._ranking import check_n, top_items
+from sktpecr._whole_fit import whole_fit
 from sktpecr.recommenders._factor_recommender import FactorRecommender
 from sktpecr.recommenders._learned_fold_in import LearnedFoldIn
 
@@ -47,6 +48,7 @@ class TrainedRecommender(BaseEstimator):
     _schedule = "constant"
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @whole_fit
     def fit(self, X: Any, y: Any = None) -> TrainedRecommender:
         """Train on interactions.
 
