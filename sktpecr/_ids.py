@@ -48,8 +48,8 @@ class Ids:
             self._rows = dict(zip(keys, range(n), strict=True))
         except TypeError:
             raise ValueError(f"{parameter} must hold hashable ids") from None
-        missing = [row for row, key in enumerate(keys) if is_missing(key)]
-        if missing:
+        missing = missing_rows(self.labels)
+        if len(missing):
             raise ValueError(
                 f"{parameter} has {len(missing)} missing ids (None or NaN), the first in row "
                 f"{missing[0]}; give every {kind} an id"
@@ -94,7 +94,28 @@ class Ids:
 
     def rows(self, labels: Iterable[Any]) -> NDArray:
         """Return the rows of several labels."""
-        return np.fromiter((self.row(label) for label in labels), dtype=np.intp)
+        listed = labels if isinstance(labels, np.ndarray) and labels.ndim == 1 else list(labels)
+        found = self._rows_at_once(listed)
+        if found is None:  # one by one: to say which is wrong, and why
+            return np.fromiter((self.row(label) for label in listed), dtype=np.intp)
+        return found
+
+    def _rows_at_once(self, labels: Any) -> NDArray | None:
+        """Return the rows without a word of Python per label, None if that cannot be."""
+        if self._rows is None:
+            kinds = () if isinstance(labels, np.ndarray) else set(map(type, labels))
+            if any(not issubclass(kind, Integral) or kind is bool for kind in kinds):
+                return None
+            numbers = np.asarray(labels)
+            if numbers.dtype.kind not in "iu" or not len(numbers):
+                return None
+            inside = int(numbers.min()) >= 0 and int(numbers.max()) < self.n
+            return numbers.astype(np.intp) if inside else None
+        try:
+            keys = labels.tolist() if isinstance(labels, np.ndarray) else labels
+            return np.fromiter(map(self._rows.__getitem__, keys), dtype=np.intp, count=len(keys))
+        except (KeyError, TypeError):
+            return None
 
     def _row_number(self, label: Any) -> int:
         if not isinstance(label, Integral) or isinstance(label, bool | np.bool_):
@@ -134,19 +155,23 @@ def plain(label: Any) -> Any:
     return label.item() if isinstance(label, np.generic) else label
 
 
-def is_missing(key: Any) -> bool:
-    try:
-        return key is None or bool(key != key)
-    except TypeError:  # pandas.NA is neither equal to itself nor not
-        return True
+def missing_rows(labels: NDArray) -> NDArray:
+    """Return where labels are None, NaN or the like."""
+    if labels.dtype.kind in "iuUSb":
+        return np.empty(0, dtype=np.intp)
+    import pandas as pd
+
+    return np.flatnonzero(pd.isna(labels))
 
 
 def _as_object_or_native(labels: Iterable[Any]) -> NDArray:
     """Make a 1-d array of labels; tuples stay tuples, mixed types stay as they are."""
     if isinstance(labels, np.ndarray) and labels.ndim == 1:
         return labels
-    listed = labels.tolist() if hasattr(labels, "tolist") else list(labels)
-    kinds = {type(label) for label in listed}
+    # Of a million labels none is to cost a line of Python.
+    to_list = getattr(labels, "tolist", getattr(labels, "to_list", None))
+    listed = to_list() if to_list is not None else list(labels)
+    kinds = set(map(type, listed))
     if len(kinds) == 1 and kinds <= {int, str}:
         native = np.asarray(listed)
         if native.dtype.kind in "iuU":  # whole numbers beyond 64 bits would turn into floats

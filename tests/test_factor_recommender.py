@@ -1,7 +1,5 @@
 """The recommender whose score is a dot product."""
 
-import pickle
-
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -44,15 +42,6 @@ def test_some_items_score_as_they_do_among_all(factors, items):
     np.testing.assert_allclose(some, everything[:, items], rtol=1e-12)
 
 
-def test_rows_are_scored_independently(factors):
-    recommender = FactorRecommender(*factors)
-    together = recommender.score_items(factors[0])
-    alone = np.vstack([recommender.score_items(user[np.newaxis]) for user in factors[0]])
-    np.testing.assert_allclose(together, alone, rtol=1e-12, atol=1e-15)
-    shuffled = recommender.score_items(factors[0][::-1])
-    np.testing.assert_allclose(shuffled, together[::-1], rtol=1e-12, atol=1e-15)
-
-
 @pytest.mark.parametrize(
     ("given", "kept"),
     [
@@ -89,16 +78,6 @@ def test_no_user_need_be_known():
 
 def test_repr_says_how_large_it_is(factors):
     assert repr(FactorRecommender(*factors)) == "FactorRecommender(7 users, 5 items, 3 factors)"
-
-
-def test_pickled_recommender_scores_and_folds_in_identically(factors):
-    recommender = FactorRecommender(*factors)
-    again = pickle.loads(pickle.dumps(recommender))
-    X = sp.random(4, 5, density=0.5, random_state=0, format="csr")
-    np.testing.assert_array_equal(
-        again.score_items(factors[0]), recommender.score_items(factors[0])
-    )
-    np.testing.assert_array_equal(again.fold_in(X), recommender.fold_in(X))
 
 
 @pytest.mark.parametrize(

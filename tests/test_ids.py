@@ -172,3 +172,16 @@ def test_looking_for_near_labels_stays_fast_among_very_many(monkeypatch):
     with pytest.raises(ValueError, match="did you mean 'user_1'"):
         ids.row("usr_1")
     assert pools == [20_000]
+
+
+@pytest.mark.parametrize("labels", [None, list("abcdef"), [10, 20, 30, 40, 50, 60]])
+def test_many_rows_at_once_are_those_one_by_one(labels):
+    ids = Ids("user", labels, 6, "user_ids")
+    known = range(6) if labels is None else labels
+    chosen = [known[i] for i in (3, 0, 3, 5)]
+    for form in (chosen, tuple(chosen), np.array(chosen), iter(chosen)):
+        assert ids.rows(form).tolist() == [3, 0, 3, 5]
+    assert ids.rows([]).tolist() == ids.rows(np.array([], dtype=int)).tolist() == []
+    for wrong in (["zz"], [-1], [6], [True, False], [1.5], [None], [[0]], np.array([True])):
+        with pytest.raises(ValueError, match="user"):
+            ids.rows([chosen[0], *wrong])

@@ -121,13 +121,6 @@ class TestScores:
             tower.layers[0].weight.zero_()
         np.testing.assert_array_equal(recommender.score_items(USERS), before)
 
-    def test_rows_are_independent(self):
-        recommender = make(batch_size=20)
-        together = recommender.score_items(USERS)
-        for row in range(len(USERS)):
-            alone = recommender.score_items(USERS[[row]])
-            np.testing.assert_allclose(alone, together[[row]], rtol=1e-5, atol=1e-6)
-
     def test_repeat_exactly_although_the_module_drops_out_in_training(self):
         tower = Tower(7).train()
         recommender = make(tower)
@@ -307,14 +300,6 @@ class TestNothingIsTouched:
             for parameter in tower.parameters():
                 parameter.zero_()
         np.testing.assert_array_equal(recommender.score_items(USERS), before)
-
-    def test_pickled_recommender_scores_and_folds_in_identically(self):
-        recommender = self.use(Tower(7))
-        for again in (pickle.loads(pickle.dumps(recommender)), copy.deepcopy(recommender)):
-            for method, argument in (("score_items", USERS), ("fold_in", np.eye(4, 9))):
-                np.testing.assert_array_equal(
-                    getattr(again, method)(argument), getattr(recommender, method)(argument)
-                )
 
     def test_what_was_saved_on_a_gpu_loads_without_one(self, monkeypatch):
         recommender = self.use(Tower(7))

@@ -33,9 +33,9 @@ def check_frame(frame: Any, table: str, one_row_per: str) -> None:
 
     if not isinstance(frame, pd.DataFrame):
         raise TypeError(
-            f"{table} must be a pandas DataFrame with one row per {one_row_per}, got "
+            f"{table} must be a DataFrame of pandas or polars with one row per {one_row_per}, got "
             f"{type(frame).__name__}; build one with pandas.DataFrame(...) or, from another "
-            f"library's frame, with its to_pandas()"
+            f"library's frame, with its to_pandas(), from a lazy one with its collect()"
         )
     if not len(frame):
         raise ValueError(
@@ -92,7 +92,10 @@ def encode(column: pd.Series, table: str, parameter: str) -> Coded:
             f"{int(missing.sum())} (None or NaN), the first in row {int(missing.argmax())}; drop "
             f"those rows with {table}.dropna(subset=[{column.name!r}])"
         )
-    return codes, [_plain(label) for label in uniques.tolist()]
+    labels = uniques.tolist()
+    if any(issubclass(kind, np.generic) for kind in set(map(type, labels))):
+        labels = [_plain(label) for label in labels]
+    return codes, labels
 
 
 def take_numbers(column: pd.Series, table: str, parameter: str) -> NDArray:
@@ -141,12 +144,12 @@ def merge(*columns: Coded) -> tuple[list[Any], list[NDArray]]:
         Positions in `labels`, one array per column.
     """
     labels = in_order(dict.fromkeys(chain.from_iterable(uniques for _, uniques in columns)))
-    if {type(label) for label in labels} == {int, float} and all(n % 1 == 0 for n in labels):
+    if set(map(type, labels)) == {int, float} and all(n % 1 == 0 for n in labels):
         labels = [int(label) for label in labels]  # a gap elsewhere made pandas turn ids to floats
     # A dict, not an index: ids of different columns are equal when Python says that they are.
-    position = {label: number for number, label in enumerate(labels)}
+    position = dict(zip(labels, range(len(labels)), strict=True))
     codes = [
-        np.fromiter((position[label] for label in uniques), np.intp, len(uniques))[numbers]
+        np.fromiter(map(position.__getitem__, uniques), np.intp, len(uniques))[numbers]
         for numbers, uniques in columns
     ]
     return labels, codes
@@ -165,14 +168,11 @@ def label_array(labels: list[Any]) -> NDArray:
     Strings stay objects, because an array of fixed-width strings is as wide as the longest, and
     drops trailing null characters.
     """
-    kinds = {type(label) for label in labels}
+    kinds = set(map(type, labels))
     if len(kinds) == 1 and kinds <= {int, float}:
         return np.asarray(labels)
-    array = np.empty(len(labels), dtype=object)
-    # Not array[:] = labels, which would look inside tuples.
-    for row, label in enumerate(labels):
-        array[row] = label
-    return array
+    # Not an assignment to array[:], which would look inside tuples.
+    return np.fromiter(labels, dtype=object, count=len(labels))
 
 
 def check_names(item_names: Any) -> dict[Any, str]:

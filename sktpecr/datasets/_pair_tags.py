@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from sktpecr._frames import in_pandas
 from sktpecr._ids import Ids, listing
 from sktpecr._item_tags import check_item_tags, is_frame
 from sktpecr._ranking import check_n
@@ -79,6 +80,7 @@ def pair_tags(
     """
     import pandas as pd
 
+    item_tags = in_pandas(item_tags, ids="item")
     if not is_frame(item_tags):
         raise ValueError(
             f"item_tags must be a DataFrame, whose columns name the tags, got "

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, validate_params
 
+from sktpecr._frames import in_pandas
 from sktpecr.datasets._long_tables import (
     Coded,
     check_common,
@@ -240,10 +241,10 @@ class TaggedInteractions:
 
         Parameters
         ----------
-        interactions : DataFrame
+        interactions : DataFrame of pandas or polars
             One row per interaction of a user with an item. A value of 0 says that there is none:
             user and item are kept, the entry is not stored.
-        item_tags : DataFrame
+        item_tags : DataFrame of pandas or polars
             One row per tag of an item. A weight of 0 says that the item does not have the tag; a
             tag that is left without items is dropped.
         user : hashable, default="user"
@@ -296,6 +297,7 @@ class TaggedInteractions:
         """
         import pandas as pd
 
+        interactions, item_tags = in_pandas(interactions), in_pandas(item_tags)
         check_frame(interactions, "interactions", "(user, item) pair")
         check_frame(item_tags, "item_tags", "(item, tag) pair")
         column = take_column(interactions, user, "interactions", "user")
@@ -348,6 +350,8 @@ class TaggedInteractions:
                 f"item_tags[{weight!r}] (parameter weight) must leave tags, got only weights of 0; "
                 f"leave weight out to count every row as 1"
             )
+        called = dict(zip(items, map(str, items), strict=True))
+        called.update((label, name) for label, name in names.items() if name)
         return cls(
             interactions=matrix,
             # Not tupleized: an id or a tag that is a tuple is one label, not several levels.
@@ -358,5 +362,5 @@ class TaggedInteractions:
             ),
             user_ids=label_array(users),
             item_ids=label_array(items),
-            item_names=label_array([names.get(label) or str(label) for label in items]),
+            item_names=label_array(list(map(called.__getitem__, items))),
         )

@@ -1,6 +1,7 @@
 """The black box, through one door: what a recommender must offer, adapters, and three to train."""
 
-from sktpecr.recommenders._adapters import AdapterError, as_recommender
+from sktpecr.recommenders._adapter_error import AdapterError
+from sktpecr.recommenders._adapters import as_recommender
 from sktpecr.recommenders._distilled_recommender import DistilledRecommender
 from sktpecr.recommenders._factor_recommender import FactorRecommender
 from sktpecr.recommenders._factorization_machine import FactorizationMachine

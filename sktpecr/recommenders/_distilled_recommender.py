@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
 from sktpecr._interactions import check_interactions
+from sktpecr._whole_fit import whole_fit
 from sktpecr.recommenders._boxes import (
     FeaturePairs,
     PairBox,
@@ -161,6 +162,7 @@ class DistilledRecommender(BaseEstimator):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @whole_fit
     def fit(self, X: Any, y: Any = None) -> DistilledRecommender:
         """Ask the box and learn factors.
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
+
+from sktpecr._blocks import blocks
+from sktpecr._ids import Ids
 
 
 class FactorRecommender:
@@ -27,6 +30,9 @@ class FactorRecommender:
     fold_in : callable, optional
         ``fold_in(X) -> (n_rows, n_factors)``, the model's own way to embed new rows of
         interactions. By default the ridge regression of the row on the item factors.
+    user_ids, item_ids : array-like of hashable, optional
+        Raw ids in the order of the factors, where the model was trained on such. What explains
+        the recommender then takes them; numbers of rows and columns by default.
 
     Attributes
     ----------
@@ -36,11 +42,14 @@ class FactorRecommender:
         Embeddings of the items.
     item_biases : ndarray of shape (n_items,)
         Item biases.
+    user_ids, item_ids : ndarray or None
+        Raw ids.
 
     Raises
     ------
     ValueError
-        If shapes do not fit together, or a factor is NaN or infinite.
+        If shapes do not fit together, a factor is NaN or infinite, or ids are not one for each
+        user or item, all different.
 
     Notes
     -----
@@ -68,6 +77,8 @@ class FactorRecommender:
         item_biases: ArrayLike | None = None,
         *,
         fold_in: Callable[[sp.csr_matrix], NDArray] | None = None,
+        user_ids: Iterable[Hashable] | None = None,
+        item_ids: Iterable[Hashable] | None = None,
     ) -> None:
         self.user_embeddings = check_factors(user_factors, "user_factors", ndim=2)
         self.item_embeddings = check_factors(item_factors, "item_factors", ndim=2)
@@ -85,6 +96,8 @@ class FactorRecommender:
                 f"item_biases must have one value per item ({n_items}), got {len(self.item_biases)}"
             )
         self._fold_in = fold_in
+        self.user_ids = Ids("user", user_ids, len(self.user_embeddings), "user_ids").labels
+        self.item_ids = Ids("item", item_ids, n_items, "item_ids").labels
 
     def __repr__(self) -> str:
         n_users, n_factors = self.user_embeddings.shape
@@ -110,7 +123,10 @@ class FactorRecommender:
         if items is not None:
             columns = np.asarray(items)
             factors, biases = factors[columns], biases[columns]
-        return np.asarray(embeddings, dtype=factors.dtype) @ factors.T + biases
+        scores = np.asarray(embeddings, dtype=factors.dtype) @ factors.T
+        # In place if it can be: of many users and items a second array costs as much again.
+        fits = np.result_type(scores, biases) == scores.dtype
+        return np.add(scores, biases, out=scores if fits else None)
 
     def fold_in(self, X: sp.csr_matrix) -> NDArray:
         """Embed rows of interactions, known to the model or not.
@@ -163,6 +179,60 @@ class RidgeFoldIn:
         return embeddings
 
 
+class RatingsFoldIn:
+    r"""Regress the ratings of a row, and nothing else of it, on the factors of the items rated.
+
+    Parameters
+    ----------
+    item_factors : ndarray of shape (n_items, n_factors)
+        Embeddings of the items.
+    item_biases : ndarray of shape (n_items,)
+        What each item scores for everyone.
+    alpha : float, default=0.2
+        Ridge penalty for each rating. What gradient descent makes of users is shorter than what
+        its own penalty asks for: measured on MovieLens ratings, lists of Surprise's SVD agree with
+        those of training by 0.32 at the 0.02 that it was trained with, and by 0.53 to 0.57
+        anywhere between 0.1 and 1.
+
+    Notes
+    -----
+    What models of ratings are trained by, for one user: the embedding that minimises
+    :math:`\sum_v (r_v - b_v - e \cdot q_v)^2 + \alpha n |e|^2` over the n items rated.
+    """
+
+    def __init__(self, item_factors: NDArray, item_biases: NDArray, alpha: float = 0.2) -> None:
+        self.item_factors = item_factors
+        self.item_biases = item_biases
+        self.alpha = alpha
+
+    def __call__(self, X: sp.csr_matrix) -> NDArray:
+        factors, biases = self.item_factors.astype(np.float64), self.item_biases
+        ridge = max(self.alpha, np.finfo(float).eps) * np.eye(factors.shape[1])
+        embeddings = np.zeros((X.shape[0], factors.shape[1]))
+        for row in np.flatnonzero(np.diff(X.indptr)):
+            rated = slice(X.indptr[row], X.indptr[row + 1])
+            items, ratings = factors[X.indices[rated]], X.data[rated].astype(np.float64)
+            gram = items.T @ items + len(items) * ridge
+            embeddings[row] = np.linalg.solve(gram, items.T @ (ratings - biases[X.indices[rated]]))
+        return embeddings
+
+
+class LinearFoldIn:
+    """Embed a row by a matrix, as a truncated singular value decomposition does.
+
+    Parameters
+    ----------
+    components : ndarray of shape (n_factors, n_items)
+        The matrix, transposed.
+    """
+
+    def __init__(self, components: NDArray) -> None:
+        self.components = components
+
+    def __call__(self, X: sp.csr_matrix) -> NDArray:
+        return X.astype(self.components.dtype) @ self.components.T
+
+
 def check_factors(factors: ArrayLike, name: str, ndim: int) -> NDArray:
     """Return factors as a finite float array, or say what is wrong with which.
 
@@ -192,8 +262,9 @@ def check_factors(factors: ArrayLike, name: str, ndim: int) -> NDArray:
         raise ValueError(f"{name} must be real, got complex numbers")
     if array.dtype not in (np.float32, np.float64):
         array = array.astype(np.float32 if array.dtype == np.float16 else np.float64)
-    bad = ~np.isfinite(array)
-    if bad.any():
+    # In blocks: the factors may lie in a file that is larger than memory.
+    if not all(np.isfinite(block).all() for block in blocks(array)):
+        bad = ~np.isfinite(array)
         first = tuple(int(i) for i in np.argwhere(bad)[0])
         raise ValueError(
             f"{name} has {int(bad.sum())} NaN or infinite values, the first at {first}; "

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import Interval
 
 from sktpecr._catalogue import check_item_ids
+from sktpecr._frames import in_pandas
 from sktpecr._item_tags import check_item_tags
 from sktpecr.recommenders._factor_recommender import check_factors
 from sktpecr.recommenders._trained import TrainedFactors, TrainedRecommender
@@ -157,11 +158,14 @@ class FactorizationMachine(TrainedFactors):
         return rows @ self.tag_embeddings_.T.astype(rows.dtype)
 
     def _check_item_ids(self, X: Any) -> None:
-        check_item_ids(self.item_tags, X)
+        check_item_ids(in_pandas(self.item_tags, ids="item"), in_pandas(X, ids="user"))
 
     def _train(self, X: sp.csr_matrix, training: Training) -> list[dict[str, float]]:
         tags, names = check_item_tags(
-            self.item_tags, None, X.shape[1], getattr(self, "feature_names_in_", None)
+            in_pandas(self.item_tags, ids="item"),
+            None,
+            X.shape[1],
+            getattr(self, "feature_names_in_", None),
         )
         self.tag_names_ = names if hasattr(self.item_tags, "columns") else None
         self.tag_embeddings_, history = self._train_factors(

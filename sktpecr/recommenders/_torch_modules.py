@@ -61,9 +61,9 @@ class Tower(nn.Module):
         self.dropout = dropout
         self.of_users = nn.Linear(n_factors, first)
         self.of_items = nn.Linear(n_factors, first, bias=False)
-        layers: list[nn.Module] = [nn.ReLU()]
+        layers: list[nn.Module] = [nn.ReLU(inplace=True)]
         for n_in, n_out in pairwise(hidden_dims):
-            layers += [dropout, nn.Linear(n_in, n_out), nn.ReLU()]
+            layers += [dropout, nn.Linear(n_in, n_out), nn.ReLU(inplace=True)]
         self.rest = nn.Sequential(*layers, nn.Linear(hidden_dims[-1], 1))
 
     def forward(self, users: Tensor, items: Tensor) -> Tensor:
@@ -73,7 +73,9 @@ class Tower(nn.Module):
 
     def grid(self, users: Tensor, items: Tensor) -> Tensor:
         """Return logits (n_users, n_items) of every user with every item."""
-        return self(users[:, None], items[None])
+        hidden = self.of_users(self.dropout(users))[:, None] + self.of_items(self.dropout(items))
+        # As rows of a matrix: torch multiplies these and adds the bias in one.
+        return self.rest(hidden.flatten(0, 1)).reshape(hidden.shape[:2])
 
 
 class Neural(nn.Module):
@@ -131,3 +133,30 @@ class RankingLoss(nn.Module):
         else:
             losses = softplus(-positive).sum() + softplus(negatives).sum()
         return losses / len(scores) + self.regularization / 2 * penalty
+
+
+class NeuMFLogit(nn.Module):
+    """Score pairs as neural matrix factorisation does, before its sigmoid.
+
+    Parameters
+    ----------
+    n_factors : int
+        How many of the first numbers of a vector are multiplied; the rest goes through the layers.
+    layers : nn.Module
+        The hidden layers.
+    logit : nn.Module
+        The last layer.
+    """
+
+    def __init__(self, n_factors: int, layers: nn.Module, logit: nn.Module) -> None:
+        super().__init__()
+        self.n_factors = n_factors
+        self.layers = layers
+        self.logit = logit
+
+    def forward(self, users: Tensor, items: Tensor) -> Tensor:
+        """Return the logits of pairs, (n, 1)."""
+        n = self.n_factors
+        product = users[:, :n] * items[:, :n]
+        hidden = self.layers(torch.cat([users[:, n:], items[:, n:]], dim=1))
+        return self.logit(torch.cat([product, hidden], dim=1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import gen_batches
 
+from sktpecr._ids import Ids
 from sktpecr._interactions import canonical
 from sktpecr.recommenders._factor_recommender import check_factors
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from sktpecr.recommenders._torch_scoring import PairScorer
 
 _LOSSES = ("bce", "bpr")
+# Users scored at a time, at most.
+_USERS = 64
 
 
 class TorchRecommender:
@@ -48,6 +51,8 @@ class TorchRecommender:
         depend on it by rounding only.
     device : str, default="cpu"
         Where to compute: "auto" is a GPU if there is one, "cuda:1" a certain one.
+    user_ids, item_ids : array-like of hashable, optional
+        Raw ids, in the order of the vectors; numbers of rows and columns by default.
 
     Attributes
     ----------
@@ -61,6 +66,8 @@ class TorchRecommender:
         As given.
     device : str
         As given, but "cpu" after unpickling where that device does not exist.
+    user_ids, item_ids : ndarray or None
+        Raw ids.
 
     Raises
     ------
@@ -107,6 +114,8 @@ class TorchRecommender:
         feedback_loss: str = "bce",
         batch_size: int = 8192,
         device: str = "cpu",
+        user_ids: Iterable[Hashable] | None = None,
+        item_ids: Iterable[Hashable] | None = None,
     ) -> None:
         # Not at the top: torch takes a second to import, and most recommenders need none.
         from sktpecr.recommenders._torch_fold_in import Prior
@@ -130,6 +139,8 @@ class TorchRecommender:
         self.feedback_loss = feedback_loss
         self.batch_size = int(batch_size)
         self.device = device
+        self.user_ids = Ids("user", user_ids, len(self.user_embeddings), "user_ids").labels
+        self.item_ids = Ids("item", item_ids, len(self.item_vectors), "item_ids").labels
         self._score = snapshot(score)
         self._prior = Prior.of(self.user_embeddings)
         self._on_device: PairScorer | None = None
@@ -179,9 +190,11 @@ class TorchRecommender:
             scores = np.empty((len(users), len(vectors)), dtype=rows.dtype)
             if not scores.size:
                 return scores
-            users_at_a_time = max(1, self.batch_size // len(vectors))
-            for some in gen_batches(len(users), users_at_a_time):
-                for columns in gen_batches(len(vectors), self.batch_size):
+            # Many users and few items, not one user and all: so that what a function computes
+            # once for all pairs of a user, or of an item, is computed seldom.
+            at_a_time = min(len(users), _USERS, self.batch_size)
+            for some in gen_batches(len(users), at_a_time):
+                for columns in gen_batches(len(vectors), self.batch_size // at_a_time):
                     block = scorer.grid(users[some], vectors[columns])
                     scores[some, columns] = block.cpu().to(torch_dtype(rows.dtype)).numpy()
         bad = ~np.isfinite(scores)
