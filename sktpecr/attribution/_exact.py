@@ -108,5 +108,21 @@ class ExactAttribution(BaseEstimator):
         recommender = self._composite.recommender
         users = np.stack([self._average_user, embedding])
         base_values, values = recommender.score_items(users, items).astype(np.float64)
-        importances = self._composite.tag_weights(items) * self.scale_
+        importances = self.importances(items)
         return Attributed(importances, base_values, values, np.ones(len(importances)))
+
+    def importances(self, items: ArrayLike) -> NDArray:
+        """Return the importances of tags for items, which are the same for every user.
+
+        Parameters
+        ----------
+        items : array-like of int
+            Column numbers of items.
+
+        Returns
+        -------
+        ndarray of shape (len(items), n_tags)
+            Importances, in units of the score.
+        """
+        check_is_fitted(self)
+        return self._composite.tag_weights(items) * self.scale_

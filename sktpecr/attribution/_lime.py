@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
@@ -16,9 +18,13 @@ from sklearn.utils.validation import check_is_fitted
 from sktpecr._composite import CompositeFunction
 from sktpecr._numerics import spread
 from sktpecr.attribution._attributed import Attributed
-
-# lime's: penalty of the surrogate, of the fit that picks features, features picked one by one.
-_RIDGE, _PICKING_RIDGE, _ONE_BY_ONE = 1.0, 0.01, 6
+from sktpecr.attribution._draws import (
+    Draws,
+    kernel_variance,
+    kernel_weighted,
+    normal_draws,
+    sobol_draws,
+)
 
 
 class LimeAttribution(BaseEstimator):
@@ -32,21 +38,25 @@ class LimeAttribution(BaseEstimator):
     center : {"instance", "population"}, default="instance"
         Where perturbations are drawn: around the user's own tag preferences, or around the
         population's mean, as the lime package and so the authors do.
-    n_samples : int, default=5000
-        Number of perturbations.
+    n_samples : int, optional
+        Number of perturbations. By default lime's 5,000; with ``engine="sobol"`` 2,048, or the
+        first power of two that is at least four times the number of tags.
     n_competitors : int, default=99
         Number of items that the item is ranked against, drawn once per user.
     num_features : int, optional
         At most how many tags get an importance, chosen as the lime package does. All by
         default.
-    engine : {"vectorized", "lime"}, default="vectorized"
-        This library's own arithmetic, or the lime package itself, item by item. On the same
-        draws they agree to rounding.
+    engine : {"sobol", "vectorized", "lime"}, default="sobol"
+        ``"vectorized"`` is lime's own draws and regression, all items at once; ``"lime"`` the lime
+        package itself, item by item: on the same draws they agree to rounding. ``"sobol"``
+        estimates the same from fewer, evenly spread points, and ranks with less noise.
     random_state : int, RandomState instance or None, default=None
         Seeds perturbations and competitors. After ``fit``, equal calls are equal.
 
     Attributes
     ----------
+    n_samples_ : int
+        Number of perturbations drawn.
     mean_, scale_ : ndarray of shape (n_tags,)
         Mean and standard deviation of the tag preferences of the population; a standard
         deviation is 0 where it is only rounding.
@@ -60,12 +70,19 @@ class LimeAttribution(BaseEstimator):
     one standard deviation more of a tag preference. Standard errors are the sandwich estimate,
     for the draws of perturbations only; another set of competitors can change more than that.
 
+    Drawing from a standard normal and weighting by the kernel is drawing from the narrower normal
+    that is their product. With ``engine="sobol"`` that is done directly, at the points of a
+    scrambled Sobol sequence [3]_, so that the matrix of the regression is the same for every user;
+    and of a rank, what a Gaussian margin over the rival would do is taken in closed form, and only
+    the rest from the draws. Standard errors are then those of independent draws: an upper bound.
+
     References
     ----------
     .. [1] Xu et al., "A Tag-Based Post-Hoc Framework for Explainable Conversational
        Recommendation", ICTIR 2022.
     .. [2] M. Ribeiro et al., "Why Should I Trust You?: Explaining the Predictions of Any
        Classifier", KDD 2016.
+    .. [3] A. Owen, "Scrambling Sobol' and Niederreiter-Xing points", J. Complexity 14, 1998.
 
     Examples
     --------
@@ -89,10 +106,10 @@ class LimeAttribution(BaseEstimator):
     _parameter_constraints: dict = {
         "target": [StrOptions({"rank", "score"})],
         "center": [StrOptions({"instance", "population"})],
-        "n_samples": [Interval(Integral, 2, None, closed="left")],
+        "n_samples": [Interval(Integral, 2, None, closed="left"), None],
         "n_competitors": [Interval(Integral, 1, None, closed="left")],
         "num_features": [Interval(Integral, 1, None, closed="left"), None],
-        "engine": [StrOptions({"vectorized", "lime"})],
+        "engine": [StrOptions({"sobol", "vectorized", "lime"})],
         "random_state": ["random_state"],
     }
 
@@ -101,10 +118,10 @@ class LimeAttribution(BaseEstimator):
         *,
         target: str = "rank",
         center: str = "instance",
-        n_samples: int = 5000,
+        n_samples: int | None = None,
         n_competitors: int = 99,
         num_features: int | None = None,
-        engine: str = "vectorized",
+        engine: str = "sobol",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.target = target
@@ -119,7 +136,7 @@ class LimeAttribution(BaseEstimator):
     def name(self) -> str:
         """What it is, in words."""
         where = "user" if self.center == "instance" else "population"
-        return f"LIME ({self.target}, around the {where}, {self.n_samples} draws)"
+        return f"LIME ({self.target}, around the {where}, {self.n_samples_} draws)"
 
     @property
     def unit(self) -> str:
@@ -151,6 +168,7 @@ class LimeAttribution(BaseEstimator):
         preferences = np.asarray(tag_preferences, dtype=np.float64)
         scores = composite(preferences[:1], np.asarray(embeddings)[:1])
         self._n_items = scores.shape[1]
+        self.n_samples_ = self.n_samples or _enough(self.engine, preferences.shape[1])
         # Tag preferences come from scores: no more precise than these.
         precision = np.result_type(scores, np.float32)
         self.mean_ = preferences.mean(axis=0)
@@ -181,82 +199,83 @@ class LimeAttribution(BaseEstimator):
         columns = np.asarray(items, dtype=np.intp)
         if self.engine == "lime":
             return self._with_the_package(tag_preferences, embedding, columns)
-        scale = self._scale_or_one()
-        noise = np.random.RandomState(self._seed).normal(size=(self.n_samples, len(scale)))
-        centre = tag_preferences if self.center == "instance" else self.mean_
-        rows = noise * scale + centre
-        rows[0] = tag_preferences
-        standardised = (rows - self.mean_) / scale
-        targets = self._targets(rows, embedding, columns)
-        coefficients, intercepts, fidelity, errors = self._surrogate(standardised, targets)
-        return self._attributed(coefficients, intercepts, targets[0], fidelity, errors)
+        draws, centre, offsets = self._draw(tag_preferences)
+        scale, instance = self._scale_or_one(), centre + offsets[0]
+        middle = tag_preferences - scale * offsets[0]
 
-    def _targets(self, rows: NDArray, embedding: NDArray, columns: NDArray) -> NDArray:
-        """Return what the surrogate learns, shape (n_rows, n_items)."""
-        users = np.broadcast_to(embedding, (len(rows), len(embedding)))
+        def score(scored: NDArray) -> NDArray:
+            return self._composite.around(middle, offsets, scale, embedding, scored)
+
+        targets = self._targets(score, embedding, columns)
+        stepped = self.target == "rank"
+        values = (targets >= 0).astype(np.float64) if stepped else targets
+        coefficients, errors = np.zeros((2, len(columns), len(instance)))
+        fidelity = np.ones(len(columns))
+        n_features = min(self.num_features or len(instance), len(instance))
+        for same, picked in _grouped(draws, values, instance, n_features):
+            chosen = draws if n_features == len(instance) else replace(draws, picked=picked)
+            found, error, left = (
+                chosen.regress_steps(targets[:, same])
+                if stepped and self.engine == "sobol"
+                else chosen.regress(values[:, same])
+            )
+            coefficients[np.ix_(same, picked)] = found.T
+            errors[np.ix_(same, picked)] = error.T
+            total = draws.weights @ np.square(draws.centre(values[:, same]))
+            # A target that never changes is explained by no tag at all, and perfectly.
+            unexplained = draws.weights @ np.square(left) * (total > 0)
+            fidelity[same] = 1.0 - unexplained / np.where(total > 0, total, 1.0)
+        means = np.average(values, axis=0, weights=draws.weights)
+        intercepts = means - coefficients @ (centre + draws.mean)  # at average tag preferences
+        return self._attributed(coefficients, intercepts, values[0], fidelity, errors)
+
+    def _draw(self, tag_preferences: NDArray) -> tuple[Draws, NDArray, NDArray]:
+        """Return draws, what they are around in standard units, and where to score them."""
+        instance = (tag_preferences - self.mean_) / self._scale_or_one()
+        drawn = sobol_draws if self.engine == "sobol" else normal_draws
+        draws = drawn(self._seed, self.n_samples_, len(instance))
+        if self.center == "instance":
+            return draws, instance, draws.offsets
+        offsets = draws.offsets.copy()
+        if self.engine == "sobol":
+            # The mean of what lime draws around the population and weights around the user. The
+            # row of the user counts nothing, so that the regression is still everybody's.
+            centre = instance / (1 + kernel_variance(len(instance)))
+            offsets[0] = instance - centre
+            return draws, centre, offsets
+        offsets[0] = instance
+        return kernel_weighted(offsets), np.zeros_like(instance), offsets
+
+    def _targets(
+        self, score: Callable[[NDArray], NDArray], embedding: NDArray, columns: NDArray
+    ) -> NDArray:
+        """Return scores, or how far above the rank in row 0 items are: shape (n_rows, n_items)."""
         if self.target == "score":
-            return np.asarray(self._composite(rows, users, columns), dtype=np.float64)
+            return np.asarray(score(columns), dtype=np.float64)
         competitors = self._competitors(embedding, self._n_items)
         # Scored once each: an item among its own competitors is then never above itself, not
         # even by rounding, which in a matrix product depends on the column.
         both = np.concatenate([columns, competitors])
         scored, places = np.unique(both, return_inverse=True)
-        scores = self._composite(rows, users, scored)
-        own, rivals = scores[:, places[: len(columns)]], scores[:, places[len(columns) :]]
+        scores = score(scored)
+        # Row by row in memory, as sorting likes it; an index would turn the array over.
+        own = scores.take(places[: len(columns)], axis=1)
+        rivals = scores.take(places[len(columns) :], axis=1)
         # It ranks no worse than in row 0 as long as the rival one place below its rank there is
         # not above it.
         above = (rivals[:1, :, np.newaxis] > own[:1, np.newaxis]).sum(axis=1)[0]
-        rivals = np.sort(rivals, axis=1)[:, ::-1]
-        labels = np.ones_like(own, dtype=np.float64)
+        rivals.sort(axis=1)
+        rivals = rivals[:, ::-1]
+        margins = np.ones_like(own, dtype=np.float64)
         ranked = above < rivals.shape[1]
-        labels[:, ranked] = own[:, ranked] >= rivals[:, above[ranked]]
-        return labels
+        margins[:, ranked] = own[:, ranked] - rivals[:, above[ranked]]
+        return margins
 
     def _competitors(self, embedding: NDArray, n_items: int) -> NDArray:
         """Draw a user's competitors, the same in every call."""
         salt = zlib.crc32(np.ascontiguousarray(embedding, dtype=np.float64).tobytes())
         random_state = np.random.RandomState([self._seed, salt])
         return random_state.permutation(n_items)[: self.n_competitors]
-
-    def _surrogate(
-        self, rows: NDArray, targets: NDArray
-    ) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-        """Return coefficients (n_items, n_tags), intercepts, R^2 and standard errors."""
-        n_tags = rows.shape[1]
-        distances = np.square(rows - rows[0]).sum(axis=1)
-        weights = np.exp(-distances / (2 * 0.75**2 * n_tags))
-        row_mean = weights @ rows / weights.sum()
-        target_mean = weights @ targets / weights.sum()
-        X, Y = rows - row_mean, targets - target_mean
-        Y[:, spread(targets, targets.dtype) == 0] = 0.0
-        weighted = X * weights[:, np.newaxis]
-        gram, moments = X.T @ weighted, weighted.T @ Y
-        coefficients, errors = np.zeros((2, targets.shape[1], n_tags))
-        n_features = min(self.num_features or n_tags, n_tags)
-        everything = np.arange(n_tags)
-        chosen = [
-            everything
-            if n_features == n_tags
-            else _pick(gram, moments[:, item], rows[0], n_features)
-            for item in range(targets.shape[1])
-        ]
-        for picked in np.unique(np.array(chosen), axis=0):
-            same = np.flatnonzero((np.array(chosen) == picked).all(axis=1))
-            ridge = gram[np.ix_(picked, picked)] + _RIDGE * np.eye(len(picked))
-            inverse = np.linalg.inv(ridge)
-            found = inverse @ moments[np.ix_(picked, same)]
-            coefficients[np.ix_(same, picked)] = found.T
-            # Sandwich: each row's share in the coefficients, times its own residual; the user's own
-            # row is no draw, and varies with none.
-            residuals = Y[:, same] - X[:, picked] @ found
-            residuals[0] = 0.0
-            shares = weighted[:, picked] @ inverse
-            errors[np.ix_(same, picked)] = np.sqrt(np.square(residuals).T @ np.square(shares))
-        unexplained = weights @ np.square(Y - X @ coefficients.T)
-        total = weights @ np.square(Y)
-        # A target that never changes is explained by no tag at all, and perfectly.
-        fidelity = 1.0 - unexplained / np.where(total > 0, total, 1.0)
-        return coefficients, target_mean - coefficients @ row_mean, fidelity, errors
 
     def _with_the_package(
         self, tag_preferences: NDArray, embedding: NDArray, columns: NDArray
@@ -282,7 +301,7 @@ class LimeAttribution(BaseEstimator):
                 self._predictor(embedding, column, seen),
                 labels=(label,),
                 num_features=self.num_features or n_tags,
-                num_samples=self.n_samples,
+                num_samples=self.n_samples_,
             )
             for tag, weight in found.local_exp[label]:
                 coefficients[i, tag] = weight
@@ -295,11 +314,16 @@ class LimeAttribution(BaseEstimator):
 
     def _predictor(self, embedding: NDArray, column: int, seen: list[NDArray]) -> Any:
         def predict(rows: NDArray) -> NDArray:
-            targets = self._targets(rows, embedding, np.array([column]))
-            seen.append(targets)
+            users = np.broadcast_to(embedding, (len(rows), len(embedding)))
+            targets = self._targets(
+                lambda scored: self._composite(rows, users, scored), embedding, np.array([column])
+            )
             if self.target == "score":
+                seen.append(targets)
                 return targets[:, 0]
-            return np.hstack([1 - targets, targets])
+            labels = (targets >= 0).astype(np.float64)
+            seen.append(labels)
+            return np.hstack([1 - labels, labels])
 
         return predict
 
@@ -325,23 +349,21 @@ class LimeAttribution(BaseEstimator):
         return np.where(self.scale_ > 0, self.scale_, 1.0)
 
 
-def _pick(gram: NDArray, moments: NDArray, instance: NDArray, n_features: int) -> NDArray:
-    """Pick features as lime's "auto" does: few by forward selection, more by weight.
+def _grouped(
+    draws: Draws, targets: NDArray, instance: NDArray, n_features: int
+) -> Iterator[tuple[NDArray, NDArray]]:
+    """Yield groups of targets, and the tags that were picked for all of a group."""
+    n_tags = len(instance)
+    if n_features == n_tags:
+        yield np.arange(targets.shape[1]), np.arange(n_tags)
+        return
+    chosen = np.array(
+        [draws.pick(target, instance, n_features) for target in draws.centre(targets).T]
+    )
+    for picked in np.unique(chosen, axis=0):
+        yield np.flatnonzero((chosen == picked).all(axis=1)), picked
 
-    Least squares on some features explains ``m^T G^-1 m`` of the target, with G and m the Gram
-    matrix and moments of these features: no regression over the rows is needed.
-    """
-    n_tags = len(moments)
-    if n_features > _ONE_BY_ONE:
-        weights = np.linalg.solve(gram + _PICKING_RIDGE * np.eye(n_tags), moments)
-        order = np.argsort(-np.abs(weights * instance), kind="stable")
-        return np.sort(order[:n_features])
-    picked: list[int] = []
-    for _ in range(n_features):
-        explained = np.full(n_tags, -np.inf)
-        for tag in set(range(n_tags)) - set(picked):
-            tags = [*picked, tag]
-            solution = np.linalg.lstsq(gram[np.ix_(tags, tags)], moments[tags], rcond=None)[0]
-            explained[tag] = moments[tags] @ solution
-        picked.append(int(np.argmax(explained)))
-    return np.sort(np.array(picked))
+
+def _enough(engine: str, n_tags: int) -> int:
+    """Return lime's own number of draws, or a power of two of fewer Sobol points."""
+    return 5000 if engine != "sobol" else max(2048, 1 << (4 * n_tags - 1).bit_length())
