@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable, Iterable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import joblib
 import numpy as np
 from numpy.typing import NDArray
 
+from sktpecr._blocks import blocks, let_go
+from sktpecr._list_explainer import ListExplainer, SomeUsers
 from sktpecr._parts import run_parts
-from sktpecr._ranking import check_n, top_items
+from sktpecr._ranking import check_n
 from sktpecr._user import User
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from sktpecr._population import Population
 
-# Scores of so many users and items at a time: 64 MB in single precision.
-_SCORES_A_PART = 2**24
+_USERS_A_PART = 2048
 
 
 class ExplainBatch:
@@ -58,8 +56,8 @@ class ExplainBatch:
             Workers, see :class:`joblib.Parallel`: 1 by default, or what
             :func:`joblib.parallel_config` says; -1 for all processors.
         batch_size : int or "auto", default="auto"
-            Users in a part. With one and the same, results are the same to the last bit however
-            many workers there are. "auto" depends on the number of items alone.
+            Users in a part, 2,048 by default. With one and the same, results are the same to the
+            last bit however many workers there are.
         resume : bool, default=True
             Go on with what is in the folder, if the same was asked for; else begin anew.
         exclude_seen : bool, default=True
@@ -87,9 +85,12 @@ class ExplainBatch:
 
         Notes
         -----
-        A worker needs, beside the factors, about ``batch_size * (12 * n_all_items + 100 * n_items *
-        n_tags)`` bytes, and the parent as much for its own part alone if there is a folder. Large
-        arrays are shared with workers, not copied.
+        Beside the libraries themselves and the arrays of items and tags, a worker needs about
+        ``100 MB + batch_size * (4 * n_factors + 100 * n_items * n_tags)`` bytes: scores are
+        computed in blocks. The parent has no more than that for each worker if there is a folder,
+        else the table. Users travel with their part; items, tags and what was learned are sent
+        once: through files that processes of one machine share, or to each worker of a cluster.
+        User factors may be a :class:`numpy.memmap`, and are then read part by part.
 
         A folder has ``part-000000.parquet`` and so on, and ``_manifest.json``, which says what was
         asked for. A part is there in full or not at all, so that a job that was killed can be
@@ -113,27 +114,96 @@ class ExplainBatch:
         settings: dict[str, Any] = {
             "n_items": check_n(n_items, "n_items"),
             "n_tags": check_n(n_tags, "n_tags"),
-            "exclude_seen": bool(exclude_seen),
         }
         rows = self._rows_to_explain(population, users)
+        if exclude_seen:
+            catalogue.candidates(User.at(population, int(rows[0])), True, ())  # has to know
         listed = np.ones(len(catalogue.items), dtype=bool)
         if items is not None:
             listed[:] = False
             listed[catalogue.items.rows(items)] = True
-        if batch_size == "auto":
-            batch_size = max(1, _SCORES_A_PART // len(catalogue.items))
-        size = check_n(batch_size, "batch_size")
-        parts = [rows[start : start + size] for start in range(0, len(rows), size)]
+        size = check_n(_USERS_A_PART if batch_size == "auto" else batch_size, "batch_size")
+        ids = catalogue.users.array()
+
+        def known_of(part: NDArray) -> SomeUsers:
+            X = catalogue.interactions
+            seen = X[part] if exclude_seen and X is not None else None
+            embeddings = population.user_embeddings[part]
+            let_go(population.user_embeddings)
+            return SomeUsers(ids[part], embeddings, seen)
+
         return run_parts(
-            partial(explain_users, population, listed, **settings),
-            parts,
-            lambda part: [catalogue.users[row] for row in part],
+            ListExplainer(population, catalogue.item_ids, listed, **settings),
+            [rows[start : start + size] for start in range(0, len(rows), size)],
+            known_of,
+            lambda part: ids[part].tolist(),
             to=to,
-            job={**settings, "batch_size": size, "made of": _fingerprint(population, rows, listed)},
+            job=lambda: {
+                **settings,
+                "exclude_seen": bool(exclude_seen),
+                "batch_size": size,
+                "made of": _fingerprint(population, rows, listed),
+            },
             n_jobs=n_jobs,
             resume=resume,
             progress="explained",
         )
+
+    def contributions(self, users: Iterable[Hashable], items: Iterable[Hashable]) -> NDArray:
+        """Return what the tags contribute to the scores of pairs, as one array.
+
+        Parameters
+        ----------
+        users, items : iterable of hashable
+            Raw ids, one user and one item for each pair.
+
+        Returns
+        -------
+        ndarray of shape (n_pairs, n_tags)
+            ``explain(user, item).contributions`` of each pair, tags as in ``tag_names_``.
+
+        Raises
+        ------
+        ValueError
+            If an id is unknown, a user has no interactions, or there are not as many users as
+            items.
+
+        Examples
+        --------
+        >>> from sklearn.decomposition import TruncatedSVD
+        >>> from sktpecr import TPECRExplainer
+        >>> from sktpecr.datasets import make_tagged_interactions
+        >>> data = make_tagged_interactions(random_state=0)
+        >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+        >>> explainer = explainer.fit(data.interactions, user_ids=data.user_ids)
+        >>> found = explainer.contributions(["user_003", "user_007"], ["item_001", "item_009"])
+        >>> found.shape == (2, len(explainer.tag_names_))
+        True
+        """
+        population = self._fitted_population()
+        rows = self._rows_to_explain(population, users)
+        columns = population.catalogue.items.rows(items)
+        if len(rows) != len(columns):
+            raise ValueError(
+                f"users and items must be as many, one of each for a pair; got {len(rows)} and "
+                f"{len(columns)}"
+            )
+        who, of_user = np.unique(rows, return_inverse=True)
+        embeddings = population.user_embeddings[who]
+        preferences = population.extractor.tag_preferences(embeddings.astype(np.float64))
+        standings = population.vs_mean(preferences)
+        if hasattr(population.attribution, "importances"):  # the same for every user
+            what, of_item = np.unique(columns, return_inverse=True)
+            found = population.attribution.importances(what)[of_item]
+        else:
+            found = np.empty((len(rows), standings.shape[1]))
+            for place in range(len(who)):
+                pairs = np.flatnonzero(of_user == place)
+                found[pairs] = population.attribution.attribute(
+                    preferences[place], embeddings[place], columns[pairs]
+                ).importances
+        found *= standings[of_user]
+        return found
 
     def _rows_to_explain(self, population: Population, users: Any) -> NDArray:
         catalogue = population.catalogue
@@ -153,88 +223,13 @@ class ExplainBatch:
         raise NotImplementedError
 
 
-def explain_users(
-    population: Population,
-    listed: NDArray,
-    rows: NDArray,
-    *,
-    n_items: int,
-    n_tags: int,
-    exclude_seen: bool,
-) -> pd.DataFrame:
-    """Explain the lists of some users.
-
-    Parameters
-    ----------
-    population : Population
-        What an explainer learned.
-    listed : ndarray of bool, shape (n_all_items,)
-        Which items may be recommended.
-    rows : ndarray of int
-        Rows of the users.
-    n_items, n_tags, exclude_seen : int, int, bool
-        See :meth:`ExplainBatch.explain_batch`.
-
-    Returns
-    -------
-    DataFrame
-        Their part of the table.
-    """
-    import pandas as pd
-
-    catalogue, attribution = population.catalogue, population.attribution
-    embeddings = population.user_embeddings[rows]
-    scores = population.recommender.score_items(embeddings)
-    preferences = population.extractor.tag_preferences(embeddings.astype(np.float64))
-    standings = population.vs_mean(preferences)
-    columns: dict[str, list[NDArray]] = {}
-    for place, row in enumerate(rows):
-        user = User.at(population, row)
-        allowed = catalogue.candidates(user, exclude_seen, ()) & listed
-        items = top_items(scores[place], allowed, n_items)
-        attributed = attribution.attribute(preferences[place], embeddings[place], items)
-        contributions = attributed.importances * standings[place]
-        tags = np.argsort(-np.abs(contributions), axis=1, kind="stable")[:, :n_tags]
-        of_items = {
-            "user": np.full(len(items), row),
-            "rank": np.arange(1, len(items) + 1),
-            "item": items,
-            "score": scores[place, items],
-            "fidelity": np.asarray(attributed.fidelity) * population.fidelity,
-        }
-        of_tags = {
-            "tag": tags,
-            "importance": np.take_along_axis(attributed.importances, tags, axis=1),
-            "contribution": np.take_along_axis(contributions, tags, axis=1),
-        }
-        for name, values in of_items.items():
-            columns.setdefault(name, []).append(np.repeat(values, tags.shape[1]))
-        for name, values in of_tags.items():
-            columns.setdefault(name, []).append(values.ravel())
-    table = {name: np.concatenate(values) for name, values in columns.items()}
-    names = population.tags.array()
-    return pd.DataFrame(
-        {
-            "user": catalogue.users.array()[table["user"]],
-            "rank": table["rank"].astype(np.int32),
-            "item": catalogue.item_ids[table["item"]],
-            "score": table["score"],
-            # Numbers and one list of names: half the memory of the names themselves.
-            "tag": pd.Categorical.from_codes(table["tag"], categories=pd.Index(names)),
-            "importance": table["importance"],
-            "contribution": table["contribution"],
-            "fidelity": table["fidelity"],
-        }
-    )
-
-
 def _fingerprint(population: Population, rows: NDArray, listed: NDArray) -> str:
     """Return what tells one job from another: model, explainer, users and items."""
     some = population.user_embeddings[rows[:1]]
     return joblib.hash(
         [
             population.method,
-            population.user_embeddings,
+            *(joblib.hash(block) for block in blocks(population.user_embeddings)),
             population.tag_preferences,
             population.tags.array().tolist(),
             population.recommender.score_items(some),

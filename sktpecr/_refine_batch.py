@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import joblib
 
 from sktpecr._feedback import Feedback
+from sktpecr._frames import in_pandas
 from sktpecr._parts import run_parts
 from sktpecr._ranking import check_n
 
@@ -39,7 +40,7 @@ class RefineBatch:
 
         Parameters
         ----------
-        feedback : DataFrame
+        feedback : DataFrame of pandas or polars
             A row for each tag that a user speaks of: user, tag, feedback ("like", "dislike" or
             "set"), and value, if there is such a column: the strength of a like or a dislike (1
             if missing), or where a tag is set, in standard deviations.
@@ -96,20 +97,23 @@ class RefineBatch:
             for start in range(0, len(users), size)
         ]
         settings: dict[str, Any] = {"n_items": n_items, "exclude_seen": bool(exclude_seen)}
-        some = population.user_embeddings[:1]
-        made_of = [
-            population.method,
-            str(self.solver),  # type: ignore[attr-defined]
-            population.user_embeddings,
-            population.recommender.score_items(some),
-            [(user, sorted(said.items())) for user, said in by_user.items()],
-        ]
+
+        def made_of() -> str:
+            some = population.user_embeddings[:1]
+            said = [(user, sorted(kinds.items())) for user, kinds in by_user.items()]
+            scores = population.recommender.score_items(some)
+            solver = str(self.solver)  # type: ignore[attr-defined]
+            return joblib.hash(
+                [population.method, solver, population.user_embeddings, scores, said]
+            )
+
         return run_parts(
             partial(_refined, self, **settings),
             parts,
+            lambda part: part,
             list,
             to=to,
-            job={**settings, "batch_size": size, "made of": joblib.hash(made_of)},
+            job=lambda: {**settings, "batch_size": size, "made of": made_of()},
             n_jobs=n_jobs,
             resume=resume,
             progress="refined",
@@ -136,6 +140,7 @@ def _refined(
 
 def _checked(feedback: Any, population: Any) -> dict[Any, Said]:
     """Return what each user says."""
+    feedback = in_pandas(feedback)
     missing = [name for name in _COLUMNS if name not in getattr(feedback, "columns", ())]
     if missing:
         raise ValueError(

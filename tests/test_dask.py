@@ -6,6 +6,7 @@ import pytest
 from sklearn.decomposition import TruncatedSVD
 
 from sktpecr import FeedbackRefiner, TPECRExplainer
+from sktpecr._list_explainer import ListExplainer
 from sktpecr.datasets import make_tagged_interactions
 
 distributed = pytest.importorskip("distributed", reason="dask is not installed")
@@ -49,3 +50,14 @@ def test_refinements_as_well(cluster):
     with joblib.parallel_config("dask"):
         spread = refiner.refine_batch(said, batch_size=4)
     pd.testing.assert_frame_equal(spread, alone, check_exact=True)
+
+
+def test_the_work_is_sent_once_and_not_with_every_part(cluster, monkeypatch):
+    pickled = []
+    state = ListExplainer.__getstate__
+    monkeypatch.setattr(
+        ListExplainer, "__getstate__", lambda self: pickled.append(1) or state(self)
+    )
+    with joblib.parallel_config("dask"):
+        EXPLAINER.explain_batch(batch_size=2)
+    assert 1 <= len(pickled) <= 2  # of 30 parts
