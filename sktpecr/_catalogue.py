@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from sktpecr._ids import Ids, is_missing, plain
+from sktpecr._ids import Ids, missing_rows, plain
 from sktpecr._item_tags import is_frame
 from sktpecr._ranking import top_items
 
@@ -135,23 +135,75 @@ def check_item_ids(item_tags: Any, X: Any) -> list[Any] | None:
     columns = list(X.columns) if is_frame(X) else None
     if labels is None or columns is None or labels == columns:
         return columns if labels is None else labels
-    known = set(labels)
-    unknown = [column for column in columns if column not in known]
-    if unknown:
-        what = f"{len(unknown)} columns of X are not in it, such as {unknown[0]!r}"
-    elif len(labels) != len(columns):
-        what = f"it has {len(labels)} items, X has {len(columns)}"
-    else:
-        what = "they are the same ids in another order"
+    what, strangers = _difference(columns, labels, "columns of X are not in it", "X")
     way_out = "use item_tags.reindex(X.columns)"
-    if len(unknown) == len(columns):
+    if strangers:
         way_out = "give both the same kind of ids"
     raise ValueError(f"the index of item_tags contradicts the columns of X: {what}; {way_out}")
 
 
+def with_own_ids(recommender: Any, n_users: int, user_ids: Any, item_ids: Any) -> tuple[Any, Any]:
+    """Return raw ids, those that the recommender was trained on where no others were given.
+
+    Parameters
+    ----------
+    recommender : object
+        May have ``user_ids`` and ``item_ids``.
+    n_users : int
+        Number of rows of the interactions; as many as the recommender has users are its own.
+    user_ids, item_ids : iterable of hashable or None
+        As they were given.
+
+    Returns
+    -------
+    user_ids, item_ids : iterable of hashable or None
+        None where nobody named any.
+
+    Raises
+    ------
+    ValueError
+        If the recommender was trained on other ids, or on these in another order.
+    """
+    name = type(recommender).__name__
+    rows_are_its_own = len(recommender.user_embeddings) == n_users
+    found = []
+    for kind, given, what, row in (
+        ("user", user_ids, "user_ids", "rows of X and user_ids"),
+        ("item", item_ids, "the index of item_tags", "columns of X and the index of item_tags"),
+    ):
+        own = getattr(recommender, f"{kind}_ids", None)
+        if own is None or (kind == "user" and not rows_are_its_own):
+            found.append(given)
+            continue
+        own = np.asarray(own).tolist()
+        given = own if given is None else list(given)
+        if len(given) == len(own) and given != own:  # who counts otherwise is told so elsewhere
+            of_it = f"the {kind} ids that the {name} was trained on"
+            wrong, strangers = _difference(given, own, "of them are not among those", "they")
+            way_out = f"bring {row} into the order of as_recommender(model).{kind}_ids"
+            if strangers:
+                way_out = f"give the same kind of ids, such as {own[0]!r}"
+            raise ValueError(f"{what} contradicts {of_it}: {wrong}; {way_out}")
+        found.append(given)
+    return found[0], found[1]
+
+
+def _difference(some: list[Any], known: list[Any], unknown: str, others: str) -> tuple[str, bool]:
+    """Say how ids differ from those that are known, and whether all of them are unknown."""
+    kept = set(known)
+    strangers = [label for label in some if plain(label) not in kept]
+    if strangers:
+        what = f"{len(strangers)} {unknown}, such as {strangers[0]!r}"
+    elif len(known) != len(some):
+        what = f"it has {len(known)} items, {others} has {len(some)}"
+    else:
+        what = "they are the same ids in another order"
+    return what, len(strangers) == len(some)
+
+
 def _check_names(item_names: Any, item_ids: NDArray) -> NDArray:
     if item_names is None:
-        return np.asarray([str(item) for item in item_ids], dtype=object)
+        return np.asarray(list(map(str, item_ids.tolist())), dtype=object)
     if hasattr(item_names, "columns"):
         raise ValueError("item_names must be one name per item, got a table; pass one column of it")
     if hasattr(item_names, "reindex"):
@@ -166,8 +218,8 @@ def _check_names(item_names: Any, item_ids: NDArray) -> NDArray:
             f"item_names must have one name per item: expected {len(item_ids)}, "
             f"got shape {names.shape}"
         )
-    unnamed = [row for row, name in enumerate(names) if is_missing(name)]
-    if unnamed:
+    unnamed = missing_rows(names)
+    if len(unnamed):
         raise ValueError(
             f"item_names has no name for {len(unnamed)} items, such as "
             f"{plain(item_ids[unnamed[0]])!r}; the index of a Series must be the item ids"

@@ -50,6 +50,40 @@ class CompositeFunction:
             self.generator.generate(tag_preferences, embeddings), items
         )
 
+    def around(
+        self,
+        centre: NDArray,
+        offsets: NDArray,
+        scale: NDArray,
+        embedding: NDArray,
+        items: NDArray,
+    ) -> NDArray:
+        """Score items for one user at many tag preferences.
+
+        Parameters
+        ----------
+        centre : ndarray of shape (n_tags,)
+            Tag preferences to start from.
+        offsets : ndarray of shape (n, n_tags)
+            Moves from there, in units of scale.
+        scale : ndarray of shape (n_tags,)
+            One unit of each tag preference.
+        embedding : ndarray of shape (n_factors,)
+            The user's own embedding.
+        items : ndarray of int
+            Column numbers of items.
+
+        Returns
+        -------
+        ndarray of shape (n, len(items))
+            Scores.
+        """
+        if self.is_linear:  # f(c + s z) = f(c) + (s w)^T z: nothing to generate
+            moves = (self.tag_weights(items) * scale).astype(offsets.dtype)
+            return self(centre[np.newaxis], embedding[np.newaxis], items) + offsets @ moves.T
+        rows = centre.astype(offsets.dtype) + offsets * scale.astype(offsets.dtype)
+        return self(rows, np.broadcast_to(embedding, (len(rows), len(embedding))), items)
+
     @property
     def is_linear(self) -> bool:
         """Whether scores are linear in tag preferences, so that weights exist."""

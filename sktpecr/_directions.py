@@ -22,6 +22,8 @@ _TASTE_TEMPERATURE = 2.0
 _SHARE_RAISED = {True: 0.6, False: 1.0}
 # Of the scatter's mean over factors, so that factors without scatter are no way out.
 _RIDGE = 0.1
+# What is less than so many roundings of the numbers that it is a difference of is rounding.
+_ROUNDINGS = 32.0
 # Towards what the user's history has in common, off the tag for a dislike.
 _HISTORY_PULL = {True: 0.15, False: 0.45}
 # A named tag's mean score moves its way by at least this share of the movement of the list ...
@@ -113,13 +115,14 @@ class Directions:
         """
         taste = _taste(scores)
         strongest = max(map(abs, wishes.values()))
-        direction = np.zeros(len(self._covariance))
+        direction, size = np.zeros(len(self._covariance)), 0.0
         scatter = np.zeros_like(self._covariance)
         for tag, wish in wishes.items():
             towards, within = self._discriminant(tag, wish > 0, taste, history)
             direction += abs(wish) / strongest * towards
             scatter += abs(wish) / strongest * within
-        return self.keep_words(self._unit(direction), scatter, wishes)
+            size += float(np.linalg.norm(towards))
+        return self.keep_words(self._unit(direction, size), scatter, wishes)
 
     def contrast(self, tag: int, scores: NDArray, history: NDArray) -> NDArray:
         """Return the mean item of a tag less the mean of the others, by taste.
@@ -192,7 +195,9 @@ class Directions:
         direction = self._unit(np.linalg.solve(scatter, means[0] - means[1]))
         kept = history if liked else np.setdiff1d(history, self._items_of(tag))
         if len(kept):
-            direction += _HISTORY_PULL[liked] * self._unit(self._items[kept].mean(axis=0))
+            usual = float(np.sqrt(np.trace(self._covariance)))
+            pull = self._unit(self._items[kept].mean(axis=0), usual)
+            direction += _HISTORY_PULL[liked] * pull
         return self._unit(direction), scatter
 
     def _sides(self, tag: int, taste: NDArray, history: NDArray) -> tuple[NDArray, NDArray]:
@@ -216,10 +221,14 @@ class Directions:
         """Return the scatter within classes of items, given their shares, weights and means."""
         of_all = np.tensordot(shares, np.array(weights), axes=1)
         scatter = self._second_moment(of_all)
+        whole, n_factors = np.trace(scatter), len(scatter)
         for share, mean in zip(shares, means, strict=True):
             scatter -= share * np.outer(mean, mean)
-        size = np.trace(scatter) / len(scatter)
-        return scatter + (_RIDGE * size if size > 0 else 1.0) * np.eye(len(scatter))
+        size = np.trace(scatter)
+        # A difference that is rounding: of one item, or several that are alike, nothing scatters.
+        if not size > _ROUNDINGS * n_factors * np.finfo(self._items.dtype).eps * whole:
+            return np.eye(n_factors) * (whole / n_factors or 1.0)
+        return scatter + _RIDGE * size / n_factors * np.eye(n_factors)
 
     def _second_moment(self, weights: NDArray) -> NDArray:
         """Return the weighted mean of the items' outer products."""
@@ -268,14 +277,24 @@ class Directions:
         goal[-1] = 1.0
         solution, _ = nnls(system, goal)
         residual = system @ solution - goal
-        if abs(residual[-1]) < 1e-9:
+        # Of large numbers that should cancel, rounding is left, and no correction.
+        rounding = _ROUNDINGS * np.finfo(float).eps * np.abs(solution).sum()
+        if abs(residual[-1]) < max(1e-9, rounding):
             raise ValueError(_CONTRADICTION)
         correction = -unit * residual[:-1] / residual[-1]
         return direction + solve_triangular(lower, correction, lower=True, trans="T")
 
-    def _unit(self, direction: NDArray) -> NDArray:
+    def _unit(self, direction: NDArray, size: float = 0.0) -> NDArray:
+        """Return a direction scaled to movement 1, or none at all where it is only rounding.
+
+        `size` is how long that was of which it is a sum, where terms may have cancelled.
+        """
+        eps, length = np.finfo(self._items.dtype).eps, np.linalg.norm(direction)
         movement = self.movement(direction)
-        return direction / movement if movement > 0 else np.zeros_like(direction)
+        rounding = np.sqrt(8 * eps * np.trace(self._covariance)) * length
+        if length <= _ROUNDINGS * eps * size or movement <= rounding:
+            return np.zeros_like(direction)
+        return direction / movement
 
 
 def _taste(scores: NDArray) -> NDArray:

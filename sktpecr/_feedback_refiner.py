@@ -339,12 +339,13 @@ class FeedbackRefiner(RefineBatch, BaseEstimator):
         refinements = []
         for feedback in feedbacks:
             nothing = own, population.tag_preferences_of(own)
-            embedding, *known = next(solved) if feedback else nothing
-            refinement = Refinement(population, user, feedback, values, embedding, *known)
-            if not np.isfinite(refinement.scores).all():
-                raise ValueError(
-                    f"strength {feedback.strength:g} is beyond what numbers can hold; ask for less"
-                )
+            with np.errstate(over="ignore", invalid="ignore"):
+                embedding, *known = next(solved) if feedback else nothing
+                refinement = Refinement(population, user, feedback, values, embedding, *known)
+                finite = np.isfinite(embedding).all() and np.isfinite(refinement.scores).all()
+            if not finite:
+                what = f"strength {feedback.strength:g}" if feedback.strength else "what is set"
+                raise ValueError(f"{what} is beyond what numbers can hold; ask for less")
             refinements.append(refinement)
         return refinements
 

@@ -9,9 +9,12 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from sktpecr._frames import in_pandas
+
 
 def check_interactions(estimator: BaseEstimator, X: Any, reset: bool = True) -> sp.csr_matrix:
     """Check rows of interactions as scikit-learn does, and return them sparse."""
+    X = in_pandas(X, ids="user")
     X = validate_data(
         estimator, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset
     )

@@ -43,7 +43,7 @@ def square_root(covariance: NDArray) -> NDArray:
 def check_generation(
     tag_preferences: ArrayLike, embeddings: ArrayLike, n_tags: int, n_factors: int
 ) -> tuple[NDArray, NDArray]:
-    """Return what a generator is given as float64 rows, or say what does not fit.
+    """Return what a generator is given as rows of numbers, or say what does not fit.
 
     Parameters
     ----------
@@ -57,10 +57,11 @@ def check_generation(
     Returns
     -------
     tag_preferences, embeddings : ndarray
-        The same.
+        The same; in single precision if the tag preferences are, else in double.
     """
-    wanted = np.asarray(tag_preferences, dtype=np.float64)
-    own = np.asarray(embeddings, dtype=np.float64)
+    wanted = np.asarray(tag_preferences)
+    dtype = np.float32 if wanted.dtype == np.float32 else np.float64
+    wanted, own = wanted.astype(dtype, copy=False), np.asarray(embeddings, dtype=dtype)
     if wanted.ndim != 2 or wanted.shape[1] != n_tags:
         raise ValueError(
             f"tag_preferences must have {n_tags} columns, one per tag of fit; got shape "

@@ -11,7 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import _check_feature_names_in
 
+from sktpecr._blocks import blocks
 from sktpecr._catalogue import check_item_ids
+from sktpecr._frames import in_pandas
 from sktpecr._interactions import check_interactions
 from sktpecr._item_tags import is_frame
 from sktpecr.recommenders import AdapterError, DistilledRecommender, as_recommender
@@ -62,14 +64,15 @@ class OverRecommender(TransformerMixin, BaseEstimator):
     def _given_item_tags(self) -> Any:
         """Return the item tags given, or else those that the recommender was trained with."""
         if self.item_tags is None and hasattr(self.recommender, "tag_scores"):
-            return getattr(self.recommender, "item_tags", None)
-        return self.item_tags
+            return in_pandas(getattr(self.recommender, "item_tags", None), ids="item")
+        return in_pandas(self.item_tags, ids="item")
 
     def _fitted_extractor(self) -> Any:
         raise NotImplementedError
 
     def _fold_in(self, X: Any) -> NDArray:
         extractor = self._fitted_extractor()
+        X = in_pandas(X, ids="user")
         if is_frame(X):
             check_item_ids(self._given_item_tags(), X)
         return fold_in(extractor.recommender_, check_interactions(self, X, reset=False))
@@ -130,15 +133,25 @@ class OverRecommender(TransformerMixin, BaseEstimator):
 
 def fold_in(recommender: Any, X: sp.csr_matrix) -> NDArray:
     """Embed rows of interactions the recommender's own way, or else by ridge regression."""
+    embed: Any
     if hasattr(recommender, "fold_in"):
-        return recommender.fold_in(X)
-    if hasattr(recommender, "item_embeddings"):
-        return RidgeFoldIn(np.asarray(recommender.item_embeddings))(X)
-    raise ValueError(
-        f"{type(recommender).__name__} cannot embed interactions ({X.shape[0]} rows of them) that "
-        f"are not those of its {len(recommender.user_embeddings)} known users: it has no "
-        f"fold_in(X); give it one"
-    )
+        embed = recommender.fold_in
+    elif hasattr(recommender, "item_embeddings"):
+        embed = RidgeFoldIn(np.asarray(recommender.item_embeddings))
+    else:
+        raise ValueError(
+            f"{type(recommender).__name__} cannot embed interactions ({X.shape[0]} rows of them) "
+            f"that are not those of its {len(recommender.user_embeddings)} known users: it has no "
+            f"fold_in(X); give it one"
+        )
+    with np.errstate(over="ignore", invalid="ignore"):  # looked for at the end
+        embeddings = embed(X)
+    if not np.isfinite(embeddings).all():
+        raise ValueError(
+            f"interactions have values so large that embeddings of them are beyond what "
+            f"{np.asarray(embeddings).dtype} can hold"
+        )
+    return embeddings
 
 
 def resolve_recommender(model: Any, X: sp.csr_matrix) -> Any:
@@ -182,6 +195,43 @@ def check_dot_product(recommender: Any) -> None:
             f"dot product with user embeddings plus item_biases; rename item_embeddings if the "
             f"score is something else"
         )
+
+
+def check_range(recommender: Any, embeddings: NDArray) -> None:
+    """Make sure that products and squares of the recommender's numbers are numbers, too.
+
+    Beyond that, scores turn into infinities, or into zeros, which is worse: nobody sees it.
+    """
+    items = getattr(recommender, "item_embeddings", None)
+    factors = [np.asarray(embeddings)] + ([] if items is None else [np.asarray(items)])
+    dtype = np.result_type(*factors, np.float32)
+    # Below the square root on both sides, with some room for sums.
+    low, high = np.finfo(dtype).tiny ** 0.45, np.finfo(dtype).max ** 0.45
+    sizes = [_largest(each) for each in factors]
+    biases = _largest(np.asarray(getattr(recommender, "item_biases", 0.0)))
+    for size, what in (
+        (sizes[0], "user embeddings"),
+        (sizes[-1], "item embeddings"),
+        (sizes[0] * sizes[-1], "scores"),
+        (max(biases, low) if biases else 0.0, "item biases"),
+    ):
+        if size and not low <= size <= high:
+            way_out = " in float64, or" if dtype == np.float32 else ""
+            raise ValueError(
+                f"the {what} of {type(recommender).__name__} are of size {size:.1g}, and {dtype} "
+                f"cannot hold the squares of such numbers; give them{way_out} times a constant"
+            )
+
+
+def _largest(values: NDArray) -> float:
+    """Return the largest number in size, as a float that products of it do not overflow."""
+    if not values.ndim:
+        return abs(float(values))
+    return max((_extreme(block) for block in blocks(values) if block.size), default=0.0)
+
+
+def _extreme(values: NDArray) -> float:
+    return max(float(values.max()), -float(values.min()))
 
 
 def n_items_of(recommender: Any) -> int | None:

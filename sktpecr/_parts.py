@@ -26,10 +26,11 @@ _VERSION = 1
 def run_parts(
     work: Callable[[Any], pd.DataFrame],
     parts: Sequence[Any],
+    known_of: Callable[[Any], Any],
     users_of: Callable[[Any], list[Any]],
     *,
     to: str | os.PathLike[str] | None,
-    job: dict[str, Any],
+    job: Callable[[], dict[str, Any]],
     n_jobs: int | None,
     resume: bool,
     progress: str,
@@ -39,15 +40,18 @@ def run_parts(
     Parameters
     ----------
     work : callable
-        From a part to its table. Has to be pickled, for other processes.
+        From what is known of a part to its table. Has to be pickled, for other processes.
     parts : sequence
         What there is to do.
+    known_of : callable
+        From a part to what a worker is given of it, asked for when it is that part's turn.
     users_of : callable
         From a part to its users, to be named if it fails.
     to : path or None
         Folder of the Parquet dataset to write; None returns one table.
-    job : dict
-        What is done, as JSON: parts made by another job are not taken for this one's.
+    job : callable
+        What is done, as a dict for JSON: parts made by another job are not taken for this one's.
+        Not called without a folder.
     n_jobs : int or None
         See :class:`joblib.Parallel`.
     resume : bool
@@ -65,12 +69,13 @@ def run_parts(
         folder = None
     else:
         folder = Path(to)
-        _open(folder, {"version": _VERSION, "n_parts": len(parts), "job": job}, resume)
+        _open(folder, {"version": _VERSION, "n_parts": len(parts), "job": job()}, resume)
         numbers = [number for number in numbers if not _file(folder, number).exists()]
+    once = _Once(work)
     found: dict[int, Any] = {}
     failed: dict[int, str] = {}
     done = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
-        delayed(_make)(work, parts[number], number, folder) for number in numbers
+        delayed(_make)(once, known_of(parts[number]), number, folder) for number in numbers
     )
     for number, table, error in tqdm(
         done, desc=progress, total=len(numbers), unit="part", delay=3, disable=None
@@ -98,6 +103,19 @@ def run_parts(
             stacklevel=4,
         )
     return _joined([found[number] for number in sorted(found)])
+
+
+class _Once:
+    """Work that says of itself that it is large: dask then sends it once to each worker."""
+
+    def __init__(self, work: Callable[[Any], pd.DataFrame]) -> None:
+        self.work = work
+
+    def __call__(self, part: Any) -> pd.DataFrame:
+        return self.work(part)
+
+    def __sizeof__(self) -> int:
+        return 2**20
 
 
 def _make(

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import has_fit_parameter
 
+from sktpecr._blocks import taken
 from sktpecr._catalogue import Catalogue
 from sktpecr._composite import CompositeFunction
 from sktpecr._defaults import attribution_for, generator_for
 from sktpecr._directions import Directions
 from sktpecr._ids import Ids
 from sktpecr._numerics import spread
-from sktpecr._over_recommender import fold_in
+from sktpecr._over_recommender import check_range, fold_in
 from sktpecr._steerability import Steerability
 from sktpecr._tag_preference_extractor import TagPreferenceExtractor
 
@@ -118,13 +119,14 @@ class Population:
         X, embeddings = catalogue.interactions, recommender.user_embeddings
         if X is not None and len(embeddings) != len(catalogue.users):
             embeddings = fold_in(recommender, X)
+            check_range(recommender, embeddings)
         preferences = extractor.tag_preferences(embeddings)
         # Users without interactions sit where training began: not part of the population.
         learners = catalogue.active_users() & _mask(catalogue.users, train_users)
         if not learners.any():
             raise ValueError("train_users must name a user with interactions, got none")
         some_preferences = preferences[learners].astype(np.float64)
-        some_embeddings = embeddings[learners].astype(np.float64)
+        some_embeddings = taken(embeddings, learners).astype(np.float64)
 
         generator = generator_for(generator, extractor, random_state)
         known: dict[str, Any] = {}
@@ -183,20 +185,20 @@ class Population:
     @cached_property
     def average_user(self) -> NDArray:
         """Mean of the learners' embeddings, shape (n_factors,)."""
-        return self.user_embeddings[self.learners].astype(np.float64).mean(axis=0)
+        return taken(self.user_embeddings, self.learners).astype(np.float64).mean(axis=0)
 
     @cached_property
     def steerability(self) -> Steerability:
         """What feedback on tags can steer, as the learners show it."""
         learners = self.learners
         return Steerability.of(
-            self.extractor, self.user_embeddings[learners], self.tag_preferences[learners]
+            self.extractor, taken(self.user_embeddings, learners), self.tag_preferences[learners]
         )
 
     @cached_property
     def embedding_variance(self) -> float:
         """Variance of the learners' embeddings, mean over factors."""
-        return float(self.user_embeddings[self.learners].var(axis=0).mean())
+        return float(taken(self.user_embeddings, self.learners).var(axis=0).mean())
 
     def tag_preferences_of(self, embedding: NDArray) -> NDArray:
         """Return the tag preferences of one embedding, shape (n_tags,)."""

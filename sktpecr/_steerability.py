@@ -223,6 +223,8 @@ class Steerability:
         ndarray of shape (len(tags),)
             For a single tag its share of `attainable`; for several at least that.
         """
+        if len(tags) == 1:
+            return self.attainable[tags]
         named = self.basis[tags]
         held = np.eye(self.rank) - named.T @ named
         # Rows that are free drop out: the leverage of each row among its own and those held.

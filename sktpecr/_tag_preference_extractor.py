@@ -12,10 +12,12 @@ from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sktpecr._catalogue import check_item_ids
+from sktpecr._blocks import blocks
+from sktpecr._catalogue import check_item_ids, with_own_ids
+from sktpecr._frames import in_pandas
 from sktpecr._interactions import check_interactions
 from sktpecr._item_tags import check_item_tags, is_frame
-from sktpecr._over_recommender import OverRecommender, resolve_recommender
+from sktpecr._over_recommender import OverRecommender, check_range, resolve_recommender
 from sktpecr._steerability import Steerability
 
 # Scores held at a time where they cannot be avoided: 32 MB of float64.
@@ -127,9 +129,11 @@ class TagPreferenceExtractor(OverRecommender):
         """
         # All or nothing: a fit that fails leaves the earlier one.
         fitted = clone(self)
-        check_item_ids(self._given_item_tags(), X)
+        X = in_pandas(X, ids="user")
+        item_ids = check_item_ids(self._given_item_tags(), X)
         X = check_interactions(fitted, X)
         recommender = resolve_recommender(self.recommender, X)
+        with_own_ids(recommender, X.shape[0], None, item_ids)
         fitted._read(recommender, X.shape[1], getattr(fitted, "feature_names_in_", None))
         self._take_state(fitted)
         return self
@@ -157,7 +161,15 @@ class TagPreferenceExtractor(OverRecommender):
             )
         dtype = np.float32 if embeddings.dtype == np.float32 else np.float64
         if self.tag_matrix_ is not None and self.tag_offsets_ is not None:
-            return embeddings @ self.tag_matrix_.T.astype(dtype) + self.tag_offsets_.astype(dtype)
+            matrix, offsets = self.tag_matrix_.T.astype(dtype), self.tag_offsets_.astype(dtype)
+            linear = np.empty((len(embeddings), len(offsets)), dtype=dtype)
+            start = 0
+            for block in blocks(embeddings):
+                np.matmul(block, matrix, out=linear[start : start + len(block)])
+                start += len(block)
+            if offsets.any():
+                linear += offsets
+            return linear
         if hasattr(self.recommender_, "tag_scores"):
             return self._predicted(embeddings).astype(dtype, copy=False)
         n_items, n_tags = self._item_tags.shape
@@ -249,6 +261,7 @@ class TagPreferenceExtractor(OverRecommender):
     def _read(
         self, recommender: Any, n_items: int, feature_names: NDArray | None
     ) -> TagPreferenceExtractor:
+        check_range(recommender, recommender.user_embeddings)
         item_tags = self._given_item_tags()
         self._item_tags, self.tag_names_ = check_item_tags(
             item_tags, self.tag_names, n_items, feature_names

@@ -15,9 +15,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sktpecr._catalogue import Catalogue, check_item_ids
+from sktpecr._catalogue import Catalogue, check_item_ids, with_own_ids
 from sktpecr._explain_batch import ExplainBatch
 from sktpecr._explanation import Explanation, explain_item
+from sktpecr._frames import in_pandas
 from sktpecr._interactions import check_interactions
 from sktpecr._item_tags import is_frame
 from sktpecr._numerics import spread
@@ -27,6 +28,7 @@ from sktpecr._over_recommender import (
     n_items_of,
     resolve_recommender,
 )
+from sktpecr._persistence import Persistence
 from sktpecr._population import Population
 from sktpecr._questions import Questions
 from sktpecr._ranking import check_n
@@ -51,7 +53,7 @@ def _learned(path: str) -> Any:
     return property(read)
 
 
-class TPECRExplainer(Questions, ExplainBatch, OverRecommender):
+class TPECRExplainer(Questions, ExplainBatch, Persistence, OverRecommender):
     r"""Explain the recommendations of a trained model by tags.
 
     Parameters
@@ -62,7 +64,8 @@ class TPECRExplainer(Questions, ExplainBatch, OverRecommender):
         fitted on X.
     item_tags : DataFrame, array-like or sparse matrix of shape (n_items, n_tags), optional
         Tags of the items, 0/1 or weights >= 0; row i belongs to column i of X. A DataFrame
-        brings raw item ids (its index) and tag names (its columns). None takes the tags that the
+        brings raw item ids (its index, or the column "item" where it is of polars, which has no
+        index) and tag names (its columns). None takes the tags that the
         recommender was trained with, if any, else makes every item its own tag.
     generator : object, optional
         Estimator with ``fit(tag_preferences, embeddings)`` and
@@ -206,11 +209,12 @@ class TPECRExplainer(Questions, ExplainBatch, OverRecommender):
         X : {array-like, sparse matrix} of shape (n_users, n_items)
             Interactions. With as many rows as the recommender has users, rows are its users and
             their stored embeddings are used; otherwise rows are folded in. A DataFrame brings
-            its own user ids (index) and item ids (columns).
+            its own user ids (index, or the column "user" of polars) and item ids (columns).
         y : None
             Ignored.
         user_ids : iterable of hashable, optional
-            One raw id per row of X. Row numbers by default.
+            One raw id per row of X. By default those that the recommender was trained on, if it
+            has any and rows are its users, else row numbers.
         item_names : iterable of str, optional
             One name per column of X, or a Series by item id. The ids by default.
         train_users : iterable of hashable, optional
@@ -229,12 +233,14 @@ class TPECRExplainer(Questions, ExplainBatch, OverRecommender):
         """
         # All or nothing: a fit that fails, and another thread, never see half a state.
         fitted = clone(self)
+        X = in_pandas(X, ids="user")
         item_ids = check_item_ids(self._given_item_tags(), X)
         if user_ids is None and is_frame(X):
             user_ids = list(X.index)
         X = check_interactions(fitted, X)
         recommender = resolve_recommender(self.recommender, X)
-        catalogue = Catalogue(X.shape, X, user_ids, item_ids, item_names)
+        ids = with_own_ids(recommender, X.shape[0], user_ids, item_ids)
+        catalogue = Catalogue(X.shape, X, *ids, item_names)
         fitted._learn(recommender, catalogue, train_users)
         self._take_state(fitted)
         return self
@@ -373,8 +379,9 @@ class TPECRExplainer(Questions, ExplainBatch, OverRecommender):
         fitted = clone(self)
         fitted.n_features_in_ = n_items_of(recommender)
         item_ids = check_item_ids(self._given_item_tags(), None)
+        ids = with_own_ids(recommender, n_users, None, item_ids)
         shape = (n_users, fitted.n_features_in_)
-        fitted._learn(recommender, Catalogue(shape, None, None, item_ids, None), None)
+        fitted._learn(recommender, Catalogue(shape, None, *ids, None), None)
         self._take_state(fitted)
 
     def _learn(self, recommender: Any, catalogue: Catalogue, train_users: Any) -> None:

@@ -107,11 +107,23 @@ class User:
             return after.refined_user_for(population)
         if user is not None:
             return cls.at(population, population.catalogue.users.row(user))
-        if tags is not None:
-            return cls._described(population, tags)
-        row = one_row(population.catalogue, interactions)
-        label = f"a new user ({row.nnz} {'item' if row.nnz == 1 else 'items'})"
-        return cls(label, fold_in(population.recommender, row)[0], row.indices)
+        # What overflows on the way is looked for at the end.
+        with np.errstate(over="ignore", invalid="ignore"):
+            if tags is not None:
+                somebody = cls._described(population, tags)
+            else:
+                row = one_row(population.catalogue, interactions)
+                label = f"a new user ({row.nnz} {'item' if row.nnz == 1 else 'items'})"
+                somebody = cls(label, fold_in(population.recommender, row)[0], row.indices)
+            embedding = somebody.embedding
+            if not (
+                np.isfinite(embedding).all() and np.isfinite(population.scores_of(embedding)).all()
+            ):
+                raise ValueError(
+                    f"{names[0]} has values so large that scores of them are beyond what "
+                    f"{embedding.dtype} can hold"
+                )
+        return somebody
 
     @classmethod
     def at(cls, population: Population, row: int) -> User:

@@ -74,6 +74,7 @@ def published_explainer(
             center="population",
             n_samples=5000,
             n_competitors=99,
+            engine="vectorized",
             random_state=random_state,
         ),
         tag_names=tag_names,

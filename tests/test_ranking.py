@@ -81,3 +81,19 @@ def test_length_of_a_list_is_a_whole_number(n):
 def test_other_lengths_are_refused(n):
     with pytest.raises(ValueError, match="n must be a whole number of at least 1, got"):
         check_n(n)
+
+
+@given(
+    seed=st.integers(0, 2**16),
+    n_items=st.integers(1, 900),
+    n_values=st.sampled_from([2, 30, 10**6]),
+    n_left_out=st.integers(0, 60),
+    n=st.integers(1, 60),
+)
+def test_lists_of_nearly_everything_agree_with_sorting(seed, n_items, n_values, n_left_out, n):
+    rng = np.random.RandomState(seed)
+    scores = rng.randint(n_values, size=n_items) - n_values / 2
+    candidates = np.ones(n_items, dtype=bool)
+    candidates[rng.randint(n_items, size=n_left_out)] = False
+    found = top_items(scores, candidates, n)
+    np.testing.assert_array_equal(found, best_first(scores, candidates)[:n])

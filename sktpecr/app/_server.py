@@ -279,7 +279,9 @@ def _answer(answer: Any, status: int) -> Response:
 
 
 async def _http_error(request: Request, error: Any) -> Response:
-    return _answer({"error": error.detail}, error.status_code)
+    answer = _answer({"error": error.detail}, error.status_code)
+    answer.headers.update(error.headers or {})  # such as what would be allowed
+    return answer
 
 
 async def _server_error(request: Request, error: Exception) -> Response:

@@ -117,6 +117,8 @@ class BayesianSolver(BaseEstimator):
                 gains += wish * (1 + self.noise**2) * np.sqrt(variance) / noise * contrast
                 wishes[tag] = wishes.get(tag, 0.0) + wish
             known |= turn.values
+        if not np.isfinite(gains).all():
+            raise ValueError("strength is beyond what numbers can hold; ask for less")
         covariance = np.linalg.inv(information)
         move = _with_kept_words(directions, covariance @ gains, information, wishes)
         requested = population.tag_preferences_of(own + move)
@@ -140,6 +142,8 @@ def _with_kept_words(
     """Correct a move as little as possible so that every named tag moves its way."""
     wishes = {tag: wish for tag, wish in wishes.items() if wish}  # the others cancelled out
     size = directions.movement(move)
-    if not wishes or not size:
+    if not wishes:
         return move
+    if not size:
+        raise ValueError(UNMOVED)
     return size * directions.keep_words(move / size, information, wishes)

@@ -173,7 +173,9 @@ def _pressed(
     wanted = own.copy()
     wanted[tags] = list(values.values())
     pressed = wanted.copy()
-    nudges = np.maximum(population.std[tags], np.finfo(float).tiny)
+    # A tag that is the same for everybody is tried out over the way that it has to go.
+    far = np.abs(wanted - own)[tags]
+    nudges = np.select([population.std[tags] > 0, far > 0], [population.std[tags], far], 1.0)
 
     def moved(preferences: NDArray) -> NDArray:
         return embedding + generate(preferences[np.newaxis], embedding[np.newaxis])[0] - unmoved

@@ -28,6 +28,11 @@ def movement_at_strength_one(
     spread = scores.std() or directions.typical_movement(
         population.user_embeddings[population.learners]
     )
+    if not spread:
+        raise ValueError(
+            "the recommender cannot move this user's list the way the feedback asks: it scores all "
+            "items alike, for this user and for everybody"
+        )
     return _MOVEMENT_AT_STRENGTH_ONE * float(spread)
 
 
@@ -65,14 +70,19 @@ def put(
     """
     tags, asked = list(values), np.array(list(values.values()))
     far = np.maximum(np.abs(asked - before[tags]), population.std[tags])
-    tolerance = _MET * far + np.finfo(float).eps
+    # Rounding is a share of the numbers themselves: an absolute one would call a tag met whose
+    # scores are small.
+    size = max(np.abs(before).max(), np.abs(asked).max())
+    tolerance = _MET * far + 4 * np.finfo(float).eps * size
     for _ in range(_MAX_STEPS):
         reached = population.tag_preferences_of(embedding)[tags]
         error = asked - reached
+        if not np.isfinite(error).all():
+            raise ValueError("what is set is beyond what numbers can hold; ask for less")
         if (np.abs(error) <= tolerance).all():
             return embedding
         embedding = step(embedding, reached, error)
-    worst = int(np.argmax(np.abs(error) / tolerance))
+    worst = int(np.argmax(np.abs(error) - tolerance))
     raise ValueError(
         f"set cannot be met: {population.tags[tags[worst]]!r} was to be {asked[worst]:.3g} (in "
         f"units of the score) and gets no nearer than {reached[worst]:.3g}; the recommender ties "

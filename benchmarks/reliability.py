@@ -1,0 +1,235 @@
+"""Count what was tried on the package, and what came of it; hold an app under load.
+
+    python benchmarks/reliability.py
+    python benchmarks/reliability.py --only digits app --json FILE
+
+The counts are those of the tests themselves, run with ten times the inputs: what a number stands
+for can be read there. --quick runs the tests as CI does, and a load of a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import multiprocessing
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # before numpy comes in
+
+import numpy as np
+from experiments import results
+from experiments.fifty_digits import FiftyDigits, case
+from experiments.rows import Row, row, show
+
+from sktpecr import GaussianGenerator, TPECRExplainer
+from sktpecr.datasets import make_tagged_interactions
+
+ROOT = Path(__file__).resolve().parents[1]
+_TRIED = re.compile(r"- (\d+) passing.*?, (\d+) failing")
+
+
+def pytest(*arguments: str, **environment: str) -> str:
+    """Return what pytest says of some tests."""
+    command = [sys.executable, "-m", "pytest", "-q", "--hypothesis-show-statistics", *arguments]
+    run = subprocess.run(  # noqa: S603
+        command,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode not in (0, 1):
+        raise SystemExit(run.stdout + run.stderr)
+    return run.stdout
+
+
+def tried(text: str) -> dict[str, tuple[int, int]]:
+    """Return how many inputs passed and failed, by test."""
+    found: dict[str, tuple[int, int]] = {}
+    name = ""
+    for line in text.splitlines():
+        if line.startswith("tests/") and line.endswith(":"):
+            name = line[:-1].split("::")[-1].removeprefix("test_").replace("_", " ")
+        elif match := _TRIED.search(line):
+            passed, failed = found.get(name, (0, 0))
+            found[name] = passed + int(match[1]), failed + int(match[2])
+    return found
+
+
+def inputs(quick: bool) -> list[Row]:
+    """Count made-up factors, tags and folders that properties were tried on."""
+    profile = "ci" if quick else "search"
+    files = ["tests/test_properties.py", "tests/test_persistence.py"]
+    chosen = ["-k", "Damaged or Hostile or test_properties"]
+    found = tried(pytest(*files, *chosen, HYPOTHESIS_PROFILE=profile))
+    name = "reliability inputs synthetic"
+    return [
+        row(name, f"{test}: tried", sum(counts), holds=counts[1] == 0)
+        for test, counts in found.items()
+    ] + [row(name, "wrong", sum(failed for _, failed in found.values()))]
+
+
+def faults(quick: bool) -> list[Row]:
+    """Count the faults that were injected, and the hostile folders."""
+    rows = []
+    for file, chosen, what in (
+        ("tests/test_faults.py", "test", "faults in fits, saves, batches and workers"),
+        ("tests/test_persistence.py", "Folder", "faults in saves of a folder"),
+        ("tests/test_persistence.py", "one_clear_error", "hostile folders"),
+        ("tests/test_threads.py", "test", "threads and processes"),
+    ):
+        said = pytest(file, "-k", chosen, SKTPECR_SECONDS="1" if quick else "60")
+        passed, failed = (
+            int(match[1]) if (match := re.search(rf"(\d+) {word}", said)) else 0
+            for word in ("passed", "failed")
+        )
+        rows.append(
+            row("reliability faults synthetic", f"{what}: survived", passed, holds=not failed)
+        )
+        rows.append(row("reliability faults synthetic", f"{what}: not survived", failed))
+    return rows
+
+
+def digits(quick: bool) -> list[Row]:
+    """Measure what share of the largest contribution is wrong, against 50 digits."""
+    interactions = (np.random.RandomState(9).rand(30, 14) < 0.3).astype(float)
+    interactions[:, 3] = 1
+    rows = []
+    for dtype in (np.float64, np.float32):
+        for closeness in (1.0, 1e-2, 1e-5, 1e-9):
+            for regularization in (1e-8, 1e-12, 0.0):
+                wrong, condition, told = [], [], False
+                for seed in range(1 if quick else 10):
+                    users, items, tags = case(seed, closeness)
+                    factors = users.astype(dtype), items.astype(dtype)
+                    with warnings.catch_warnings(record=True) as said:
+                        warnings.simplefilter("always")
+                        explainer = TPECRExplainer(
+                            factors,
+                            tags,
+                            generator=GaussianGenerator(regularization=regularization),
+                        ).fit(interactions)
+                    told |= bool(said)
+                    fitted = explainer.generator_
+                    oracle = FiftyDigits(*factors, tags, fitted.shrinkage_, regularization)
+                    pairs = [(user, item) for user in range(3) for item in range(3)]
+                    expected = np.array([oracle.contributions(*pair) for pair in pairs])
+                    found = np.array([explainer.explain(*pair).contributions for pair in pairs])
+                    wrong.append(np.abs(found - expected).max() / np.abs(expected).max())
+                    condition.append(fitted.condition_)
+                name = "reliability digits synthetic"
+                name += f" {np.dtype(dtype).name} regularization {regularization:g}"
+                label = f"tags differ by {closeness:g}"
+                rows.append(row(name, f"{label}: largest share wrong", max(wrong)))
+                rows.append(row(name, f"{label}: condition number", max(condition)))
+                rows.append(row(name, f"{label}: warned", float(told)))
+    return rows
+
+
+def served(port: multiprocessing.Queue) -> None:
+    """Serve 1,000 users and 2,000 items, in a process of its own."""
+    import uvicorn
+
+    from sktpecr.app import create_app
+
+    data = make_tagged_interactions(n_users=1000, n_items=2000, n_tags=20, random_state=0)
+    factors = [np.random.RandomState(i).normal(size=(n, 32)) for i, n in enumerate((1000, 2000))]
+    explainer = TPECRExplainer(tuple(factors), data.item_tags)
+    explainer.fit(data.interactions, user_ids=data.user_ids)
+    listening = socket.create_server(("127.0.0.1", 0))
+    port.put(listening.getsockname()[1])
+    config = uvicorn.Config(create_app(explainer), log_level="error")
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def app(quick: bool) -> list[Row]:
+    """Have users talk to the app at the same time, over HTTP on this machine."""
+    import httpx2
+
+    data = make_tagged_interactions(n_users=1000, n_items=2000, n_tags=20, random_state=0)
+    context = multiprocessing.get_context("spawn")
+    answer = context.Queue()
+    process = context.Process(target=served, args=(answer,), daemon=True)
+    process.start()
+    port = answer.get(timeout=60)
+    seconds, n_users = (1.0, 8) if quick else (20.0, 32)
+    taken: list[float] = []
+    wrong: list[int] = []
+
+    async def talk(number: int, client: httpx2.AsyncClient, end: float) -> None:
+        async def ask(method: str, path: str, **said: object) -> dict:
+            start = time.perf_counter()
+            answer = await client.request(method, path, **({"json": said} if said else {}))
+            taken.append(time.perf_counter() - start)
+            if answer.status_code >= 300:
+                wrong.append(answer.status_code)
+            return answer.json() if answer.content else {}
+
+        turn = 0
+        while time.perf_counter() < end:
+            user = data.user_ids[(number * 31 + turn * 7) % len(data.user_ids)]
+            begun = await ask("POST", "/api/conversations", user=user)
+            here = f"/api/conversations/{begun['id']}"
+            tag = str(data.item_tags.columns[(number + turn) % 20])
+            await ask("POST", f"{here}/turns", action="say", like={tag: 1.0}, turn=0)
+            await ask("GET", here)
+            await ask("GET", f"{here}/question")
+            turn += 1
+
+    async def everybody() -> None:
+        limits = httpx2.Limits(max_connections=n_users)
+        url = f"http://127.0.0.1:{port}"
+        async with httpx2.AsyncClient(base_url=url, limits=limits, timeout=30) as client:
+            end = time.perf_counter() + seconds
+            await asyncio.gather(*(talk(number, client, end) for number in range(n_users)))
+
+    start = time.perf_counter()
+    asyncio.run(everybody())
+    lasted = time.perf_counter() - start
+    process.terminate()
+    process.join(10)
+    name = "reliability app synthetic"
+    return [
+        row(name, "users at a time", n_users),
+        row(name, "requests", len(taken)),
+        row(name, "requests a second", len(taken) / lasted),
+        row(name, "p50 ms", 1e3 * float(np.quantile(taken, 0.5))),
+        row(name, "p99 ms", 1e3 * float(np.quantile(taken, 0.99))),
+        row(name, "errors", len(wrong), holds=not wrong),
+    ]
+
+
+PARTS = {"inputs": inputs, "faults": faults, "digits": digits, "app": app}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
+    parser.add_argument("--quick", action="store_true", help="little of everything")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to this file")
+    options = parser.parse_args(arguments)
+    for part in options.only:
+        start = time.perf_counter()
+        rows = PARTS[part](options.quick)
+        print(f"\n{part}\n{show(rows)}", flush=True)
+        if options.json:
+            kept, seconds = results.read(options.json), time.perf_counter() - start
+            kept = results.merge(kept, f"reliability {part}", "synthetic", None, rows, seconds)
+            made = kept["about"]["experiments"][f"reliability {part} synthetic"]
+            made["command"] = f"python benchmarks/reliability.py --only {part}"
+            results.write(kept, options.json)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
