@@ -58,6 +58,7 @@ EXPERIMENTS = {
     "beyond explanations": Experiment("attributions", "explanations", REAL, models=True),
     "beyond checks": Experiment("checks", "checks", REAL, models=True),
     "beyond rivals": Experiment("rivals", "rivals", REAL, models=True),
+    "beyond sampling": Experiment("sampling", "sampling", REAL, models=True),
     "beyond several": Experiment("several", "several", REAL, models=True),
     "beyond conversations": Experiment("conversations", "conversations", REAL, models=True),
     "beyond distilled": Experiment("distilled", "distilled", REAL, models=False),

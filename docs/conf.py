@@ -3,6 +3,10 @@
 import inspect
 import re
 
+from docutils import nodes
+from docutils.utils.math import MathError
+from docutils.utils.math.latex2mathml import tex2mathml
+
 from sktpecr import __version__
 
 project = "sktpecr"
@@ -14,7 +18,6 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.doctest",
-    "sphinx.ext.mathjax",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
 ]
@@ -37,6 +40,7 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "ignore_repr_types": r"matplotlib\.|.*TPECRExplainer|.*Axes",
     "min_reported_time": 1_000_000,  # no times: they differ from build to build
+    "write_computation_times": False,
     "reset_modules": ("matplotlib",),
 }
 
@@ -55,6 +59,9 @@ nitpick_ignore_regex = [
     ),
 ]
 
+# Browsers read MathML. MathJax, which Sphinx would take, is a program from another machine.
+html_math_renderer = "mathml"
+
 html_theme = "pydata_sphinx_theme"
 html_title = f"sktpecr {release}"
 html_show_sourcelink = False
@@ -67,7 +74,10 @@ html_theme_options = {
     "footer_end": [],
 }
 # A page without pages below it has nothing to list beside it.
-_ALONE = ("index", "install", "tour", "how_to", "choosing", "results", "claims", "architecture")
+_ALONE = (
+    *("index", "install", "tour", "how_to", "choosing", "results", "claims"),
+    *("speed", "reliability", "architecture"),
+)
 html_sidebars = {page: [] for page in (*_ALONE, "changelog")}
 
 
@@ -94,6 +104,27 @@ def include_changelog(app, docname, source):
     source[0] = "\n".join(lines)
 
 
+# docutils sets the subscript of an accented letter below the letter, under the accent.
+_UNDER_ACCENT = re.compile(
+    r"<munderover>\s*(<mi>\w</mi>)\s*(<mi>\w</mi>|<mrow>.*?</mrow>)\s*(<mo [^>]*>.</mo>)\s*"
+    r"</munderover>",
+    re.DOTALL,
+)
+
+
+def write_formula(self, node):
+    """Write a formula of the text, or a displayed one, as MathML."""
+    displayed = isinstance(node, nodes.math_block)
+    try:
+        formula = tex2mathml(node.astext(), as_block=displayed)
+    except MathError as error:
+        raise ValueError(f"a formula that docutils cannot read: {node.astext()}") from error
+    formula = _UNDER_ACCENT.sub(r"<msub><mover>\1\3</mover>\2</msub>", formula)
+    self.body.append(f"<div>{formula}</div>\n" if displayed else formula)
+    raise nodes.SkipNode
+
+
 def setup(app):
+    app.add_html_math_renderer("mathml", (write_formula, None), (write_formula, None))
     app.connect("autodoc-skip-member", skip_members_of_others)
     app.connect("source-read", include_changelog)

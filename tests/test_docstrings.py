@@ -19,6 +19,7 @@ MODULES = (
     "sktpecr.metrics",
     "sktpecr.evaluation",
     "sktpecr.plotting",
+    "sktpecr.testing",
 )
 
 

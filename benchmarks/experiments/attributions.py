@@ -51,7 +51,7 @@ def _explainers(here: World) -> dict[str, dict[str, TPECRExplainer]]:
     """Return explainers by the name of the attribution, by the name of the generator."""
     sampled: dict[str, Any] = {
         "Shapley": ShapleyAttribution(random_state=0),
-        "LIME of the score": LimeAttribution(target="score", random_state=0),
+        "LIME of the score": LimeAttribution(target="score", engine="vectorized", random_state=0),
         "LIME of the rank": published_explainer(None, random_state=0).attribution,
     }
     others = (KernelShap, Permutation, RandomOrder)

@@ -133,7 +133,7 @@ def _explainers(model: Any, item_tags: NDArray, X: sp.csr_matrix) -> Iterator[tu
     """Yield explainers that have not learned from the users of the cases, by name."""
     attributions = {
         "Shapley": ShapleyAttribution(random_state=0),
-        "LIME of the score": LimeAttribution(target="score", random_state=0),
+        "LIME of the score": LimeAttribution(target="score", engine="vectorized", random_state=0),
         "LIME of the rank": published_explainer(None, random_state=0).attribution,
     }
     first = TPECRExplainer(model, item_tags, generator=GaussianGenerator()).fit(

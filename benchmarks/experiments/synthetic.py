@@ -199,7 +199,11 @@ def importances(data: Bunch, generator: Any) -> NDArray:
         generator=FrozenEstimator(generator),
         # All items compete, and all users tell the mean and the spread, as in the authors' run.
         attribution=LimeAttribution(
-            target="rank", center="population", n_competitors=n_items, random_state=0
+            target="rank",
+            center="population",
+            n_competitors=n_items,
+            engine="vectorized",
+            random_state=0,
         ),
     ).fit(np.ones((len(data.user_embeddings), n_items)))
     random_state = np.random.RandomState(0)
