@@ -102,10 +102,14 @@ class Catalogue:
 
     def ranked(self, scores: NDArray, candidates: NDArray, n: int) -> tuple[NDArray, pd.DataFrame]:
         """Return the n best candidates, as columns and as a frame with ids and names."""
+        columns = top_items(scores, candidates, n)
+        return columns, self.listed(columns, scores)
+
+    def listed(self, columns: NDArray, scores: NDArray) -> pd.DataFrame:
+        """Return a list, best first, as a frame with ids and names."""
         import pandas as pd
 
-        columns = top_items(scores, candidates, n)
-        frame = pd.DataFrame(
+        return pd.DataFrame(
             {
                 "item": self.item_ids[columns],
                 "name": self.item_names[columns],
@@ -113,7 +117,6 @@ class Catalogue:
                 "rank": np.arange(1, len(columns) + 1),
             }
         )
-        return columns, frame
 
 
 def check_item_ids(item_tags: Any, X: Any) -> list[Any] | None:

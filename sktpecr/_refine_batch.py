@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import joblib
+import numpy as np
 
 from sktpecr._feedback import Feedback
 from sktpecr._frames import in_pandas
@@ -126,16 +127,21 @@ Said = dict[str, dict[Any, float]]  # "like", "dislike" and "set", each tag to n
 def _refined(
     refiner: Any, part: dict[Any, Said], *, n_items: int, exclude_seen: bool
 ) -> pd.DataFrame:
-    """Return the lists of some users."""
+    """Return the lists of some users, as one frame: one for each would take most of the time."""
     import pandas as pd
 
+    users: list[Any] = []
     lists = []
     for user, said in part.items():
         refined = refiner.refine(user, **said)
-        listed = refined.recommend(n_items, exclude_seen=exclude_seen)
-        listed.insert(0, "user", [user] * len(listed))
-        lists.append(listed[["user", "rank", "item", "score", "rank_before"]])
-    return pd.concat(lists, ignore_index=True)
+        columns, before = refined._best(n_items, exclude_seen)
+        users += [user] * len(columns)
+        lists.append((np.arange(1, len(columns) + 1), columns, refined.scores[columns], before))
+    rank, columns, score, before = map(np.concatenate, zip(*lists, strict=True))
+    item = refiner._checked_population().catalogue.item_ids[columns]
+    return pd.DataFrame(
+        {"user": users, "rank": rank, "item": item, "score": score, "rank_before": before}
+    )
 
 
 def _checked(feedback: Any, population: Any) -> dict[Any, Said]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sktpecr import plotting
 from sktpecr._explanation import Explanation, explain_item
 from sktpecr._feedback import Feedback
-from sktpecr._ranking import check_n, ranks_of
+from sktpecr._ranking import check_n, ranks_of, top_items
 from sktpecr._user import Turn, User
 
 if TYPE_CHECKING:
@@ -128,11 +128,18 @@ class Refinement:
             Columns item, name, score, rank, rank_before; ranks count among the items that may
             be listed, from 1.
         """
-        n, catalogue = check_n(n), self._population.catalogue
-        candidates = catalogue.candidates(self._user, exclude_seen, exclude)
-        columns, frame = catalogue.ranked(self.scores, candidates, n)
-        frame["rank_before"] = ranks_of(columns, self.scores_before, candidates)
+        columns, before = self._best(check_n(n), exclude_seen, exclude)
+        frame = self._population.catalogue.listed(columns, self.scores)
+        frame["rank_before"] = before
         return frame
+
+    def _best(
+        self, n: int, exclude_seen: bool, exclude: Iterable[Hashable] = ()
+    ) -> tuple[NDArray, NDArray]:
+        """Return columns of the best items after the feedback, and their ranks before it."""
+        candidates = self._population.catalogue.candidates(self._user, exclude_seen, exclude)
+        columns = top_items(self.scores, candidates, n)
+        return columns, ranks_of(columns, self.scores_before, candidates)
 
     def rank(self, item: Hashable, *, exclude_seen: bool = True) -> int:
         """Return the rank of an item after the feedback.
