@@ -64,6 +64,7 @@ EXPERIMENTS = {
     "beyond distilled": Experiment("distilled", "distilled", REAL, models=False),
     "beyond feedback": Experiment("real_feedback", "real_feedback", DATED, models=False),
     "beyond newcomers": Experiment("tags_only", "tags_only", REAL, models=True),
+    "beyond new-items": Experiment("new_items", "new_items", REAL, models=True),
     "beyond planted": Experiment("planted", "planted", SYNTHETIC, models=False),
 }
 

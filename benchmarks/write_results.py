@@ -45,6 +45,7 @@ TITLES = {
     "beyond explanations": "Beyond the paper: explanations compared",
     "beyond checks": "Beyond the paper: explanations add up, counterfactuals do what they say",
     "beyond newcomers": "Beyond the paper: users described by tags alone",
+    "beyond new-items": "Beyond the paper: items that came after training",
     "beyond planted": "Beyond the paper: a ladder of planted truths",
     "beyond rivals": "Beyond the paper: feedback against four rivals",
     "beyond conversations": "Beyond the paper: conversations of several turns",

@@ -230,5 +230,5 @@ def contrast_items(population: Population, user: User, columns: list[int]) -> Co
         residual=value - base_value - float(contributions.sum()),
         value=value,
         score=float(scores[0] - scores[1]),
-        fidelity=float(min(attributed.fidelity) * population.fidelity),
+        fidelity=float(min(attributed.fidelity * population.fidelity([item, other]))),
     )

@@ -67,11 +67,15 @@ class Explanation:
     prediction : float
         The composite function's score, at the user's own tag preferences.
     fidelity : float
-        R^2 of the surrogate, times what distillation kept of the recommender; 1 is exact.
+        R^2 of the surrogate, times what distillation kept of the recommender, or what its tags tell
+        of a new item; 1 is exact.
     standard_errors : ndarray of shape (n_tags,), optional
         Standard errors of `importances`, where they are estimates.
     n_hidden : int
         How many tags are not shown; what they contribute is in `residual`.
+    scored_by_tags : bool
+        Whether the model was not trained on the item, see
+        :class:`~sktpecr.recommenders.NewItemsRecommender`.
 
     Notes
     -----
@@ -110,6 +114,7 @@ class Explanation:
     fidelity: float
     standard_errors: NDArray | None = None
     n_hidden: int = 0
+    scored_by_tags: bool = False
     # Population, embedding and column: what the certificate is measured on.
     _explained: Any = field(default=None, init=False, repr=False)
 
@@ -252,6 +257,8 @@ class Explanation:
                 value=_number(self.value),
             )
         )
+        if self.scored_by_tags:
+            sentences.append(say["by_tags"].format(item=self.item_name))
         return " ".join(sentences)
 
     def plot(self, ax: Axes | None = None, n_tags: int = 8) -> Axes:
@@ -365,8 +372,9 @@ def explain_item(population: Population, user: User, column: int) -> Explanation
         value=value,
         score=float(scores[column]),
         prediction=float(prediction[0, 0]),
-        fidelity=float(attributed.fidelity[0] * population.fidelity),
+        fidelity=float(attributed.fidelity[0] * population.fidelity(column)),
         standard_errors=None if errors is None else errors[0],
+        scored_by_tags=column >= getattr(population.recommender, "n_trained", np.inf),
     )
     object.__setattr__(explanation, "_explained", (population, embedding, column))
     return explanation

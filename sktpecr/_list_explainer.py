@@ -121,7 +121,7 @@ class ListExplainer:
             "rank": np.concatenate(ranks),
             "item": items,
             "score": scores[places, items],
-            "fidelity": fidelity * population.fidelity,
+            "fidelity": fidelity * population.fidelity(items),
             "tag": tags.astype(np.int32),
             "importance": np.take_along_axis(importances, tags, axis=1),
             "contribution": np.take_along_axis(contributions, tags, axis=1),

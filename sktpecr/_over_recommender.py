@@ -63,9 +63,10 @@ class OverRecommender(TransformerMixin, BaseEstimator):
 
     def _given_item_tags(self) -> Any:
         """Return the item tags given, or else those that the recommender was trained with."""
-        if self.item_tags is None and hasattr(self.recommender, "tag_scores"):
-            return in_pandas(getattr(self.recommender, "item_tags", None), ids="item")
-        return in_pandas(self.item_tags, ids="item")
+        given = self.item_tags
+        if given is None:
+            given = getattr(self.recommender, "item_tags", None)
+        return in_pandas(given, ids="item")
 
     def _fitted_extractor(self) -> Any:
         raise NotImplementedError

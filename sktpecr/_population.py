@@ -165,11 +165,10 @@ class Population:
         generator = type(getattr(self.generator, "estimator", self.generator)).__name__
         return f"{generator}, {self.attribution.name} attribution, {self.attribution.unit}"
 
-    @property
-    def fidelity(self) -> float:
-        """What distillation and a linear generator kept, of recommender and tag preferences."""
-        kept = getattr(self.recommender, "fidelity", 1.0)
-        return float(kept * getattr(self.generator, "linearity_", 1.0))
+    def fidelity(self, columns: Any) -> NDArray:
+        """Return what distillation and a linear generator kept of what is said of some items."""
+        kept = np.asarray(getattr(self.recommender, "fidelity", 1.0))
+        return (kept[columns] if kept.ndim else kept) * getattr(self.generator, "linearity_", 1.0)
 
     def directions(self, embedding: NDArray) -> Directions:
         """Return the directions of feedback at an embedding."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import _fit_context, clone
 from sklearn.utils import gen_batches
@@ -215,8 +216,7 @@ class TagPreferenceExtractor(OverRecommender):
         ndarray of int
             Column numbers of the items, ascending.
         """
-        start, stop = self._item_tags.indptr[tag : tag + 2]
-        return self._item_tags.indices[start:stop]
+        return _items_of(self._item_tags, tag)
 
     def steerability(self, embeddings: ArrayLike | None = None) -> Steerability:
         """Tell which tags feedback can steer one by one, and which only together.
@@ -330,11 +330,14 @@ class TagPreferenceExtractor(OverRecommender):
         return aggregated[:, :-1], aggregated[:, -1]
 
     def _aggregate(self, scores: NDArray) -> NDArray:
-        """Aggregate scores (n, n_items) to (n, n_tags)."""
+        """Aggregate scores (n, n_items) to (n, n_tags), those of trained items."""
         weights = self._item_tags
+        n_trained = getattr(self.recommender_, "n_trained", None)
+        if n_trained is not None:
+            weights, scores = weights[:n_trained], scores[:, :n_trained]
         if callable(self.aggregate):
             of_tags = [
-                np.asarray(self.aggregate(scores[:, self.items_of(tag)]))
+                np.asarray(self.aggregate(scores[:, _items_of(weights, tag)]))
                 for tag in range(weights.shape[1])
             ]
             for aggregated in of_tags:
@@ -355,3 +358,7 @@ class TagPreferenceExtractor(OverRecommender):
                 n_items + _SHRINKAGE_ITEMS
             )
         return sums / totals
+
+
+def _items_of(weights: sp.csc_matrix, tag: int) -> NDArray:
+    return weights.indices[weights.indptr[tag] : weights.indptr[tag + 1]]

@@ -32,6 +32,7 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "by {residual} to {value}.",
         "sum_shown": "From {base} at average tag preferences, tags lead by {tags} and what no tag "
         "shown sees by {residual} to {value}.",
+        "by_tags": "The model was not trained on {item}: its score is what its tags suggest.",
         "liked_more": "{tag}, liked more than average ({contribution})",
         "liked_less": "{tag}, liked less than average ({contribution})",
         "comma": "{first}, {rest}",

@@ -26,6 +26,7 @@ GERMAN = {
     "other_against": "Von anderen sprechen {tags} dagegen.",
     "sum": "Von {base} führen Schlagworte um {tags}, anderes um {residual} zu {value}.",
     "sum_shown": "Von {base} führen Gezeigte um {tags}, anderes um {residual} zu {value}.",
+    "by_tags": "{item} kannte das Modell nicht: die Bewertung folgt den Schlagworten.",
     "liked_more": "{tag}, überdurchschnittlich gemocht ({contribution})",
     "liked_less": "{tag}, unterdurchschnittlich gemocht ({contribution})",
     "comma": "{first}, {rest}",
@@ -60,7 +61,8 @@ def test_every_sentence_is_said_somewhere():
             full = replace(explanation, item_tags=np.ones(7))
             flat = replace(explanation, contributions=np.zeros(7))
             hidden = replace(explanation.without(["tag_0"]), item_tags=np.zeros(6))
-            for one in (explanation, bare, full, flat, hidden):
+            new = replace(explanation, scored_by_tags=True)
+            for one in (explanation, bare, full, flat, hidden, new):
                 marked = {name: f"<{name}>{template}" for name, template in ENGLISH.items()}
                 said |= set(re.findall(r"<(\w+)>", one.to_text(marked)))
     assert said == ENGLISH.keys()

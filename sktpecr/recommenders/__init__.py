@@ -7,6 +7,7 @@ from sktpecr.recommenders._factor_recommender import FactorRecommender
 from sktpecr.recommenders._factorization_machine import FactorizationMachine
 from sktpecr.recommenders._matrix_factorization import MatrixFactorization
 from sktpecr.recommenders._neural_collaborative_filtering import NeuralCollaborativeFiltering
+from sktpecr.recommenders._new_items_recommender import NewItemsRecommender
 from sktpecr.recommenders._torch_recommender import TorchRecommender
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "FactorizationMachine",
     "MatrixFactorization",
     "NeuralCollaborativeFiltering",
+    "NewItemsRecommender",
     "TorchRecommender",
     "as_recommender",
 ]
