@@ -230,7 +230,8 @@ def _fingerprint(population: Population, rows: NDArray, listed: NDArray) -> str:
         [
             population.method,
             *(joblib.hash(block) for block in blocks(population.user_embeddings)),
-            population.tag_preferences,
+            population.extractor.tag_preferences(some),
+            (population.mean, population.std),
             population.tags.array().tolist(),
             population.recommender.score_items(some),
             population.generator.generate(population.mean[np.newaxis], some.astype(np.float64)),

@@ -160,7 +160,6 @@ class ListExplainer:
             whole,
             catalogue=Catalogue((0, 0), None, None, None, None),
             user_embeddings=_none_of(whole.user_embeddings),
-            tag_preferences=_none_of(whole.tag_preferences),
             learners=_none_of(whole.learners),
         )
         # What is in the memo is taken for copied already, wherever it turns up.

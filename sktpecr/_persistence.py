@@ -28,7 +28,7 @@ _FORMAT, _VERSION = "sktpecr.TPECRExplainer", 1
 # way, so that they need not be the same to the last bit, but to this share of the largest.
 _PROBED_USERS, _PROBED_ITEMS, _ROUNDING = 12, 1000, 1e-5
 _IDS = ("user_ids", "item_ids")
-_LEARNED = ("user_embeddings", "tag_preferences", "mean", "std")
+_LEARNED = ("user_embeddings", "mean", "std")
 
 
 class Persistence:
@@ -216,7 +216,7 @@ def _probe(population: Population) -> dict[str, NDArray]:
 
 def _answers(population: Population, rows: NDArray, columns: NDArray) -> dict[str, NDArray]:
     embeddings = population.user_embeddings[rows]
-    wanted = population.tag_preferences[rows[::-1]]
+    wanted = population.extractor.tag_preferences(embeddings[::-1])
     return {
         "scores": population.recommender.score_items(embeddings, columns),
         "generated": population.generator.generate(wanted, embeddings),
@@ -310,7 +310,7 @@ def _population(
 ) -> Population:
     n_users, n_tags = len(catalogue.users), len(extractor.tag_names_)
     n_factors = extractor.recommender_.user_embeddings.shape[1]
-    shapes = [(n_users, n_factors), (n_users, n_tags), (n_tags,), (n_tags,)]
+    shapes = [(n_users, n_factors), (n_tags,), (n_tags,)]
     learned = {
         name: reader.array(document[name], shape)
         for name, shape in zip(_LEARNED, shapes, strict=True)
@@ -328,7 +328,7 @@ def _population(
         composite=attribution._composite,
         **learned,
     )
-    somebody = learned["tag_preferences"][0], learned["user_embeddings"][0]
+    somebody = population.mean, learned["user_embeddings"][0]
     attributed = attribution.attribute(*somebody, np.arange(1))
     if attributed.importances.shape != (1, n_tags) or not np.isfinite(attributed.importances).all():
         raise ValueError("the attribution does not go with the tags")

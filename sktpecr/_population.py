@@ -61,8 +61,6 @@ class Population:
         Names of the tags.
     user_embeddings : ndarray of shape (n_users, n_factors)
         Embeddings of the users.
-    tag_preferences : ndarray of shape (n_users, n_tags)
-        Their tag preferences.
     learners : ndarray of bool, shape (n_users,)
         Who was learned from: train users with interactions.
     mean, std : ndarray of shape (n_tags,)
@@ -77,7 +75,6 @@ class Population:
     catalogue: Catalogue
     tags: Ids
     user_embeddings: NDArray
-    tag_preferences: NDArray
     learners: NDArray
     mean: NDArray
     std: NDArray
@@ -120,13 +117,13 @@ class Population:
         if X is not None and len(embeddings) != len(catalogue.users):
             embeddings = fold_in(recommender, X)
             check_range(recommender, embeddings)
-        preferences = extractor.tag_preferences(embeddings)
         # Users without interactions sit where training began: not part of the population.
         learners = catalogue.active_users() & _mask(catalogue.users, train_users)
         if not learners.any():
             raise ValueError("train_users must name a user with interactions, got none")
-        some_preferences = preferences[learners].astype(np.float64)
-        some_embeddings = taken(embeddings, learners).astype(np.float64)
+        some = taken(embeddings, learners)
+        preferences = extractor.tag_preferences(some)
+        some_preferences, some_embeddings = preferences.astype(np.float64), some.astype(np.float64)
 
         generator = generator_for(generator, extractor, random_state)
         known: dict[str, Any] = {}
@@ -144,7 +141,6 @@ class Population:
             catalogue=catalogue,
             tags=Ids("tag", names, len(names), "tag_names"),
             user_embeddings=embeddings,
-            tag_preferences=preferences,
             learners=learners,
             mean=some_preferences.mean(axis=0),
             std=spread(some_preferences, preferences.dtype),
@@ -152,6 +148,14 @@ class Population:
             attribution=attribution,
             composite=composite,
         )
+
+    @cached_property
+    def tag_preferences(self) -> NDArray:
+        """Tag preferences of all users, shape (n_users, n_tags), when they are first asked for.
+
+        Of users who fit in no memory they do not either, and nothing here needs all of them.
+        """
+        return self.extractor.tag_preferences(self.user_embeddings)
 
     @property
     def recommender(self) -> Any:
@@ -189,10 +193,8 @@ class Population:
     @cached_property
     def steerability(self) -> Steerability:
         """What feedback on tags can steer, as the learners show it."""
-        learners = self.learners
-        return Steerability.of(
-            self.extractor, taken(self.user_embeddings, learners), self.tag_preferences[learners]
-        )
+        learners = taken(self.user_embeddings, self.learners)
+        return Steerability.of(self.extractor, learners, self.extractor.tag_preferences(learners))
 
     @cached_property
     def embedding_variance(self) -> float:
