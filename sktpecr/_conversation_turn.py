@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sktpecr._ids import plain
-from sktpecr._words import joined
+from sktpecr._words import ENGLISH, complete_words, joined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,34 +143,64 @@ class ConversationTurn:
         return f"ConversationTurn({str(self.said)!r}, kept={self.kept:.0%})"
 
     def __str__(self) -> str:
+        return "\n".join(self._sentences(ENGLISH))
+
+    def to_text(self, words: Mapping[str, str] | None = None) -> str:
+        """Say what the turn asked for, what came of it, and what it cost elsewhere.
+
+        Parameters
+        ----------
+        words : mapping of str to str, optional
+            Sentences to say in place of those of :data:`sktpecr.ENGLISH`, by name, with the same
+            words in braces: a translation, or a product's own.
+
+        Returns
+        -------
+        str
+            Plain text; escape it where it becomes HTML.
+
+        Raises
+        ------
+        ValueError
+            If a sentence has no such name, or holds what is not there to be said.
+
+        Examples
+        --------
+        >>> from sklearn.decomposition import TruncatedSVD
+        >>> from sktpecr import Conversation, TPECRExplainer
+        >>> from sktpecr.datasets import make_tagged_interactions
+        >>> data = make_tagged_interactions(random_state=0)
+        >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+        >>> conversation = Conversation(explainer.fit(data.interactions), user=3, n=5)
+        >>> conversation.like("tag_1").to_text({"turn": "You asked for {said}."})[:28]
+        'You asked for more tag_1. In'
+        """
+        return " ".join(self._sentences(complete_words(words)))
+
+    def _sentences(self, say: Mapping[str, str]) -> Iterator[str]:
         items, tags = self.items, self.tags
-        lines = [str(self.said)]
+        yield say["turn"].format(said=self.said.to_text(say))
         for _, row in tags[tags["said"] != ""].iterrows():
-            lines.append(
-                f"  {row['tag']}: {row['delivered']:+.2f} of {row['asked']:+.2f} standard "
-                f"deviations asked for"
-            )
+            moved = {name: f"{row[name]:+.2f}" for name in ("delivered", "asked")}
+            yield say["turn_tag"].format(tag=row["tag"], **moved)
         for change in ("enters", "leaves"):
-            some = items[items["change"] == change]
-            if len(some):
-                named = [
-                    f"{row['name']} ({_place(row['rank_before'])} -> {_place(row['rank'])})"
-                    for _, row in some.iterrows()
+            named = []
+            for _, row in items[items["change"] == change].iterrows():
+                ranks = [
+                    say["turn_no_rank"] if _none_if_missing(rank) is None else f"{rank}"
+                    for rank in (row["rank_before"], row["rank"])
                 ]
-                lines.append(f"  {change}: {joined(named)}")
+                named.append(
+                    say["turn_rank"].format(item=row["name"], before=ranks[0], after=ranks[1])
+                )
+            if named:
+                one = "_one" if len(named) == 1 else ""
+                yield say[f"turn_{change}{one}"].format(items=joined(named, say))
+        yield say["turn_kept"].format(kept=f"{100 * self.kept:.0f} %")
         others = tags[(tags["said"] == "") & (tags["delivered"] != 0)]
-        elsewhere = f"  {self.kept:.0%} of the list stays".replace("%", " %")
         if len(others):
             most = others.iloc[0]
-            elsewhere += (
-                f"; of the tags not spoken of, {most['tag']} moves most, by "
-                f"{most['delivered']:+.2f} standard deviations"
-            )
-        return "\n".join([*lines, elsewhere])
-
-
-def _place(rank: Any) -> str:
-    return "none" if _none_if_missing(rank) is None else f"{rank}"
+            yield say["turn_other"].format(tag=most["tag"], delivered=f"{most['delivered']:+.2f}")
 
 
 def _none_if_missing(value: Any) -> Any:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sktpecr._feedback import Feedback, finite_number
 from sktpecr._ids import Ids, plain
+from sktpecr._words import ENGLISH, listed
 
 if TYPE_CHECKING:
     from sktpecr._population import Population
@@ -102,19 +104,24 @@ class Statement:
         nothing = unknown and not any(kept.values())
         return (None if nothing else Statement(**kept, units=self.units)), unknown
 
-    def __str__(self) -> str:
+    def to_text(self, words: Mapping[str, str] = ENGLISH) -> str:
+        """Say it in words, all of which are given."""
         if self.reject is not None:
-            return f"not {self.reject}"
+            return words["said_reject"].format(item=self.reject)
         if self.hide is not None:
-            return f"hide {self.hide}"
-        # Strengths are in the words only where they are not the usual one.
-        parts = [
-            f"{word} {tag}" + (f" (strength {strength:g})" if strength != 1 else "")
-            for word, pairs in (("more", self.like), ("less", self.dislike))
-            for tag, strength in pairs
-        ]
-        parts += [f"{tag} at {value:g}" for tag, value in self.set]
-        return ", ".join(parts) or "no feedback"
+            return words["said_hide"].format(tag=self.hide)
+        parts = []
+        for name, pairs in (("said_more", self.like), ("said_less", self.dislike)):
+            for tag, strength in pairs:
+                said = words[name].format(tag=tag)
+                if strength != 1:  # in the words only where it is not the usual one
+                    said = words["said_strength"].format(said=said, strength=f"{strength:g}")
+                parts.append(said)
+        parts += [words["said_set"].format(tag=tag, value=f"{value:g}") for tag, value in self.set]
+        return listed(parts, words) if parts else words["said_nothing"]
+
+    def __str__(self) -> str:
+        return self.to_text()
 
 
 def knows(ids: Ids, label: Any) -> bool:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 # Contributions under this share of the largest one are not worth words.
 _WORTH_SAYING = 0.05
 
-#: The sentences of :meth:`Explanation.to_text`, by name; others can take the place of any.
+#: The sentences of :meth:`Explanation.to_text` and :meth:`ConversationTurn.to_text`, by name;
+#: others can take the place of any.
 ENGLISH: Mapping[str, str] = MappingProxyType(
     {
         "links": "The model links {item} to {tags}.",
@@ -37,6 +38,25 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "liked_less": "{tag}, liked less than average ({contribution})",
         "comma": "{first}, {rest}",
         "and": "{first} and {last}",
+        "said_more": "more {tag}",
+        "said_less": "less {tag}",
+        "said_strength": "{said} (strength {strength})",
+        "said_set": "{tag} at {value}",
+        "said_reject": "not {item}",
+        "said_hide": "hide {tag}",
+        "said_nothing": "no feedback",
+        "turn": "Said: {said}.",
+        "turn_tag": "In the model's view {tag} moves by {delivered} of the {asked} standard "
+        "deviations asked for.",
+        "turn_enters_one": "{items} enters the list.",
+        "turn_enters": "{items} enter the list.",
+        "turn_leaves_one": "{items} leaves the list.",
+        "turn_leaves": "{items} leave the list.",
+        "turn_rank": "{item} (rank {before}, now {after})",
+        "turn_no_rank": "none",
+        "turn_kept": "{kept} of the list stays.",
+        "turn_other": "Of the tags not spoken of, {tag} moves most, by {delivered} standard "
+        "deviations.",
     }
 )
 
@@ -117,7 +137,12 @@ def joined(phrases: list[str], words: Mapping[str, str] = ENGLISH) -> str:
     if len(phrases) < 2:
         return "".join(phrases)
     *before, last = phrases
-    first = before.pop()
+    return words["and"].format(first=listed(before, words), last=last)
+
+
+def listed(phrases: Sequence[str], words: Mapping[str, str] = ENGLISH) -> str:
+    """Return phrases with commas between them."""
+    *before, first = phrases
     while before:
         first = words["comma"].format(first=before.pop(), rest=first)
-    return words["and"].format(first=first, last=last)
+    return first

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import TruncatedSVD
 
-from sktpecr import ENGLISH, TPECRExplainer
+from sktpecr import ENGLISH, Conversation, TPECRExplainer
 from sktpecr._words import complete_words, joined
 from sktpecr.datasets import make_tagged_interactions
 
@@ -31,6 +31,24 @@ GERMAN = {
     "liked_less": "{tag}, unterdurchschnittlich gemocht ({contribution})",
     "comma": "{first}, {rest}",
     "and": "{first} und {last}",
+    "said_more": "mehr {tag}",
+    "said_less": "weniger {tag}",
+    "said_strength": "{said} (Stärke {strength})",
+    "said_set": "{tag} auf {value}",
+    "said_reject": "ohne {item}",
+    "said_hide": "{tag} verborgen",
+    "said_nothing": "nichts",
+    "turn": "Gesagt: {said}.",
+    "turn_tag": "Für das Modell rückt {tag} um {delivered} der {asked} erbetenen "
+    "Standardabweichungen.",
+    "turn_enters_one": "Neu ist {items}.",
+    "turn_enters": "Neu sind {items}.",
+    "turn_leaves_one": "Es geht {items}.",
+    "turn_leaves": "Es gehen {items}.",
+    "turn_rank": "{item} (Platz {before}, nun {after})",
+    "turn_no_rank": "keiner",
+    "turn_kept": "{kept} der Liste bleiben.",
+    "turn_other": "Sonst rückt {tag} am weitesten, um {delivered} Standardabweichungen.",
 }
 DATA = make_tagged_interactions(n_users=60, n_items=90, n_tags=7, random_state=0)
 EXPLAINER = TPECRExplainer(TruncatedSVD(8, random_state=0), DATA.item_tags).fit(DATA.interactions)
@@ -52,8 +70,55 @@ def test_a_translation_leaves_no_english_and_the_same_numbers():
                 )
 
 
+def talk():
+    """Return turns of every kind."""
+    conversation = Conversation(EXPLAINER, user=3, n=5)
+    return [
+        conversation.like({"tag_1": 2.0, "tag_2": 1.0}),
+        conversation.dislike("tag_3"),
+        conversation.set({"tag_4": 1.5}),
+        conversation.like({"tag_1": 0.0}),
+        conversation.reject(conversation.recommend(1)["item"].iloc[0]),
+        conversation.hide("tag_5"),
+    ]
+
+
+def test_turns_in_german():
+    english = re.compile(r"\b(the|tags?|said|list|rank|more|less|and|model|of|by|at)\b", re.I)
+    for turn in talk():
+        german = turn.to_text(GERMAN)
+        assert not english.search(re.sub(r"(tag|item)_\d+", "", german)), german
+        numbers = r"[+-]?\d+(?:\.\d+)?"
+        bare = [re.sub(r"(tag|item)_\d+", "", text) for text in (german, turn.to_text())]
+        assert re.findall(numbers, bare[0]) == re.findall(numbers, bare[1])
+        assert turn.to_text().split() == str(turn).split()
+
+
+def test_turns_say_what_their_tables_say():
+    turn = talk()[0]
+    said = turn.to_text()
+    assert said.startswith("Said: more tag_1 (strength 2), more tag_2. In the model's view tag_1 ")
+    for _, row in turn.items.iterrows():
+        assert (str(row["name"]) in said) == (row["change"] != "stays")
+    asked = turn.tags.set_index("tag").loc["tag_1"]
+    assert f"{asked['delivered']:+.2f} of the {asked['asked']:+.2f} standard" in said
+    assert f"{turn.kept:.0%}".replace("%", " %") + " of the list stays." in said
+
+
+def test_one_item_is_no_plural():
+    turns = talk()
+    texts = [turn.to_text() for turn in turns]
+    for turn, text in zip(turns, texts, strict=True):
+        n = (turn.items["change"] == "enters").sum()
+        assert (" enters the list." in text) == (n == 1)
+        assert (" enter the list." in text) == (n > 1)
+    assert any(" enters the list." in text for text in texts)
+    assert any(" enter the list." in text for text in texts)
+
+
 def test_every_sentence_is_said_somewhere():
-    said = set()
+    marked = {name: f"<{name}>{template}" for name, template in ENGLISH.items()}
+    said = {name for turn in talk() for name in re.findall(r"<(\w+)>", turn.to_text(marked))}
     for user in range(60):
         for item in DATA.item_ids[:30]:
             explanation = EXPLAINER.explain(user, item)
@@ -63,7 +128,6 @@ def test_every_sentence_is_said_somewhere():
             hidden = replace(explanation.without(["tag_0"]), item_tags=np.zeros(6))
             new = replace(explanation, scored_by_tags=True)
             for one in (explanation, bare, full, flat, hidden, new):
-                marked = {name: f"<{name}>{template}" for name, template in ENGLISH.items()}
                 said |= set(re.findall(r"<(\w+)>", one.to_text(marked)))
     assert said == ENGLISH.keys()
 
