@@ -1,6 +1,7 @@
 """Write what the manual says in numbers from what the experiments left in results/*.json.
 
-These are docs/results.rst, docs/claims.rst and the tables of docs/guide/recommenders.rst.
+These are docs/results.rst, docs/speed.rst, docs/scaling.rst, docs/claims.rst and the tables of
+docs/guide/recommenders.rst.
 
     python benchmarks/write_results.py [--check]
 
@@ -25,6 +26,7 @@ from experiments import (
     ledger,
     results,
     rivals_page,
+    scaling_page,
 )
 from experiments.rows import belongs, figure_file, number
 
@@ -53,12 +55,6 @@ TITLES = {
     "beyond feedback": "Beyond the paper: feedback that people really gave",
     "beyond sampling": "Beyond the paper: LIME from fewer, better placed draws",
     "beyond several": "Beyond the paper: feedback on two tags at once",
-    "everybody size": "Everybody at once: the size of MovieLens-10M, exact",
-    "everybody sampled": "Everybody at once: the size of MovieLens-10M, CVAE and LIME",
-    "everybody books": "Everybody at once: the readers of goodbooks-10k",
-    "everybody million": "Everybody at once: a million users, a hundred thousand items",
-    "everybody killed": "Everybody at once: killed and gone on with",
-    "everybody cost": "Everybody at once: what a user costs",
     "reliability inputs": "Reliability: inputs tried",
     "reliability faults": "Reliability: faults survived",
     "reliability digits": "Reliability: against 50 digits",
@@ -137,6 +133,9 @@ def main() -> int:
     pages = {
         DOCS / "results.rst": results_page(everything, RESULTS_PAGE, TITLES),
         DOCS / "speed.rst": results_page(everything, SPEED_PAGE, SPEED_TITLES),
+        DOCS / "scaling.rst": results_page(
+            everything, f"{MADE}\n{scaling_page.head(everything)}", scaling_page.TITLES
+        ),
         DOCS / "claims.rst": claims_page(claims, everything),
         DOCS / "guide" / "adapters.inc": adapters_page(adapters_table.table),
         DOCS / "guide" / "fold_in.inc": adapters_page(adapters_table.overlaps),

@@ -74,7 +74,7 @@ def run_parts(
     once = _Once(work)
     found: dict[int, Any] = {}
     failed: dict[int, str] = {}
-    done = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
+    done = _workers(n_jobs)(
         delayed(_make)(once, known_of(parts[number]), number, folder) for number in numbers
     )
     for number, table, error in tqdm(
@@ -103,6 +103,14 @@ def run_parts(
             stacklevel=4,
         )
     return _joined([found[number] for number in sorted(found)])
+
+
+def _workers(n_jobs: int | None) -> Parallel:
+    """Return joblib's workers, that give each part when it is done if the backend can."""
+    try:
+        return Parallel(n_jobs=n_jobs, return_as="generator_unordered")
+    except ValueError:  # Ray's gives all of them at the end
+        return Parallel(n_jobs=n_jobs)
 
 
 class _Once:

@@ -12,6 +12,8 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from joblib._parallel_backends import ThreadingBackend
+from joblib.parallel import register_parallel_backend
 from sklearn.decomposition import TruncatedSVD
 
 from sktpecr import CVAEGenerator, TPECRExplainer
@@ -274,3 +276,18 @@ def test_without_pyarrow_it_says_so_before_anything_is_computed(tmp_path, monkey
     with pytest.raises(ImportError, match=r"pip install 'sktpecr\[parquet\]'"):
         EXPLAINER.explain_batch(USERS[:2], to=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+class AllAtOnce(ThreadingBackend):
+    """A backend such as Ray's, which gives no result before the last."""
+
+    supports_return_generator = False
+
+
+def test_a_backend_that_gives_all_results_at_once_will_do(tmp_path):
+    register_parallel_backend("all at once", AllAtOnce)
+    alone = EXPLAINER.explain_batch(batch_size=16)
+    with joblib.parallel_config("all at once", n_jobs=2):
+        pd.testing.assert_frame_equal(EXPLAINER.explain_batch(batch_size=16), alone)
+        EXPLAINER.explain_batch(batch_size=16, to=tmp_path / "out")
+    assert len(pd.read_parquet(tmp_path / "out")) == len(alone)

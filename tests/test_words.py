@@ -41,8 +41,8 @@ GERMAN = {
     "turn": "Gesagt: {said}.",
     "turn_tag": "Für das Modell rückt {tag} um {delivered} der {asked} erbetenen "
     "Standardabweichungen.",
-    "turn_enters_one": "Neu ist {items}.",
-    "turn_enters": "Neu sind {items}.",
+    "turn_enters_one": "Neu kommt {items}.",
+    "turn_enters": "Neu kommen {items}.",
     "turn_leaves_one": "Es geht {items}.",
     "turn_leaves": "Es gehen {items}.",
     "turn_rank": "{item} (Platz {before}, nun {after})",

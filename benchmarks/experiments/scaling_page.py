@@ -1,0 +1,119 @@
+"""The page on everybody at once: what a night takes, from what a user was measured to cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from operator import itemgetter
+from typing import Any
+
+from experiments.rivals_page import csv_table
+
+TITLES = {
+    "everybody size": "The size of MovieLens-10M, exact",
+    "everybody sampled": "The size of MovieLens-10M, CVAE and LIME",
+    "everybody books": "The readers of goodbooks-10k",
+    "everybody million": "A million users, a hundred thousand items, a hundred tags",
+    "everybody killed": "Killed, and gone on with",
+}
+PAGE = """\
+Scaling
+=======
+
+When what is done
+-----------------
+
+Weekly, or as often as the model is trained: ``fit`` an explainer on the new model, ``save`` it, and
+look at ``extractor_.steerability()`` and at the certificates of a few explanations before it serves
+anybody. Conversations of before are replayed on the new model by ``Conversation.from_json``, which
+says what changed. Where there are many users ``fit`` learns from a sample (``train_users=``).
+
+Nightly: ``explain_batch(to=...)`` for everybody, or for those whose interactions changed
+(``users=``). It goes on where it was when it is started again, so that whatever runs it may kill
+it. :doc:`guide/batch` has the ways to spread it over machines.
+
+At each request: what people say cannot be known the night before. ``explain`` of one user and item,
+and ``refine``, take a millisecond or two, see :doc:`speed`, and need the explainer of the week in
+memory: factors of the items, tags, and of the users those that it serves.
+
+What a night would take
+-----------------------
+
+Extrapolated, not measured: the milliseconds of a user on one core times as many users, on cores
+like the one that was measured on, which share nothing but the disk. In: factors in single precision
+and 20 interactions a user. Out: the bytes that a user takes as Parquet, ten items and five tags
+each. Factors of items and tags are sent once to each worker, and count for nothing beside that.
+What else grows, above all the time to start workers and to list many files, is not in it.
+
+"""
+_COST = "everybody cost synthetic "
+_USERS = (10_000_000, 1_000_000_000)
+_HOURS = 4
+_FACTORS, _SEEN = 64, 20
+_NIGHTS = (
+    "Users",
+    "Items and tags",
+    "Method",
+    "Core hours",
+    f"Cores for a night of {_HOURS} hours",
+    "TB in",
+    "TB out",
+)
+
+
+def head(everything: dict[str, Any]) -> str:
+    """Return the page's prose and the table of nights."""
+    made = everything["about"]["experiments"].get(_COST.strip())
+    if made is None:
+        return PAGE
+    cost = f"""
+What a user costs
+-----------------
+
+``{made["command"]}``
+
+Commit {made["commit"]}, {made["date"]}, {made["seconds"]:.0f} s. Lists of ten, five tags each,
+64 factors, as a DataFrame.
+
+"""
+    nights = csv_table("What a night would take", [_NIGHTS, *_nights(everything)])
+    return PAGE + nights + cost + csv_table("CPU time of a user, ms", _milliseconds(everything))
+
+
+def _costs(everything: dict[str, Any]) -> Iterator[tuple[int, int, str, float]]:
+    """Yield items, tags, method and milliseconds."""
+    for row in everything["rows"]:
+        if row["name"].startswith(_COST):
+            method, items, tags = row["name"].removeprefix(_COST).split(", ")
+            yield int(items.split()[0]), int(tags.split()[0]), method, row["here"]
+
+
+def _milliseconds(everything: dict[str, Any]) -> Iterator[list[str]]:
+    found: dict[tuple[int, int], dict[str, str]] = {}
+    for items, tags, method, spent in _costs(everything):
+        found.setdefault((items, tags), {})[method] = f"{spent:.2g}"
+    methods = list(dict.fromkeys(method for each in found.values() for method in each))
+    yield ["Items", "Tags", *methods]
+    for (items, tags), spent_by in sorted(found.items()):
+        yield [f"{items:,}", f"{tags}", *(spent_by.get(method, "") for method in methods)]
+
+
+def _nights(everything: dict[str, Any]) -> Iterator[list[str]]:
+    parquet = "bytes of Parquet a user"
+    out = max(
+        (
+            row["here"]
+            for row in everything["rows"]
+            if row["column"] == parquet and "synthetic" in row["name"]
+        ),
+        default=float("nan"),
+    )
+    moved = 4 * _FACTORS + 8 * _SEEN
+    for n_users in _USERS:
+        for items, tags, method, spent in sorted(_costs(everything), key=itemgetter(2, 0, 1)):
+            hours = n_users * spent / 1e3 / 3600
+            size = f"{items:,} and {tags}"
+            terabytes = [f"{n_users * each / 1e12:.2g}" for each in (moved, out)]
+            cores = f"{max(1, math.ceil(hours / _HOURS)):,}"
+            told = f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
+            yield [f"{n_users:,}", size, method, told, cores, *terabytes]
