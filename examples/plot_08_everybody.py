@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from implicit.als import AlternatingLeastSquares
 
-from sktpecr import TPECRExplainer
+from sktpecr import TPECRExplainer, plotting
 from sktpecr.datasets import load_movielens
 
 data = load_movielens()
@@ -26,7 +26,7 @@ explainer = TPECRExplainer(als, data.item_tags)
 explainer.fit(data.interactions, user_ids=data.user_ids, item_names=data.item_names)
 
 with tempfile.TemporaryDirectory() as folder:
-    explainer.explain_batch(n_items=10, n_tags=3, to=Path(folder) / "explanations")
+    explainer.explain_batch(n_items=10, n_tags=19, to=Path(folder) / "explanations")
     table = pd.read_parquet(Path(folder) / "explanations")
 table.head(6)
 
@@ -44,3 +44,8 @@ axis.barh(counts.index, -counts["against"], color="#e69f00", label="against it")
 axis.axvline(0, color="k", linewidth=0.8)
 axis.set(xlabel="recommendations where the genre matters most")
 axis.legend(loc="lower right")
+
+# %%
+# And how much, from one reader to the next: a point is a recommendation, a bar the median.
+
+plotting.plot_everybody(table)

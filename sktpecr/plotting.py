@@ -1,4 +1,4 @@
-"""The figures, each also a method of what it draws. matplotlib is imported when one is drawn."""
+"""The figures, also methods of what they draw; matplotlib is imported when one is drawn."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "plot_contributions",
+    "plot_everybody",
     "plot_importances",
     "plot_list",
     "plot_profile",
@@ -28,6 +29,8 @@ __all__ = [
 # Okabe and Ito's blue, vermilion and grey: apart for colour-blind readers, and in grey print.
 _UP, _DOWN, _NEUTRAL = "#0072B2", "#D55E00", "#999999"
 _METHODS = (_UP, "#E69F00", "#009E73", "#CC79A7")
+# Points of a tag at most, and how many places its strip has for points beside each other.
+_MOST_POINTS, _PLACES = 1000, 120
 # Names are drawn as they are: between two dollar signs matplotlib would read a formula.
 _AS_IS: dict[str, Any] = {"parse_math": False}
 
@@ -104,6 +107,70 @@ def plot_contributions(explanation: Explanation, ax: Axes | None = None, n_tags:
     ax.margins(x=0.12)
     ax.set_title(f"{explanation.item_name}, user {explanation.user}", loc="left", **_AS_IS)
     ax.set_xlabel("value")
+    return ax
+
+
+def plot_everybody(table: pd.DataFrame, ax: Axes | None = None, n_tags: int = 10) -> Axes:
+    """Draw what tags contribute to the lists of many users, as a strip of points for each tag.
+
+    Parameters
+    ----------
+    table : DataFrame
+        What :meth:`sktpecr.TPECRExplainer.explain_batch` returned, or wrote, with columns tag and
+        contribution. Only the tags that it lists of an item are in it.
+    ax : matplotlib Axes, optional
+        Where to draw. A new figure by default.
+    n_tags : int, default=10
+        How many tags are shown: those whose contributions have the largest mean size, over all
+        recommendations.
+
+    Returns
+    -------
+    matplotlib Axes
+        The axes drawn on. A point is a recommendation; where many have the same contribution the
+        strip is wide. Of a tag with more than a thousand, as many at equal steps of rank are drawn.
+        A bar marks the median.
+
+    Examples
+    --------
+    >>> from sklearn.decomposition import TruncatedSVD
+    >>> from sktpecr import TPECRExplainer, plotting
+    >>> from sktpecr.datasets import make_tagged_interactions
+    >>> data = make_tagged_interactions(random_state=0)
+    >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+    >>> table = explainer.fit(data.interactions).explain_batch(n_items=5)
+    >>> ax = plotting.plot_everybody(table, n_tags=4)
+    """
+    n_tags = check_n(n_tags, "n_tags")
+    missing = {"tag", "contribution"} - set(getattr(table, "columns", ()))
+    if missing or not len(table):
+        raise ValueError(
+            "table must be what explain_batch returned, with at least one row and columns tag and "
+            f"contribution{'; it lacks ' + ', '.join(sorted(missing)) if missing else ''}"
+        )
+    by_tag = table.groupby("tag", observed=True)["contribution"]
+    shown = by_tag.agg(lambda values: values.abs().sum()).nlargest(n_tags).index
+    ax = _axes(ax, n_rows=2 * len(shown))
+    strips = {tag: np.sort(by_tag.get_group(tag).to_numpy()) for tag in shown}
+    ends = [end for values in strips.values() for end in (values[0], values[-1])]
+    places = np.linspace(min(ends), max(ends), _PLACES)
+    for row, values in enumerate(strips.values()):
+        steps = np.linspace(0, len(values) - 1, min(len(values), _MOST_POINTS))
+        drawn = values[np.round(steps).astype(int)]
+        # Points in one place lie above and below the line in turn, the widest to the strip's edge.
+        _, start, count = np.unique(
+            np.searchsorted(places, drawn), return_index=True, return_counts=True
+        )
+        number = np.arange(len(drawn)) - np.repeat(start, count)
+        aside = np.ceil(number / 2) * np.where(number % 2, 1, -1) / max(count.max(), 8)
+        colors = np.where(drawn > 0, _UP, _DOWN)
+        ax.scatter(drawn, row + 0.8 * aside, s=5, c=colors, linewidths=0)
+        ax.plot([np.median(values)] * 2, [row - 0.42, row + 0.42], color="black")
+    ax.axvline(0, color=_NEUTRAL, linewidth=0.8, zorder=0)
+    ax.set_yticks(range(len(strips)), [str(tag) for tag in strips], **_AS_IS)
+    ax.invert_yaxis()
+    ax.set_xlabel("contribution")
+    ax.set_title("What tags contribute to everybody's lists", loc="left")
     return ax
 
 

@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from implicit.als import AlternatingLeastSquares
 from matplotlib.collections import LineCollection, PathCollection
@@ -314,3 +315,43 @@ def test_list_is_of_one_user(explainer, data):
     for wrong in ([], explanations):
         with pytest.raises(ValueError, match="all for the same user"):
             plotting.plot_list(wrong)
+
+
+def test_everybody_is_a_strip_for_each_tag(explainer):
+    table = explainer.explain_batch(n_items=5, n_tags=6)
+    ax = plotting.plot_everybody(table, n_tags=4)
+    sizes = table.assign(size=table["contribution"].abs()).groupby("tag", observed=True)["size"]
+    expected = sizes.sum().sort_values(ascending=False).index[:4].tolist()
+    assert tick_labels(ax.yaxis) == expected
+    strips = [each for each in ax.collections if isinstance(each, PathCollection)]
+    medians = [line for line in ax.lines if len(set(line.get_ydata())) == 2][:4]
+    for row, (tag, strip, median) in enumerate(zip(expected, strips, medians, strict=True)):
+        values = np.sort(table.loc[table["tag"] == tag, "contribution"].to_numpy())
+        drawn = np.asarray(strip.get_offsets())
+        np.testing.assert_array_equal(drawn[:, 0], values)
+        assert np.abs(drawn[:, 1] - row).max() < 0.5
+        colors = {to_hex(color) for color in strip.get_facecolors()}
+        assert colors <= {BLUE, VERMILION}
+        assert median.get_xdata()[0] == np.median(values)
+    plt.close("all")
+
+
+def test_of_many_a_thousand_points_are_drawn():
+    rng = np.random.RandomState(0)
+    values = rng.normal(size=5000)
+    ax = plotting.plot_everybody(pd.DataFrame({"tag": "one", "contribution": values}))
+    (strip,) = ax.collections
+    drawn = np.asarray(strip.get_offsets())
+    assert len(drawn) == 1000
+    assert drawn[:, 0].min() == values.min()
+    assert drawn[:, 0].max() == values.max()
+    assert abs(np.median(drawn[:, 0]) - np.median(values)) < 0.01
+    # No two points lie on one another: those of one place are beside each other.
+    assert len(np.unique(drawn, axis=0)) == 1000
+    plt.close("all")
+
+
+@pytest.mark.parametrize("wrong", [None, pd.DataFrame({"tag": ["a"]}), pd.DataFrame()])
+def test_what_is_no_table_is_refused(wrong):
+    with pytest.raises(ValueError, match="table must be what explain_batch returned"):
+        plotting.plot_everybody(wrong)
