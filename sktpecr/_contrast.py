@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sktpecr._ids import plain_fields
 from sktpecr._words import by_size, liked, worth_saying
 
 if TYPE_CHECKING:
@@ -116,6 +117,16 @@ class Contrast:
             }
         )
         return frame.iloc[by_size(self.contributions)].reset_index(drop=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain Python values, ready for JSON where the ids are.
+
+        Returns
+        -------
+        dict
+            Field names to values; arrays become lists.
+        """
+        return plain_fields(self)
 
     def to_text(self) -> str:
         """Say it in words.

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sktpecr._edit_search import EditSearch
+from sktpecr._ids import plain_fields
 from sktpecr._words import by_size, joined
 
 if TYPE_CHECKING:
@@ -116,6 +117,16 @@ class Counterfactual:
                 "change": change,
             }
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain Python values, ready for JSON where the ids are.
+
+        Returns
+        -------
+        dict
+            Field names to values; arrays become lists.
+        """
+        return plain_fields(self)
 
     def to_text(self) -> str:
         """Say it in words.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sktpecr import plotting
 from sktpecr._certificate import Certificate, certify
-from sktpecr._ids import plain
+from sktpecr._ids import plain, plain_fields
 from sktpecr._words import by_size, complete_words, liked, worth_saying
 
 if TYPE_CHECKING:
@@ -158,18 +158,8 @@ class Explanation:
         dict
             Field names to values; arrays become lists, the certificate a dictionary.
         """
-        values = {
-            each.name: getattr(self, each.name)
-            for each in fields(self)
-            if not each.name.startswith("_")
-        }
         return {
-            **{
-                name: [plain(one) for one in value]
-                if isinstance(value, np.ndarray)
-                else plain(value)
-                for name, value in values.items()
-            },
+            **plain_fields(self),
             "certificate": {
                 # JSON knows no NaN.
                 name: None if np.isnan(value) else plain(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import fields
 from numbers import Integral
 from typing import Any
 
@@ -153,6 +154,19 @@ def listing(labels: list[Any], last: str = "and", at_most: int = 5) -> str:
 def plain(label: Any) -> Any:
     """Return a numpy scalar as the Python object it stands for, anything else as it is."""
     return label.item() if isinstance(label, np.generic) else label
+
+
+def plain_fields(record: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass as plain Python values; arrays become lists."""
+    values = {
+        each.name: getattr(record, each.name)
+        for each in fields(record)
+        if not each.name.startswith("_")
+    }
+    return {
+        name: [plain(one) for one in value] if isinstance(value, np.ndarray) else plain(value)
+        for name, value in values.items()
+    }
 
 
 def missing_rows(labels: NDArray) -> NDArray:

@@ -1,6 +1,7 @@
 """Why one item rather than another: the difference of two explanations."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -128,6 +129,14 @@ def test_prints_the_method_first(contrast):
     assert repr(contrast).startswith(
         "Contrast(user='user_07', item='item_02', other='item_31', score="
     )
+
+
+def test_as_json_it_has_every_field(contrast):
+    read = json.loads(json.dumps(contrast.to_dict(), allow_nan=False))
+    assert read.keys() == {each.name for each in dataclasses.fields(contrast)}
+    assert (read["item"], read["other"], read["score"]) == ("item_02", "item_31", contrast.score)
+    assert read["contributions"] == contrast.contributions.tolist()
+    assert read["on_item"] == contrast.on_item.tolist()
 
 
 def test_html_is_escaped(contrast):

@@ -1,6 +1,7 @@
 """The smallest change of tag preferences that moves an item, against enumeration."""
 
 import dataclasses
+import json
 import math
 from itertools import combinations
 
@@ -205,6 +206,17 @@ def test_already_there_needs_no_change(explainer):
     assert "outside your top 10 already (rank 11)" in str(outside)
     assert outside.to_frame().empty
     assert outside.spread_kept == 1.0
+
+
+@pytest.mark.parametrize("max_change", [4.0, 1e-6])
+def test_as_json_it_has_every_field(explainer, max_change):
+    item = explainer.recommend("user_07", 20)["item"].iloc[-1]
+    found = explainer.counterfactual("user_07", item, max_change=max_change)
+    assert found.found == (max_change == 4.0)
+    read = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    assert read.keys() == {each.name for each in dataclasses.fields(found)}
+    assert (read["item"], read["rank_after"]) == (item, found.rank_after)
+    assert read["changes"] == found.changes.tolist()
 
 
 def test_what_cannot_be_is_proven():
