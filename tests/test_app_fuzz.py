@@ -102,3 +102,26 @@ def test_what_would_be_allowed_is_said(url):
     assert refused.value.code == 405
     assert "GET" in refused.value.headers["Allow"]
     refused.value.close()
+
+
+def test_a_body_that_never_ends_is_given_up_and_nobody_waits_for_it(url, monkeypatch):
+    monkeypatch.setattr("sktpecr.app._server._BODY_SECONDS", 0.5)
+    host, port = url.removeprefix("http://").split(":")
+    slow = []
+    for _ in range(20):
+        connection = http.client.HTTPConnection(host, int(port), timeout=10)
+        connection.putrequest("POST", "/api/conversations")
+        connection.putheader("Content-Type", "application/json")
+        connection.putheader("Content-Length", "100")
+        connection.endheaders(b'{"user"')
+        slow.append(connection)
+    start = time.monotonic()
+    with urllib.request.urlopen(f"{url}/api/model", timeout=10) as answer:  # noqa: S310
+        assert answer.status == 200
+    assert time.monotonic() - start < 0.5
+    for connection in slow:
+        answer = connection.getresponse()
+        assert answer.status == 408
+        assert b"0.5 s" in answer.read()
+        connection.close()
+    assert time.monotonic() - start < 5

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 
 import pytest
 
@@ -86,3 +87,24 @@ def test_threads_write_at_once(tmp_path):
     store.close()
     rows = sqlite3.connect(tmp_path / "talks.sqlite").execute("PRAGMA integrity_check").fetchall()
     assert rows == [("ok",)]
+
+
+def test_beside_ten_thousand_others_a_conversation_is_kept_as_fast(tmp_path):
+    store = ConversationStore(tmp_path / "talks.sqlite", max_conversations=10_000)
+    rows = [(f"other {number}", "{}" * 200, float(number)) for number in range(12_000)]
+    with store._connection:
+        store._connection.execute("BEGIN")
+        store._connection.executemany("INSERT INTO conversation VALUES (?, ?, ?)", rows)
+    store.max_age = float("inf")
+    name = store.create("mine")
+    assert len(store) == 10_000  # the oldest went
+    spent = []
+    for turn in range(50):
+        start = time.perf_counter()
+        store.save(name, f"mine, turn {turn}")
+        assert store.load(name) == f"mine, turn {turn}"
+        spent.append(time.perf_counter() - start)
+    assert sorted(spent)[25] < 0.05
+    assert store.load("other 11999") is not None
+    assert store.load("other 0") is None
+    store.close()
