@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import Interval
 
 from sktpecr._numerics import spread
@@ -18,6 +19,8 @@ from sktpecr.generators._layers import (
     with_scaled_output,
 )
 from sktpecr.generators._learned import LearnedGenerator, regress, with_intercept
+
+_ROWS = 8192  # encoded at a time
 
 
 class CVAEGenerator(LearnedGenerator):
@@ -160,7 +163,10 @@ class CVAEGenerator(LearnedGenerator):
         self._decoder = with_scaled_output(decoder, self._mean[:n_factors], self._scale[0])
 
     def _learn_to_predict(self, preferences: NDArray, embeddings: NDArray) -> None:
-        self._latent_from_tags = regress(preferences, self._encode(preferences, embeddings)[0])
+        # In blocks: hidden layers of everybody are larger than all that is learned from.
+        blocks = gen_batches(len(preferences), _ROWS)
+        latent = np.vstack([self._encode(preferences[b], embeddings[b])[0] for b in blocks])
+        self._latent_from_tags = regress(preferences, latent)
 
     def _predict(self, preferences: NDArray) -> NDArray:
         latent = with_intercept(preferences) @ self._latent_from_tags

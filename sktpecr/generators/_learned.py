@@ -77,7 +77,7 @@ class LearnedGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
             self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
         )
         check_hidden_dims(self.hidden_dims)
-        preferences = X.astype(np.float64)
+        preferences = X.astype(np.float64, copy=False)
         embeddings = np.asarray(y, dtype=np.float64)
         self._single_output = embeddings.ndim == 1
         embeddings = embeddings.reshape(len(embeddings), -1)
@@ -92,7 +92,9 @@ class LearnedGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 np.sqrt(np.mean(np.square(spread(embeddings, np.float64))))
             )
             self._scale[n_factors:] = _not_zero(spread(preferences, X.dtype))
-        rows = (np.hstack([embeddings, preferences]) - self._mean) / self._scale
+        rows = np.hstack([embeddings, preferences])
+        rows -= self._mean
+        rows /= self._scale
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         training = Training(
             learning_rate=self.learning_rate,

@@ -60,14 +60,16 @@ def train(
     order = np.random.RandomState(training.seed).permutation(len(X))
     valid, rest = np.sort(order[:n_valid]), np.sort(order[n_valid:])
     generator = training.generator()
+    held_out = Dataset(X[valid], y[valid]) if n_valid else None
+    X, y = X[rest], y[rest]  # the others are not kept twice
     return train_network(
         module,
         {**module_params, "generator": generator},
         criterion,
-        Dataset(X[rest], y[rest]),
+        Dataset(X, y),
         training,
         generator=generator,
-        valid=Dataset(X[valid], y[valid]) if n_valid else None,
+        valid=held_out,
     )
 
 
