@@ -100,10 +100,10 @@ data set is named.
 
 What is missed, and why:
 
-* Through a network (P2, and the parts of P5, P6, P7 and P10 that go through a CVAE) nearly all of the
-  time is spent in its matrix products, and so is the other way's: what is left to win is the rest.
-  A compiled kernel would win some of it, and is not here. Read off exactly, where scores are dot
-  products, a list takes hundredths of a millisecond.
+* Through a network (P2, and the parts of P5, P6, P7 and P10 that go through a CVAE) nearly all of
+  the time is spent in its matrix products, and so is the other way's: what is left to win is the
+  rest. A compiled kernel would win some of it, and is not here. Read off exactly, where scores are
+  dot products, a list takes hundredths of a millisecond.
 * A turn of feedback (P8) needs the scatter of all items by the user's taste, a product of its own
   for each user: that alone is over half a millisecond with these sizes, and nothing that a batch
   could share. The paper's online update spends its time in many small steps, not in products.
