@@ -151,7 +151,7 @@ class ConversationTurn:
         Parameters
         ----------
         words : mapping of str to str, optional
-            Sentences to say in place of those of :data:`sktpecr.ENGLISH`, by name, with the same
+            Sentences to say in place of those of ``sktpecr.ENGLISH``, by name, with the same
             words in braces: a translation, or a product's own.
 
         Returns
