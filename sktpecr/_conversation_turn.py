@@ -177,9 +177,15 @@ class ConversationTurn:
         """
         return " ".join(self._sentences(complete_words(words)))
 
+    @property
+    def _rejected(self) -> str | None:
+        """Name of the item that was rejected, if one was."""
+        catalogue, item = self.after.population.catalogue, self.said.reject
+        return None if item is None else catalogue.item_names[catalogue.items.row(item)]
+
     def _sentences(self, say: Mapping[str, str]) -> Iterator[str]:
         items, tags = self.items, self.tags
-        yield say["turn"].format(said=self.said.to_text(say))
+        yield say["turn"].format(said=self.said.to_text(say, self._rejected))
         for _, row in tags[tags["said"] != ""].iterrows():
             moved = {name: f"{row[name]:+.2f}" for name in ("delivered", "asked")}
             yield say["turn_tag"].format(tag=row["tag"], **moved)

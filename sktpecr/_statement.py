@@ -104,10 +104,11 @@ class Statement:
         nothing = unknown and not any(kept.values())
         return (None if nothing else Statement(**kept, units=self.units)), unknown
 
-    def to_text(self, words: Mapping[str, str] = ENGLISH) -> str:
-        """Say it in words, all of which are given."""
+    def to_text(self, words: Mapping[str, str] = ENGLISH, item_name: str | None = None) -> str:
+        """Say it in words, all of which are given; an item by its id, or its name if that is."""
         if self.reject is not None:
-            return words["said_reject"].format(item=self.reject)
+            item = self.reject if item_name is None else item_name
+            return words["said_reject"].format(item=item)
         if self.hide is not None:
             return words["said_hide"].format(tag=self.hide)
         parts = []

@@ -105,6 +105,17 @@ def test_turns_say_what_their_tables_say():
     assert f"{turn.kept:.0%}".replace("%", " %") + " of the list stays." in said
 
 
+def test_an_item_is_rejected_by_its_name():
+    names = [f"Film <{number}> {{item}}" for number in range(90)]
+    named = TPECRExplainer(TruncatedSVD(8, random_state=0), DATA.item_tags)
+    named = named.fit(DATA.interactions, item_names=names)
+    talk = Conversation(named, user=3)
+    first = talk.recommend(1).iloc[0]
+    turn = talk.reject(first["item"])
+    assert turn.to_text().startswith(f"Said: not {first['name']}. ")
+    assert f"{first['name']} (rank 1, now none) leaves the list." in turn.to_text()
+
+
 def test_one_item_is_no_plural():
     turns = talk()
     texts = [turn.to_text() for turn in turns]
