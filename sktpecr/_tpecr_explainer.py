@@ -29,6 +29,7 @@ from sktpecr._over_recommender import (
     resolve_recommender,
 )
 from sktpecr._persistence import Persistence
+from sktpecr._pictures import Pictures
 from sktpecr._population import Population
 from sktpecr._questions import Questions
 from sktpecr._ranking import check_n
@@ -53,7 +54,7 @@ def _learned(path: str) -> Any:
     return property(read)
 
 
-class TPECRExplainer(Questions, ExplainBatch, Persistence, OverRecommender):
+class TPECRExplainer(Questions, Pictures, ExplainBatch, Persistence, OverRecommender):
     r"""Explain the recommendations of a trained model by tags.
 
     Parameters

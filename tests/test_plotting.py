@@ -355,3 +355,35 @@ def test_of_many_a_thousand_points_are_drawn():
 def test_what_is_no_table_is_refused(wrong):
     with pytest.raises(ValueError, match="table must be what explain_batch returned"):
         plotting.plot_everybody(wrong)
+
+
+class TestMethods:
+    """What the explainer draws is what the functions draw of what it says."""
+
+    def test_a_profile(self, explainer):
+        ax = explainer.plot_profile(7)
+        expected = plotting.plot_profile(explainer.profile(7))
+        assert tick_labels(ax.yaxis) == tick_labels(expected.yaxis)
+        newcomer = explainer.plot_profile(tags={"tag_1": 3.0})
+        assert tick_labels(newcomer.yaxis)[0] == "tag_1"
+        plt.close("all")
+
+    def test_a_list(self, explainer):
+        listed = explainer.recommend(7, 4)["item"]
+        ax = explainer.plot_list(7, 4, n_tags=3)
+        expected = plotting.plot_list([explainer.explain(7, item) for item in listed], n_tags=3)
+        assert texts(ax) == texts(expected)
+        assert tick_labels(ax.yaxis) == tick_labels(expected.yaxis)
+        assert len(tick_labels(explainer.plot_list(tags={"tag_1": 1.0}, n=3).yaxis)) == 3
+        plt.close("all")
+
+    def test_everybody(self, explainer):
+        ax = explainer.plot_everybody(range(20), n_items=3, n_tags=2)
+        table = explainer.explain_batch(range(20), n_items=3, n_tags=6)
+        expected = plotting.plot_everybody(table, n_tags=2)
+        assert tick_labels(ax.yaxis) == tick_labels(expected.yaxis)
+        for one, other in zip(ax.collections, expected.collections, strict=True):
+            np.testing.assert_array_equal(one.get_offsets(), other.get_offsets())
+        mine = explainer.plot_everybody([3], ax=expected)
+        assert mine is expected
+        plt.close("all")
