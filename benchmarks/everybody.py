@@ -148,7 +148,8 @@ def job(
         "first": warm - start,
         "seconds": done - warm,
         "parent": peak(),
-        "worker": max(watch.peaks.values(), default=0.0),
+        # Of one worker there is no other process, but for what loading left of its own.
+        "worker": max(watch.peaks.values(), default=0.0) if workers > 1 else 0.0,
         "users": len(explainer.user_ids_) if n_users is None else n_users,
     }
 
@@ -277,7 +278,7 @@ def killed(quick: bool, data_dir: str | None) -> list[Row]:
             assert process.stdout is not None
             process.stdout.readline()
             # So that ten of them come before the end, with what is hashed first on top.
-            time.sleep(rng.uniform(0, 2 * took["seconds"] / _N_KILLS))
+            time.sleep(rng.uniform(0, 1.2 * took["seconds"] / _N_KILLS))
             process.send_signal(signal.SIGKILL)
             process.communicate()
             kills += process.returncode == -signal.SIGKILL
