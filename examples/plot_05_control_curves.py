@@ -10,10 +10,9 @@ If a user cared more for a tag, would its items rise? Figure 4 of the paper, on 
 # and the mean average precision of that genre's films in the list is taken before and after, for
 # the genre that was turned and for another one.
 
-import matplotlib.pyplot as plt
 from implicit.als import AlternatingLeastSquares
 
-from sktpecr import CVAEGenerator, TPECRExplainer
+from sktpecr import CVAEGenerator, TPECRExplainer, plotting
 from sktpecr.datasets import load_movielens
 from sktpecr.evaluation import evaluate_control
 
@@ -35,14 +34,4 @@ measured = evaluate_control(explainers, d=[-2, -1, -0.5, 0, 0.5, 1, 2], k=100)
 # F-MAP is "before minus after": it falls where the films of the genre rise. A good generator passes
 # through zero where nothing is asked for; a CVAE's own error keeps it off.
 
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), sharey=True, layout="constrained")
-styles = {"closed form": ("#0072b2", "o-"), "CVAE": ("#d55e00", "s--")}
-for axis, tag in zip(axes, ("changed", "other"), strict=True):
-    for method, (color, line) in styles.items():
-        rows = measured.query("metric == 'F-MAP@100' and tag == @tag and method == @method")
-        axis.plot(rows["d"], rows["mean"], line, color=color, label=method)
-        axis.fill_between(rows["d"], rows["low"], rows["high"], color=color, alpha=0.2)
-    axis.axhline(0, color="0.7", zorder=0)
-    axis.set(title=f"the {tag} tag", xlabel="standard deviations added")
-axes[0].set_ylabel("F-MAP@100")
-axes[0].legend()
+plotting.plot_control(measured)

@@ -12,6 +12,7 @@ from sklearn.decomposition import TruncatedSVD
 from sktpecr import FeedbackRefiner, TPECRExplainer, plotting
 from sktpecr.attribution import LimeAttribution
 from sktpecr.datasets import make_tagged_interactions
+from sktpecr.evaluation import evaluate_control
 
 BLUE, VERMILION, GREY = "#0072b2", "#d55e00", "#999999"
 
@@ -387,3 +388,50 @@ class TestMethods:
         mine = explainer.plot_everybody([3], ax=expected)
         assert mine is expected
         plt.close("all")
+
+
+class TestPaper:
+    def test_control_draws_the_means_of_a_metric(self, data):
+        explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+        explainer.fit(data.interactions, train_users=range(40))
+        measured = evaluate_control({"mine": explainer}, d=[1, -1, 0], k=[10, 20])
+        for metric in (None, "F-Recall@20"):
+            ax = plotting.plot_control(measured, metric)
+            rows = measured[measured["metric"] == (metric or measured["metric"].iloc[0])]
+            for line, tag in zip(ax.lines[:2], ("changed", "other"), strict=True):
+                some = rows[rows["tag"] == tag].sort_values("d")
+                np.testing.assert_array_equal(line.get_xdata(), [-1, 0, 1])
+                np.testing.assert_allclose(line.get_ydata(), some["mean"])
+            labels = [text.get_text() for text in ax.get_legend().get_texts()]
+            assert labels == ["mine, the tag turned", "mine, another tag"]
+        plt.close("all")
+
+    def test_related_counts_and_shares_add_up(self):
+        rng = np.random.RandomState(0)
+        tags = pd.DataFrame({"importance": rng.normal(size=500), "related": rng.rand(500) < 0.3})
+        ax = plotting.plot_related(tags, n_bins=9)
+        heights = np.array([bar.get_height() for bar in ax.patches])
+        assert heights.sum() == 500
+        (share,) = [each for each in ax.figure.axes if each is not ax]
+        curve, average = share.lines
+        assert average.get_ydata()[0] == pytest.approx(tags["related"].mean())
+        assert curve.get_ydata() @ heights == pytest.approx(tags["related"].sum())
+        plt.close("all")
+
+    def test_flat_importances_are_drawn(self):
+        tags = pd.DataFrame({"importance": np.zeros(4), "related": [True, False, True, True]})
+        assert sum(bar.get_height() for bar in plotting.plot_related(tags).patches) == 4
+        plt.close("all")
+
+    @pytest.mark.parametrize("wrong", [None, pd.DataFrame({"d": [1]}), pd.DataFrame()])
+    def test_what_was_not_measured_is_refused(self, wrong):
+        with pytest.raises(ValueError, match="must be"):
+            plotting.plot_control(wrong)
+        with pytest.raises(ValueError, match="must be"):
+            plotting.plot_related(wrong)
+
+    def test_a_metric_that_is_not_there_is_named(self):
+        names = ["method", "tag", "d", "metric", "mean", "low", "high"]
+        measured = pd.DataFrame([["a", "changed", 0, "F-MAP@10", 0, 0, 0]], columns=names)
+        with pytest.raises(ValueError, match="one of 'F-MAP@10', got 'MAP'"):
+            plotting.plot_control(measured, "MAP")
