@@ -86,7 +86,7 @@ class ExplainBatch:
         Notes
         -----
         Beside the libraries themselves and the arrays of items and tags, a worker needs about
-        ``100 MB + batch_size * (4 * n_factors + 100 * n_items * n_tags)`` bytes: scores are
+        ``100 MB + batch_size * (4 * n_factors + 120 * n_items * n_tags)`` bytes: scores are
         computed in blocks. The parent has no more than that for each worker if there is a folder,
         else the table. Users travel with their part; items, tags and what was learned are sent
         once: through files that processes of one machine share, or to each worker of a cluster.

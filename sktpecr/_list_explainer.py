@@ -83,11 +83,13 @@ class ListExplainer:
         }
         each = table["tag"].shape[1]
         tags = pd.Index(self.population.tags.array())
+        # In the form that pandas gives to ids, from then on: of each id once, not for every row.
+        ids, item_ids = pd.Series(users.ids).array, pd.Series(self.item_ids).array
         return pd.DataFrame(
             {
-                "user": np.repeat(users.ids[table["user"]], each),
+                "user": ids.take(np.repeat(table["user"], each)),
                 "rank": np.repeat(table["rank"], each),
-                "item": np.repeat(self.item_ids[table["item"]], each),
+                "item": item_ids.take(np.repeat(table["item"], each)),
                 "score": np.repeat(table["score"], each),
                 # Numbers and one list of names: half the memory of the names themselves.
                 "tag": pd.Categorical.from_codes(table["tag"].ravel(), categories=tags),

@@ -125,6 +125,45 @@ def test_a_folder_is_a_dataset_with_the_same_rows(tmp_path):
     )  # fmt: skip
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read as on Linux")
+def test_memory_grows_with_a_part_as_the_docstring_says(tmp_path):
+    pytest.importorskip("pyarrow")
+    n_users, n_factors, n_items, n_tags = 16_384, 16, 10, 20
+    script = textwrap.dedent(
+        f"""
+        import resource, sys
+        import numpy as np
+        import pandas as pd
+        import scipy.sparse as sp
+        from sktpecr import TPECRExplainer
+        def peak():
+            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        rng = np.random.RandomState(0)
+        users, items = (rng.normal(size=(n, {n_factors})) for n in ({n_users}, 300))
+        tags = pd.DataFrame(rng.randint(2, size=(300, {n_tags})))
+        tags.index = [f"item_{{item:06d}}" for item in range(300)]
+        explainer = TPECRExplainer((users, items), tags)
+        ids = [f"user_{{user:07d}}" for user in range({n_users})]  # text, not numbers
+        seen = np.arange({n_users}) % 300
+        X = sp.csr_matrix((np.ones({n_users}), (np.arange({n_users}), seen)))
+        explainer.fit(X, user_ids=ids)
+        shape = {{"n_items": {n_items}, "n_tags": {n_tags}}}
+        explainer.explain_batch(ids[:300], to=sys.argv[1], **shape)
+        before = peak()
+        explainer.explain_batch(to=sys.argv[2], batch_size={n_users}, **shape)
+        print(peak() - before)
+        """
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "a", tmp_path / "b"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    grown = float(done.stdout)
+    part = n_users * (4 * n_factors + 120 * n_items * n_tags)
+    assert 0.3 * part < grown < 1e8 + part  # it is no room that nobody needs
+
+
 def test_a_job_goes_on_where_it_was(tmp_path):
     def explain(**more):
         return EXPLAINER.explain_batch(to=tmp_path, batch_size=16, **more)
