@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 
-import numpy as np
+import joblib
 import pandas as pd
 import pytest
 from sklearn.decomposition import TruncatedSVD
@@ -42,30 +42,40 @@ def spark():
     session.stop()
 
 
-def users(spark, ids=DATA.user_ids):
-    return spark.createDataFrame([(user,) for user in ids], "user string").repartition(2)
-
-
 def in_order(table):
     return table.sort_values(["user", "rank"], kind="stable").reset_index(drop=True)
 
 
-@pytest.mark.filterwarnings("ignore")  # Spark about pandas
-def test_everybody_explained_is_what_one_machine_says(spark):
-    shared = spark.sparkContext.broadcast(EXPLAINER)
+def explained_on(spark, whose):
+    """Return everybody's lists by what is in a partition, 15 users, and by one machine."""
 
     def explained(frames):
+        explainer = whose()
         for frame in frames:
-            table = shared.value.explain_batch(frame["user"], n_items=10, n_tags=3)
+            table = explainer.explain_batch(frame["user"], n_items=10, n_tags=3)
             yield table.astype({"tag": str, "score": float})
 
-    found = in_order(users(spark).mapInPandas(explained, COLUMNS).toPandas())
-    alone = in_order(EXPLAINER.explain_batch(n_items=10, n_tags=3).astype({"tag": str}))
+    rows = spark.sparkContext.parallelize([(user,) for user in DATA.user_ids.tolist()], 4)
+    users = spark.createDataFrame(rows, "user string")
+    alone = EXPLAINER.explain_batch(n_items=10, n_tags=3, batch_size=15)
+    alone = alone.astype({"tag": str, "score": float, "rank": "int32"})
+    return in_order(users.mapInPandas(explained, COLUMNS).toPandas()), in_order(alone)
+
+
+@pytest.mark.filterwarnings("ignore")  # Spark about pandas
+def test_an_explainer_that_is_broadcast_changes_no_bit(spark):
+    shared = spark.sparkContext.broadcast(EXPLAINER)
+    found, alone = explained_on(spark, lambda: shared.value)
     assert len(found) == 60 * 10 * 3
-    for column in ("user", "rank", "item", "tag"):
-        assert found[column].tolist() == alone[column].tolist()
-    numbers = ["score", "importance", "contribution", "fidelity"]
-    np.testing.assert_allclose(found[numbers], alone[numbers], rtol=1e-6, atol=1e-9)
+    pd.testing.assert_frame_equal(found, alone, check_exact=True, check_dtype=False)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_nor_does_one_that_is_read_from_a_file_part_by_part(spark, tmp_path):
+    path = str(tmp_path / "explainer.joblib")
+    joblib.dump(EXPLAINER, path)
+    found, alone = explained_on(spark, lambda: joblib.load(path, mmap_mode="r"))
+    pd.testing.assert_frame_equal(found, alone, check_exact=True, check_dtype=False)
 
 
 @pytest.mark.filterwarnings("ignore")

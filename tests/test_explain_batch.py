@@ -164,6 +164,17 @@ def test_memory_grows_with_a_part_as_the_docstring_says(tmp_path):
     assert 0.3 * part < grown < 1e8 + part  # it is no room that nobody needs
 
 
+def test_an_explainer_read_from_a_file_takes_the_users_of_a_part(tmp_path):
+    joblib.dump(EXPLAINER, tmp_path / "explainer.joblib")
+    loaded = joblib.load(tmp_path / "explainer.joblib", mmap_mode="r")
+    population = loaded._fitted_population()
+    for users in (population.user_embeddings, population.catalogue.interactions.data):
+        assert isinstance(users, np.memmap)
+    pd.testing.assert_frame_equal(
+        loaded.explain_batch(USERS[:9]), EXPLAINER.explain_batch(USERS[:9]), check_exact=True
+    )
+
+
 def test_a_job_goes_on_where_it_was(tmp_path):
     def explain(**more):
         return EXPLAINER.explain_batch(to=tmp_path, batch_size=16, **more)
