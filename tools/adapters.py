@@ -92,10 +92,10 @@ def tried(key: str, folder: Path) -> dict[str, Any]:
         venv.create(place, with_pip=True)
     install = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     wanted = [*LIBRARIES[key].packages, *NEEDED]
-    done = _run([*install, "-c", CONSTRAINTS, *wanted])
+    done = run([*install, "-c", CONSTRAINTS, *wanted])
     if done.returncode:
         return {"problem": f"does not install: {_last_line(done.stderr)}"}
-    done = _run([python, Path(__file__), "--inside", key])
+    done = run([python, Path(__file__), "--inside", key])
     if done.returncode:
         return {"problem": f"its tests do not run: {_last_line(done.stderr)}"}
     return json.loads(done.stdout.splitlines()[-1])
@@ -139,8 +139,8 @@ def inside(key: str) -> dict[str, Any]:
     return {"package": package, "version": version(package), "models": models}
 
 
-def _run(command: list[Any]) -> subprocess.CompletedProcess[str]:
-    # One thread, and nothing of this environment in that one.
+def run(command: list[Any]) -> subprocess.CompletedProcess[str]:
+    """Run a command with sktpecr from here, one thread and nothing else of this environment."""
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     env = {**os.environ, **one, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     words = [str(word) for word in command]
