@@ -45,6 +45,17 @@ each. Factors of items and tags are sent once to each worker, and count for noth
 What else grows, above all the time to start workers and to list many files, is not in it.
 
 """
+HELD = """
+The same sum for the jobs that one worker did, by the cost of the most similar size. It is too small
+where a job has more tags than that, and by what it takes to write and to know the job again.
+
+"""
+# Jobs, and the items and tags that were measured to cost what is taken for theirs.
+_JOBS = {
+    "everybody size synthetic exact": (10_000, 20),
+    "everybody sampled synthetic CVAE and LIME": (10_000, 20),
+    "everybody million synthetic exact": (100_000, 20),
+}
 _COST = "everybody cost synthetic "
 _USERS = (10_000_000, 1_000_000_000)
 _HOURS = 4
@@ -57,6 +68,14 @@ _NIGHTS = (
     f"Cores for a night of {_HOURS} hours",
     "TB in",
     "TB out",
+)
+_HELD = (
+    "Job",
+    "Users",
+    "By the cost of",
+    "Extrapolated, s",
+    "Measured, s",
+    "Measured by extrapolated",
 )
 
 
@@ -76,6 +95,9 @@ Commit {made["commit"]}, {made["date"]}, {made["seconds"]:.0f} s. Lists of ten, 
 
 """
     nights = csv_table("What a night would take", [_NIGHTS, *_nights(everything)])
+    held = list(_held(everything))
+    if held:
+        nights += HELD + csv_table("Held against what was measured", [_HELD, *held])
     return PAGE + nights + cost + csv_table("CPU time of a user, ms", _milliseconds(everything))
 
 
@@ -119,3 +141,16 @@ def _nights(everything: dict[str, Any]) -> Iterator[list[str]]:
             cores = f"{max(1, math.ceil(hours / _HOURS)):,}"
             told = f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
             yield [f"{n_users:,}", size, method, told, cores, *terabytes]
+
+
+def _held(everything: dict[str, Any]) -> Iterator[list[str]]:
+    found = {(row["name"], row["column"]): row["here"] for row in everything["rows"]}
+    costs = {(method, items, tags): spent for items, tags, method, spent in _costs(everything)}
+    for job, (items, tags) in _JOBS.items():
+        n_users, seconds = (found.get((f"{job}, 1 worker", each)) for each in ("users", "seconds"))
+        spent = costs.get((job.partition(" synthetic ")[2], items, tags))
+        if n_users is None or seconds is None or spent is None:
+            continue
+        expected = n_users * spent / 1e3
+        told = [f"{each:.3g}" for each in (expected, seconds, seconds / expected)]
+        yield [job, f"{n_users:,.0f}", f"{items:,} and {tags}", *told]
