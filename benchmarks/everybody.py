@@ -135,6 +135,8 @@ def job(
         if backend == "dask":
             from distributed import Client, LocalCluster
 
+            # Else dask has its workers give memory back at once, and pay for it: see the guide.
+            os.environ.update(MALLOC_TRIM_THRESHOLD_="33554432", MALLOC_MMAP_THRESHOLD_="33554432")
             cluster = LocalCluster(workers, threads_per_worker=1, dashboard_address=None)
             stack.enter_context(Client(stack.enter_context(cluster)))
         stack.enter_context(joblib.parallel_config(backend, n_jobs=workers))
