@@ -70,7 +70,7 @@ def test_a_file_with_a_gap_is_refused(tmp_path):
         FactorRecommender(np.load(tmp_path / "users.npy", mmap_mode="r"), users[:5] * 0)
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ru_maxrss is in KiB on Linux")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read as on Linux")
 def test_memory_stays_far_below_the_file(tmp_path):
     pytest.importorskip("pyarrow")
     n_users, n_factors = 1_000_000, 256  # 977 MiB
@@ -81,13 +81,15 @@ def test_memory_stays_far_below_the_file(tmp_path):
             users.tofile(file)
     script = textwrap.dedent(
         f"""
-        import resource, sys
+        import sys
+        from pathlib import Path
         import numpy as np
         import pandas, pyarrow.parquet, sktpecr.recommenders
         from sktpecr import TPECRExplainer
         from test_blocks import world
-        def peak():
-            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        def peak():  # of this program: getrusage has that of whoever started it, too
+            status = Path("/proc/self/status").read_text()
+            return int(status.split("VmHWM:")[1].split()[0]) / 1024
         _, items, tags, _ = world(1, {n_factors})
         users = np.memmap({str(path)!r}, np.float32, "r", shape=({n_users}, {n_factors}))
         before = peak()
@@ -106,7 +108,7 @@ def test_memory_stays_far_below_the_file(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert float(done.stdout) < 200  # MiB, of 977
+    assert 0 < float(done.stdout) < 200  # MiB, of 977
     assert pd.read_parquet(tmp_path / "out", columns=["user"])["user"].nunique() == 5_000
 
 
