@@ -86,12 +86,12 @@ class ExplainBatch:
         Notes
         -----
         Beside the libraries themselves and the arrays of items and tags, a worker needs about
-        ``100 MB + batch_size * (4 * n_factors + 120 * n_items * n_tags)`` bytes: scores are
-        computed in blocks. The parent has no more than that for each worker if there is a folder,
-        else the table. Users travel with their part; items, tags and what was learned are sent
-        once: through files that processes of one machine share, or to each worker of dask's; Ray's
-        backend sends them with the parts. User factors may be a :class:`numpy.memmap`, and are
-        then read part by part.
+        ``100 MB + batch_size * (4 * n_factors + 120 * n_items * n_tags)`` bytes, up to twice that
+        where ids are text and pandas is older than 3: scores are computed in blocks. The parent has
+        no more than that for each worker if there is a folder, else the table. Users travel with
+        their part; items, tags and what was learned are sent once: through files that processes of
+        one machine share, or to each worker of dask's; Ray's backend sends them with the parts.
+        User factors may be a :class:`numpy.memmap`, and are then read part by part.
 
         A folder has ``part-000000.parquet`` and so on, and ``_manifest.json``, which says what was
         asked for. A part is there in full or not at all, so that a job that was killed can be

@@ -128,6 +128,8 @@ def test_a_folder_is_a_dataset_with_the_same_rows(tmp_path):
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read as on Linux")
 def test_memory_grows_with_a_part_as_the_docstring_says(tmp_path):
     pytest.importorskip("pyarrow")
+    if pd.Series(["text"]).dtype == object:
+        pytest.skip("pandas before 3 keeps text as objects, which take more")
     n_users, n_factors, n_items, n_tags = 16_384, 16, 10, 20
     script = textwrap.dedent(
         f"""
