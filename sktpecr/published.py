@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sktpecr._feedback_refiner import FeedbackRefiner
-from sktpecr._tpecr_explainer import TPECRExplainer
+from sktpecr.refinement._feedback_refiner import FeedbackRefiner
+from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 from sktpecr.attribution import LimeAttribution
 from sktpecr.generators import CVAEGenerator
 from sktpecr.solvers import OnlineSolver

@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 
 from sktpecr import FeedbackRefiner, TPECRExplainer
-from sktpecr._blocks import blocks, let_go, taken
+from sktpecr._utils._blocks import blocks, let_go, taken
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import FactorRecommender
 

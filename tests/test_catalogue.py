@@ -6,8 +6,8 @@ import pytest
 import scipy.sparse as sp
 
 from sktpecr import TPECRExplainer
-from sktpecr._catalogue import Catalogue, check_item_ids
-from sktpecr._user import User
+from sktpecr._inputs._catalogue import Catalogue, check_item_ids
+from sktpecr.tags._user import User
 
 DENSE = np.array([[1.0, 0, 2, 0], [0, 0, 0, 0], [0, 3, 0, 1]])
 

@@ -27,7 +27,7 @@ from sktpecr.recommenders import (
     MatrixFactorization,
     NeuralCollaborativeFiltering,
 )
-from sktpecr.recommenders._trained import TrainedRecommender
+from sktpecr.recommenders.trained._base import TrainedRecommender
 
 
 def recommender():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sktpecr import GaussianGenerator
-from sktpecr._composite import CompositeFunction
+from sktpecr.attribution._composite import CompositeFunction
 from sktpecr.recommenders import FactorRecommender
 
 

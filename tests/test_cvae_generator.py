@@ -9,7 +9,7 @@ from sklearn.base import clone
 
 from sktpecr import CVAEGenerator, GaussianGenerator, MLPGenerator, TPECRExplainer
 from sktpecr.datasets import make_tagged_interactions, make_tpecr_synthetic
-from sktpecr.generators import _training
+from sktpecr.generators import _networks as _training
 
 RANDOM = np.random.RandomState(0)
 E = RANDOM.normal(size=(600, 10)) @ RANDOM.normal(size=(10, 10)) * 0.1 + 0.3

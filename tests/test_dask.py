@@ -6,7 +6,7 @@ import pytest
 from sklearn.decomposition import TruncatedSVD
 
 from sktpecr import FeedbackRefiner, TPECRExplainer
-from sktpecr._list_explainer import ListExplainer
+from sktpecr.explanation._list_explainer import ListExplainer
 from sktpecr.datasets import make_tagged_interactions
 
 distributed = pytest.importorskip("distributed", reason="dask is not installed")

@@ -11,7 +11,7 @@ from sklearn.covariance import EmpiricalCovariance
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from sktpecr import TagPreferenceExtractor
-from sktpecr._directions import Directions
+from sktpecr.tags._directions import Directions
 
 N_ITEMS, N_FACTORS, N_TAGS = 25, 6, 4
 KEPT_WORD = 0.2

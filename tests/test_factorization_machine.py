@@ -8,7 +8,7 @@ import torch
 
 from sktpecr import FeedbackRefiner, TagPreferenceExtractor, TPECRExplainer
 from sktpecr.recommenders import FactorizationMachine
-from sktpecr.recommenders._torch_ranking import Comparisons
+from sktpecr.recommenders.trained._rank_training import Comparisons
 
 RANDOM = np.random.RandomState(0)
 N_USERS, N_ITEMS, N_TAGS = 90, 40, 4

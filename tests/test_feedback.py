@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sktpecr._feedback import Feedback
-from sktpecr._ids import Ids
+from sktpecr._inputs._feedback import Feedback
+from sktpecr._inputs._ids import Ids
 
 NAMES = ["noir", "war", "love", "comedy"]
 

@@ -568,7 +568,7 @@ def test_what_can_be_steered_is_not_asked_without_feedback_nor_in_a_sweep(monkey
     def ask(*args):
         raise AssertionError("measured for nothing")
 
-    monkeypatch.setattr("sktpecr._population.Steerability.of", ask)
+    monkeypatch.setattr("sktpecr.tags._tag_model.Steerability.of", ask)
     for said in ({}, {"like": "tag_3", "strength": 0}):
         refiner.refine(5, **said)
     assert len(refiner.sweep(5, like="tag_3", strengths=[1, 2])) == 2

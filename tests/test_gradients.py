@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sktpecr import CVAEGenerator, GaussianGenerator, TagPreferenceExtractor
-from sktpecr._gradients import (
+from sktpecr.solvers._gradients import (
     generator_gradient,
     item_gradients,
     scores_and_pullback,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sktpecr._ids import Ids
+from sktpecr._inputs._ids import Ids
 
 LABELS = st.one_of(
     st.lists(st.integers(), min_size=1, unique=True),

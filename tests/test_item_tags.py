@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from sktpecr._item_tags import check_item_tags
+from sktpecr._inputs._item_tags import check_item_tags
 
 TAGS = np.array([[1.0, 0.0, 0.5], [0.0, 2.0, 0.0], [0.0, 0.0, 0.0], [3.0, 0.0, 1.0]])
 

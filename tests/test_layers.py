@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sktpecr.generators._layers import backward, forward, with_scaled_input, with_scaled_output
-from sktpecr.generators._training import dense, layers_of
+from sktpecr.generators._networks import dense, layers_of
 
 
 @pytest.fixture

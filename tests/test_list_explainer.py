@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from implicit.als import AlternatingLeastSquares
 
 from sktpecr import GaussianGenerator, TPECRExplainer
-from sktpecr._list_explainer import ListExplainer, SomeUsers
+from sktpecr.explanation._list_explainer import ListExplainer, SomeUsers
 from sktpecr.attribution import LimeAttribution
 
 
@@ -86,7 +86,7 @@ def test_the_same_arrays_every_time():
 def test_blocks_change_next_to_nothing(kind, monkeypatch):
     work, users = lists(kind, 100)
     expected = work(users)
-    monkeypatch.setattr("sktpecr._list_explainer._NUMBERS_A_BLOCK", 180)  # two users
+    monkeypatch.setattr("sktpecr.explanation._list_explainer._NUMBERS_A_BLOCK", 180)  # two users
     pd.testing.assert_frame_equal(work(users), expected, rtol=1e-5, atol=1e-6)
 
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from sktpecr._catalogue import Catalogue
-from sktpecr._ids import Ids
+from sktpecr._inputs._catalogue import Catalogue
+from sktpecr._inputs._ids import Ids
 from sktpecr.datasets import TaggedInteractions
 from sktpecr.recommenders import FactorRecommender, as_recommender
 

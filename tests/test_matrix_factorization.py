@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sktpecr import FeedbackRefiner, TagPreferenceExtractor, TPECRExplainer
-from sktpecr._torch_training import Training
+from sktpecr._utils._torch_training import Training
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import (
     FactorizationMachine,
@@ -27,9 +27,9 @@ from sktpecr.recommenders import (
     NeuralCollaborativeFiltering,
     as_recommender,
 )
-from sktpecr.recommenders._learned_fold_in import LearnedFoldIn
-from sktpecr.recommenders._torch_modules import Factors, RankingLoss
-from sktpecr.recommenders._torch_ranking import (
+from sktpecr.recommenders._fold_in import LearnedFoldIn
+from sktpecr.recommenders.trained._modules import Factors, RankingLoss
+from sktpecr.recommenders.trained._rank_training import (
     ComparisonBatches,
     Comparisons,
     Ndcg,

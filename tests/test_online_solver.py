@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from sktpecr import CVAEGenerator, FeedbackRefiner, TPECRExplainer
-from sktpecr._feedback import Feedback
-from sktpecr._user import User
+from sktpecr._inputs._feedback import Feedback
+from sktpecr.tags._user import User
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import FactorRecommender
 from sktpecr.solvers import EmbeddingSolver, OnlineSolver

@@ -11,7 +11,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.model_selection import GridSearchCV
 
 from sktpecr import CVAEGenerator, FeedbackRefiner, TagPreferenceExtractor, TPECRExplainer
-from sktpecr._numerics import spread
+from sktpecr._utils._rounding import spread
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import AdapterError
 

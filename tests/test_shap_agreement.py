@@ -8,7 +8,7 @@ import pytest
 from sklearn.decomposition import TruncatedSVD
 
 from sktpecr import GaussianGenerator, TPECRExplainer
-from sktpecr._composite import CompositeFunction
+from sktpecr.attribution._composite import CompositeFunction
 from sktpecr.attribution import ExactAttribution, ShapleyAttribution
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import FactorRecommender

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from sktpecr import _smallest_edit
-from sktpecr._smallest_edit import smallest_edit
+from sktpecr.explanation import _smallest_edit
+from sktpecr.explanation._smallest_edit import smallest_edit
 
 
 def enumerated(rows, needs, n_spare, max_change):

@@ -18,7 +18,7 @@ from sktpecr.recommenders import (
     TorchRecommender,
     as_recommender,
 )
-from sktpecr.recommenders._torch_scoring import PairScorer, snapshot
+from sktpecr.recommenders.differentiable._scoring import PairScorer, snapshot
 
 RNG = np.random.RandomState(0)
 USERS = RNG.normal(size=(7, 4)).astype(np.float32)

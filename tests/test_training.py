@@ -7,9 +7,9 @@ from scipy.integrate import trapezoid
 from sklearn.exceptions import ConvergenceWarning
 from skorch.dataset import Dataset
 
-from sktpecr import _torch_training
-from sktpecr._torch_training import TensorBatches, Training
-from sktpecr.generators._training import (
+from sktpecr._utils import _torch_training
+from sktpecr._utils._torch_training import TensorBatches, Training
+from sktpecr.generators._networks import (
     CVAELoss,
     CVAEModule,
     MLPModule,

@@ -13,7 +13,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.linear_model import LinearRegression
 
 from sktpecr import CVAEGenerator, FeedbackRefiner, TPECRExplainer
-from sktpecr._user import User
+from sktpecr.tags._user import User
 from sktpecr.attribution import ExactAttribution
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import FactorRecommender

@@ -8,7 +8,7 @@ import pytest
 from sklearn.decomposition import TruncatedSVD
 
 from sktpecr import ENGLISH, Conversation, TPECRExplainer
-from sktpecr._words import complete_words, joined
+from sktpecr.explanation._words import complete_words, joined
 from sktpecr.datasets import make_tagged_interactions
 
 GERMAN = {

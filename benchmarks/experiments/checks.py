@@ -17,7 +17,7 @@ from sklearn.decomposition import TruncatedSVD
 from experiments.rows import Row, prefix, row
 from experiments.world import World, world
 from sktpecr import FeedbackRefiner, TPECRExplainer
-from sktpecr._edit_search import edited_embeddings
+from sktpecr.explanation._edit_search import edited_embeddings
 
 _USERS, _ITEMS_EACH = 100, 10
 _TOLERANCE = 1e-6

@@ -24,7 +24,7 @@ from experiments.refinement import _refiners
 from experiments.rows import Row, mean_row, prefix, row
 from experiments.world import World, world
 from sktpecr import FeedbackRefiner
-from sktpecr._gradients import item_gradients
+from sktpecr.solvers._gradients import item_gradients
 from sktpecr.evaluation import evaluate_refinement, read_at_overlap
 from sktpecr.solvers import EmbeddingSolver, OnlineSolver
 

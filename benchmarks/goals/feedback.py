@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from goals.places import Place
 from goals.timing import cpu_seconds, medians, same
 from sktpecr import CVAEGenerator, FeedbackRefiner, TPECRExplainer
-from sktpecr._feedback import Feedback
-from sktpecr._user import User
+from sktpecr._inputs._feedback import Feedback
+from sktpecr.tags._user import User
 from sktpecr.solvers import OnlineSolver
 from sktpecr.solvers._pairs import Pairs
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from goals.places import Place
 from goals.timing import medians
-from sktpecr._ranking import top_items
+from sktpecr._utils._ranking import top_items
 
 
 def first_ten(place: Place) -> list[Row]:

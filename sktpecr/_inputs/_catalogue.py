@@ -10,14 +10,14 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from sktpecr._ids import Ids, missing_rows, plain
-from sktpecr._item_tags import is_frame
-from sktpecr._ranking import top_items
+from sktpecr._inputs._ids import Ids, missing_rows, plain
+from sktpecr._inputs._item_tags import is_frame
+from sktpecr._utils._ranking import top_items
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sktpecr._user import User
+    from sktpecr.tags._user import User
 
 
 class Catalogue:

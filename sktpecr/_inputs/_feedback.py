@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
 
-from sktpecr._ids import Ids
+from sktpecr._inputs._ids import Ids
 
 
 @dataclass(frozen=True)

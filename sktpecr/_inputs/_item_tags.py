@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from sktpecr._ids import Ids
+from sktpecr._inputs._ids import Ids
 
 
 def check_item_tags(

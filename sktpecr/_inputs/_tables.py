@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from sktpecr._frames import in_pandas
+from sktpecr._inputs._frames import in_pandas
 
 
 def check_interactions(estimator: BaseEstimator, X: Any, reset: bool = True) -> sp.csr_matrix:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
-from sktpecr._ids import listing
+from sktpecr._inputs._ids import listing
 
 if TYPE_CHECKING:
     import pandas as pd

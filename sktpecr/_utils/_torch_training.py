@@ -21,7 +21,7 @@ from skorch.helper import predefined_split
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from sktpecr._torch_device import pick_device
+from sktpecr._utils._torch_device import pick_device
 
 _WEIGHTS = threading.Lock()
 # A bar appears on a terminal when training takes longer than this many seconds.

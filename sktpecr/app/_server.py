@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from sktpecr._tpecr_explainer import TPECRExplainer
+    from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 
 _STATIC = Path(__file__).with_name("static")
 _PAGES = {

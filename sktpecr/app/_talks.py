@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sktpecr._conversation import Conversation
-from sktpecr._feedback_refiner import FeedbackRefiner
-from sktpecr._ids import plain
+from sktpecr.conversation._conversation import Conversation
+from sktpecr.refinement._feedback_refiner import FeedbackRefiner
+from sktpecr._inputs._ids import plain
 from sktpecr.app._store import ConversationStore
 
 if TYPE_CHECKING:
-    from sktpecr._tpecr_explainer import TPECRExplainer
+    from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 
 _IN_MEMORY = 256
 # Threads that wait for each other's conversations: more than a server has workers.

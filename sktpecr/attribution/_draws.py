@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 from scipy.stats.qmc import Sobol
 
-from sktpecr._numerics import spread
+from sktpecr._utils._rounding import spread
 
 # lime's: penalty of the surrogate, of the fit that picks features, features picked one by one.
 _RIDGE, _PICKING_RIDGE, _ONE_BY_ONE = 1.0, 0.01, 6

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sktpecr._conversation_turn import ConversationTurn
-from sktpecr._explanation import Explanation
-from sktpecr._feedback_refiner import FeedbackRefiner, Tags
-from sktpecr._ranking import check_n
-from sktpecr._refinement import Refinement
-from sktpecr._replay import Replay, repeated
-from sktpecr._saved_conversation import SavedConversation, who_it_is
-from sktpecr._standing import Standing
-from sktpecr._tpecr_explainer import TPECRExplainer
-from sktpecr._turns import Turns
-from sktpecr._user import one_row
+from sktpecr.conversation._conversation_turn import ConversationTurn
+from sktpecr.explanation._explanation import Explanation
+from sktpecr.refinement._feedback_refiner import FeedbackRefiner, Tags
+from sktpecr._utils._ranking import check_n
+from sktpecr.refinement._refinement import Refinement
+from sktpecr.conversation._replay import Replay, repeated
+from sktpecr.conversation._saved_conversation import SavedConversation, who_it_is
+from sktpecr.conversation._conversation_state import Standing
+from sktpecr.explanation._tpecr_explainer import TPECRExplainer
+from sktpecr.conversation._turns import Turns
+from sktpecr.tags._user import one_row
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sktpecr._question import rank_questions
-from sktpecr._ranking import ranks_of, top_items
-from sktpecr._statement import Statement
+from sktpecr.explanation._suggest_question import rank_questions
+from sktpecr._utils._ranking import ranks_of, top_items
+from sktpecr.conversation._statement import Statement
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sktpecr._feedback_refiner import FeedbackRefiner
-    from sktpecr._population import Population
-    from sktpecr._refinement import Refinement
-    from sktpecr._user import User
+    from sktpecr.refinement._feedback_refiner import FeedbackRefiner
+    from sktpecr.tags._tag_model import Population
+    from sktpecr.refinement._refinement import Refinement
+    from sktpecr.tags._user import User
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sktpecr._ids import plain
-from sktpecr._words import ENGLISH, complete_words, joined
+from sktpecr._inputs._ids import plain
+from sktpecr.explanation._words import ENGLISH, complete_words, joined
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sktpecr._standing import Standing
-    from sktpecr._statement import Statement
+    from sktpecr.conversation._conversation_state import Standing
+    from sktpecr.conversation._statement import Statement
 
 
 class ConversationTurn:

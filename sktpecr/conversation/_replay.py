@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from sktpecr._conversation_turn import ConversationTurn
-from sktpecr._statement import knows
+from sktpecr.conversation._conversation_turn import ConversationTurn
+from sktpecr.conversation._statement import knows
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sktpecr._catalogue import Catalogue
-    from sktpecr._feedback_refiner import FeedbackRefiner
-    from sktpecr._saved_conversation import SavedConversation
-    from sktpecr._standing import Standing
+    from sktpecr._inputs._catalogue import Catalogue
+    from sktpecr.refinement._feedback_refiner import FeedbackRefiner
+    from sktpecr.conversation._saved_conversation import SavedConversation
+    from sktpecr.conversation._conversation_state import Standing
 
 
 @dataclass(frozen=True, eq=False)

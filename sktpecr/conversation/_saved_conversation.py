@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sktpecr._statement import (
+from sktpecr.conversation._statement import (
     Pairs,
     Statement,
     id_from_plain,
@@ -19,7 +19,7 @@ from sktpecr._statement import (
 )
 
 if TYPE_CHECKING:
-    from sktpecr._population import Population
+    from sktpecr.tags._tag_model import Population
 
 _FORMAT, _VERSION = "sktpecr.Conversation", 1
 _KINDS = ("user", "interactions", "tags")

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sktpecr._feedback import Feedback, finite_number
-from sktpecr._ids import Ids, plain
-from sktpecr._words import ENGLISH, listed
+from sktpecr._inputs._feedback import Feedback, finite_number
+from sktpecr._inputs._ids import Ids, plain
+from sktpecr.explanation._words import ENGLISH, listed
 
 if TYPE_CHECKING:
-    from sktpecr._population import Population
+    from sktpecr.tags._tag_model import Population
 
 Pairs = tuple[tuple[Any, float], ...]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from copy import copy
 from typing import Self
 
-from sktpecr._conversation_turn import ConversationTurn
-from sktpecr._standing import Standing
-from sktpecr._statement import Statement
+from sktpecr.conversation._conversation_turn import ConversationTurn
+from sktpecr.conversation._conversation_state import Standing
+from sktpecr.conversation._statement import Statement
 
 
 class Turns:

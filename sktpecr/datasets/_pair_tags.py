@@ -9,10 +9,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from sktpecr._frames import in_pandas
-from sktpecr._ids import Ids, listing
-from sktpecr._item_tags import check_item_tags, is_frame
-from sktpecr._ranking import check_n
+from sktpecr._inputs._frames import in_pandas
+from sktpecr._inputs._ids import Ids, listing
+from sktpecr._inputs._item_tags import check_item_tags, is_frame
+from sktpecr._utils._ranking import check_n
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, validate_params
 
-from sktpecr._frames import in_pandas
+from sktpecr._inputs._frames import in_pandas
 from sktpecr.datasets._long_tables import (
     Coded,
     check_common,

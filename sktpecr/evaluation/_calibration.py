@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sktpecr._certificate import agreement
-from sktpecr._feedback import Feedback
-from sktpecr._feedback_refiner import FeedbackRefiner, in_units_of_score
-from sktpecr._population import Population
-from sktpecr._ranking import check_n
-from sktpecr._user import User
+from sktpecr.explanation._certificate import agreement
+from sktpecr._inputs._feedback import Feedback
+from sktpecr.refinement._feedback_refiner import FeedbackRefiner, in_units_of_score
+from sktpecr.tags._tag_model import Population
+from sktpecr._utils._ranking import check_n
+from sktpecr.tags._user import User
 from sktpecr.evaluation._explanations import attributed, checked_pairs
 from sktpecr.evaluation._held_out import as_pairs, check_comparable, populations_of
 from sktpecr.evaluation._summary import summary_or_cases

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from tqdm.auto import tqdm
 
-from sktpecr._population import Population
-from sktpecr._ranking import check_n
+from sktpecr.tags._tag_model import Population
+from sktpecr._utils._ranking import check_n
 from sktpecr.evaluation._held_out import (
     check_numbers,
     list_lengths,

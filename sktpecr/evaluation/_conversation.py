@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from sktpecr._feedback import finite_number
-from sktpecr._feedback_refiner import FeedbackRefiner
-from sktpecr._population import Population
-from sktpecr._question import rank_questions
-from sktpecr._ranking import check_n, ranks_of, top_items
-from sktpecr._user import User
+from sktpecr._inputs._feedback import finite_number
+from sktpecr.refinement._feedback_refiner import FeedbackRefiner
+from sktpecr.tags._tag_model import Population
+from sktpecr.explanation._suggest_question import rank_questions
+from sktpecr._utils._ranking import check_n, ranks_of, top_items
+from sktpecr.tags._user import User
 from sktpecr.evaluation._held_out import (
     as_pairs,
     by_name,

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from tqdm.auto import tqdm
 
-from sktpecr._certificate import agreement, faithfulness, random_changes, redrawn
-from sktpecr._population import Population
-from sktpecr._tpecr_explainer import TPECRExplainer
+from sktpecr.explanation._certificate import agreement, faithfulness, random_changes, redrawn
+from sktpecr.tags._tag_model import Population
+from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 from sktpecr.evaluation._held_out import (
     as_pairs,
     measured_rows,

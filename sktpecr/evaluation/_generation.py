@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from sktpecr._population import Population
+from sktpecr.tags._tag_model import Population
 from sktpecr.evaluation._held_out import measured_rows, populations_of
 from sktpecr.evaluation._summary import summary_or_cases
 

@@ -10,9 +10,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from sktpecr._interactions import canonical
-from sktpecr._population import Population
-from sktpecr._tpecr_explainer import TPECRExplainer
+from sktpecr._inputs._tables import canonical
+from sktpecr.tags._tag_model import Population
+from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 
 
 def split_interactions(

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from sktpecr._feedback_refiner import FeedbackRefiner
-from sktpecr._population import Population
-from sktpecr._ranking import check_n
-from sktpecr._tpecr_explainer import TPECRExplainer
+from sktpecr.refinement._feedback_refiner import FeedbackRefiner
+from sktpecr.tags._tag_model import Population
+from sktpecr._utils._ranking import check_n
+from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 from sktpecr.evaluation._held_out import (
     as_pairs,
     by_name,

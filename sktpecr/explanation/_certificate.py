@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from sktpecr._numerics import spread
+from sktpecr._utils._rounding import spread
 
 if TYPE_CHECKING:
-    from sktpecr._explanation import Explanation
-    from sktpecr._population import Population
+    from sktpecr.explanation._explanation import Explanation
+    from sktpecr.tags._tag_model import Population
 
 # Changes of tags, in standard deviations, that faithfulness is tried on, and how many.
 _TRIAL_STD, _TRIALS = 0.5, 200

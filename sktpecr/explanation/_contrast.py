@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sktpecr._ids import plain_fields
-from sktpecr._words import by_size, liked, worth_saying
+from sktpecr._inputs._ids import plain_fields
+from sktpecr.explanation._words import by_size, liked, worth_saying
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sktpecr._population import Population
-    from sktpecr._user import User
+    from sktpecr.tags._tag_model import Population
+    from sktpecr.tags._user import User
 
 # So many tags are named for each item.
 _NAMED = 3

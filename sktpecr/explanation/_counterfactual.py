@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sktpecr._edit_search import EditSearch
-from sktpecr._ids import plain_fields
-from sktpecr._words import by_size, joined
+from sktpecr.explanation._edit_search import EditSearch
+from sktpecr._inputs._ids import plain_fields
+from sktpecr.explanation._words import by_size, joined
 
 if TYPE_CHECKING:
     import pandas as pd

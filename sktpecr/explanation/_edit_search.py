@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sktpecr._ranking import ranks_of
-from sktpecr._smallest_edit import smallest_edit
+from sktpecr._utils._ranking import ranks_of
+from sktpecr.explanation._smallest_edit import smallest_edit
 
 if TYPE_CHECKING:
-    from sktpecr._population import Population
-    from sktpecr._user import User
+    from sktpecr.tags._tag_model import Population
+    from sktpecr.tags._user import User
 
 # By how much the item must pass a rival, in units of the range of the scores. The first that
 # survives the rounding of the recommender's own scores is taken.

@@ -10,14 +10,14 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from sktpecr._blocks import blocks, let_go
-from sktpecr._list_explainer import ListExplainer, SomeUsers
-from sktpecr._parts import run_parts
-from sktpecr._ranking import check_n
-from sktpecr._user import User
+from sktpecr._utils._blocks import blocks, let_go
+from sktpecr.explanation._list_explainer import ListExplainer, SomeUsers
+from sktpecr._utils._resumable_parts import run_parts
+from sktpecr._utils._ranking import check_n
+from sktpecr.tags._user import User
 
 if TYPE_CHECKING:
-    from sktpecr._population import Population
+    from sktpecr.tags._tag_model import Population
 
 _USERS_A_PART = 2048
 

@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sktpecr import plotting
-from sktpecr._certificate import Certificate, certify
-from sktpecr._ids import plain, plain_fields
-from sktpecr._words import by_size, complete_words, liked, worth_saying
+from sktpecr.explanation._certificate import Certificate, certify
+from sktpecr._inputs._ids import plain, plain_fields
+from sktpecr.explanation._words import by_size, complete_words, liked, worth_saying
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from sktpecr._population import Population
-    from sktpecr._user import User
+    from sktpecr.tags._tag_model import Population
+    from sktpecr.tags._user import User
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,9 +12,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from sktpecr._catalogue import Catalogue
-from sktpecr._population import Population
-from sktpecr._ranking import top_items
+from sktpecr._inputs._catalogue import Catalogue
+from sktpecr.tags._tag_model import Population
+from sktpecr._utils._ranking import top_items
 from sktpecr.recommenders._factor_recommender import FactorRecommender
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from sktpecr._explanation import Explanation
-    from sktpecr._population import Population
+    from sktpecr.explanation._explanation import Explanation
+    from sktpecr.tags._tag_model import Population
 
 
 class Pictures:

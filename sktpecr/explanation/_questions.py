@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sktpecr._contrast import Contrast, contrast_items
-from sktpecr._counterfactual import Counterfactual, find_counterfactual
-from sktpecr._edit_search import EditSearch
-from sktpecr._question import rank_questions
-from sktpecr._ranking import check_n
-from sktpecr._user import User
+from sktpecr.explanation._contrast import Contrast, contrast_items
+from sktpecr.explanation._counterfactual import Counterfactual, find_counterfactual
+from sktpecr.explanation._edit_search import EditSearch
+from sktpecr.explanation._suggest_question import rank_questions
+from sktpecr._utils._ranking import check_n
+from sktpecr.tags._user import User
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sktpecr._population import Population
+    from sktpecr.tags._tag_model import Population
 
 
 class Questions:

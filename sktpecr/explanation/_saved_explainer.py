@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sktpecr._catalogue import Catalogue
-from sktpecr._composite import CompositeFunction
-from sktpecr._ids import Ids
-from sktpecr._item_tags import is_frame
-from sktpecr._over_recommender import check_dot_product, n_items_of
-from sktpecr._plain_state import StateReader, StateWriter
-from sktpecr._population import Population
-from sktpecr._saved_folder import read_folder, write_folder
-from sktpecr._tag_preference_extractor import TagPreferenceExtractor
+from sktpecr._inputs._catalogue import Catalogue
+from sktpecr.attribution._composite import CompositeFunction
+from sktpecr._inputs._ids import Ids
+from sktpecr._inputs._item_tags import is_frame
+from sktpecr.tags._tag_transformer import check_dot_product, n_items_of
+from sktpecr.explanation._saved_parts import StateReader, StateWriter
+from sktpecr.tags._tag_model import Population
+from sktpecr.explanation._saved_folder import read_folder, write_folder
+from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
 from sktpecr.recommenders import FactorRecommender, MatrixFactorization, as_recommender
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from sktpecr._ids import plain
+from sktpecr._inputs._ids import plain
 from sktpecr.attribution import ExactAttribution, LimeAttribution, ShapleyAttribution
 from sktpecr.generators import (
     CVAEGenerator,
@@ -21,7 +21,7 @@ from sktpecr.generators import (
 )
 from sktpecr.recommenders import FactorRecommender
 from sktpecr.recommenders._factor_recommender import LinearFoldIn, RatingsFoldIn, RidgeFoldIn
-from sktpecr.recommenders._learned_fold_in import LearnedFoldIn
+from sktpecr.recommenders._fold_in import LearnedFoldIn
 
 
 class LostFoldIn:

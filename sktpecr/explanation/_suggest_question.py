@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sktpecr._edit_search import edited_embeddings
-from sktpecr._ranking import top_items
+from sktpecr.explanation._edit_search import edited_embeddings
+from sktpecr._utils._ranking import top_items
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sktpecr._population import Population
+    from sktpecr.tags._tag_model import Population
 
 
 def rank_questions(

@@ -15,26 +15,26 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sktpecr._catalogue import Catalogue, check_item_ids, with_own_ids
-from sktpecr._explain_batch import ExplainBatch
-from sktpecr._explanation import Explanation, explain_item
-from sktpecr._frames import in_pandas
-from sktpecr._interactions import check_interactions
-from sktpecr._item_tags import is_frame
-from sktpecr._numerics import spread
-from sktpecr._over_recommender import (
+from sktpecr._inputs._catalogue import Catalogue, check_item_ids, with_own_ids
+from sktpecr.explanation._explain_batch import ExplainBatch
+from sktpecr.explanation._explanation import Explanation, explain_item
+from sktpecr._inputs._frames import in_pandas
+from sktpecr._inputs._tables import check_interactions
+from sktpecr._inputs._item_tags import is_frame
+from sktpecr._utils._rounding import spread
+from sktpecr.tags._tag_transformer import (
     OverRecommender,
     check_dot_product,
     n_items_of,
     resolve_recommender,
 )
-from sktpecr._persistence import Persistence
-from sktpecr._pictures import Pictures
-from sktpecr._population import Population
-from sktpecr._questions import Questions
-from sktpecr._ranking import check_n
-from sktpecr._tag_preference_extractor import TagPreferenceExtractor
-from sktpecr._user import User
+from sktpecr.explanation._saved_explainer import Persistence
+from sktpecr.explanation._pictures import Pictures
+from sktpecr.tags._tag_model import Population
+from sktpecr.explanation._questions import Questions
+from sktpecr._utils._ranking import check_n
+from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
+from sktpecr.tags._user import User
 from sktpecr.recommenders import AdapterError, as_recommender
 
 if TYPE_CHECKING:

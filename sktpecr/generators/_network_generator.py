@@ -12,8 +12,8 @@ from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sktpecr._numerics import check_generation, check_hidden_dims, spread
-from sktpecr._whole_fit import whole_fit
+from sktpecr._utils._rounding import check_generation, check_hidden_dims, spread
+from sktpecr._utils._atomic_fit import whole_fit
 
 # Rows that a network takes at a time.
 _BLOCK = 512
@@ -71,7 +71,7 @@ class LearnedGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
     def _fit(self, X: Any, y: Any, **known: Any) -> Any:
         """Check, standardise and train; `known` is what else ``_train`` takes."""
-        from sktpecr._torch_training import Training
+        from sktpecr._utils._torch_training import Training
 
         X, y = validate_data(
             self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sktpecr._ranking import check_n
+from sktpecr._utils._ranking import check_n
 from sktpecr.plotting._drawing import AS_IS, DOWN, METHODS, NEUTRAL, UP, axes_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from sktpecr._explanation import Explanation
+    from sktpecr.explanation._explanation import Explanation
 
 
 def plot_contributions(explanation: Explanation, ax: Axes | None = None, n_tags: int = 8) -> Axes:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sktpecr._ranking import check_n
+from sktpecr._utils._ranking import check_n
 from sktpecr.plotting._drawing import AS_IS, DOWN, METHODS, NEUTRAL, UP, axes_for
 
 if TYPE_CHECKING:

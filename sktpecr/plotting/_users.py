@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from sktpecr._refinement import Refinement
+    from sktpecr.refinement._refinement import Refinement
 
 
 def plot_profile(profile: pd.DataFrame, ax: Axes | None = None) -> Axes:

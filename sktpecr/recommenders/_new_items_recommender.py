@@ -10,11 +10,11 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.linear_model import Ridge, RidgeCV
 
-from sktpecr._frames import in_pandas
-from sktpecr._ids import Ids
-from sktpecr._item_tags import check_item_tags, is_frame
+from sktpecr._inputs._frames import in_pandas
+from sktpecr._inputs._ids import Ids
+from sktpecr._inputs._item_tags import check_item_tags, is_frame
 from sktpecr.recommenders._adapter_error import AdapterError
-from sktpecr.recommenders._adapters import as_recommender
+from sktpecr.recommenders.adapters._as_recommender import as_recommender
 from sktpecr.recommenders._factor_recommender import FactorRecommender, RidgeFoldIn
 
 _PENALTIES = np.logspace(-2, 5, 15)

@@ -10,14 +10,14 @@ import numpy as np
 from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.utils._param_validation import HasMethods, StrOptions
 
-from sktpecr._feedback import Feedback
-from sktpecr._over_recommender import check_interactions
-from sktpecr._population import Population
-from sktpecr._ranking import check_n
-from sktpecr._refine_batch import RefineBatch
-from sktpecr._refinement import Refinement
-from sktpecr._tpecr_explainer import TPECRExplainer
-from sktpecr._user import User
+from sktpecr._inputs._feedback import Feedback
+from sktpecr.tags._tag_transformer import check_interactions
+from sktpecr.tags._tag_model import Population
+from sktpecr._utils._ranking import check_n
+from sktpecr.refinement._refine_batch import RefineBatch
+from sktpecr.refinement._refinement import Refinement
+from sktpecr.explanation._tpecr_explainer import TPECRExplainer
+from sktpecr.tags._user import User
 from sktpecr.solvers import BayesianSolver, ClosedFormSolver, EmbeddingSolver, OnlineSolver
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import joblib
 import numpy as np
 
-from sktpecr._feedback import Feedback
-from sktpecr._frames import in_pandas
-from sktpecr._parts import run_parts
-from sktpecr._ranking import check_n
+from sktpecr._inputs._feedback import Feedback
+from sktpecr._inputs._frames import in_pandas
+from sktpecr._utils._resumable_parts import run_parts
+from sktpecr._utils._ranking import check_n
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sktpecr import plotting
-from sktpecr._explanation import Explanation, explain_item
-from sktpecr._feedback import Feedback
-from sktpecr._ranking import check_n, ranks_of, top_items
-from sktpecr._user import Turn, User
+from sktpecr.explanation._explanation import Explanation, explain_item
+from sktpecr._inputs._feedback import Feedback
+from sktpecr._utils._ranking import check_n, ranks_of, top_items
+from sktpecr.tags._user import Turn, User
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from sktpecr._population import Population
+    from sktpecr.tags._tag_model import Population
 
 
 class Refinement:

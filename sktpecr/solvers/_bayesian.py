@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
-from sktpecr._directions import UNMOVED
-from sktpecr._user import Turn
+from sktpecr.tags._directions import UNMOVED
+from sktpecr.tags._user import Turn
 from sktpecr.solvers._targets import movement_at_strength_one, put
 
 if TYPE_CHECKING:
-    from sktpecr._directions import Directions
-    from sktpecr._feedback import Feedback
-    from sktpecr._population import Population
-    from sktpecr._user import User
+    from sktpecr.tags._directions import Directions
+    from sktpecr._inputs._feedback import Feedback
+    from sktpecr.tags._tag_model import Population
+    from sktpecr.tags._user import User
 
 
 class BayesianSolver(BaseEstimator):

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from sklearn.base import BaseEstimator
 
-from sktpecr._directions import KEPT_WORD
+from sktpecr.tags._directions import KEPT_WORD
 from sktpecr.solvers._targets import movement_at_strength_one, put
 
 if TYPE_CHECKING:
-    from sktpecr._directions import Directions
-    from sktpecr._feedback import Feedback
-    from sktpecr._population import Population
-    from sktpecr._user import User
+    from sktpecr.tags._directions import Directions
+    from sktpecr._inputs._feedback import Feedback
+    from sktpecr.tags._tag_model import Population
+    from sktpecr.tags._user import User
 
 # A direction has movement near 1; one with less than this does not move the list at all.
 _NO_MOVEMENT = 1e-9

@@ -13,13 +13,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from sktpecr._gradients import generator_gradient
+from sktpecr.solvers._gradients import generator_gradient
 from sktpecr.solvers._pairs import Pairs
 
 if TYPE_CHECKING:
-    from sktpecr._feedback import Feedback
-    from sktpecr._population import Population
-    from sktpecr._user import User
+    from sktpecr._inputs._feedback import Feedback
+    from sktpecr.tags._tag_model import Population
+    from sktpecr.tags._user import User
 
 # An embedding this many times larger than the user's own is beyond any recommender.
 _DIVERGED = 1e6

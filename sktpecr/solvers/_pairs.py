@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from sktpecr._gradients import scores_and_pullback
+from sktpecr.solvers._gradients import scores_and_pullback
 
 if TYPE_CHECKING:
-    from sktpecr._feedback import Feedback
-    from sktpecr._population import Population
-    from sktpecr._user import User
+    from sktpecr._inputs._feedback import Feedback
+    from sktpecr.tags._tag_model import Population
+    from sktpecr.tags._user import User
 
 # Negatives beside each liked item under binary cross-entropy, as the authors draw them.
 _NEGATIVES = 4

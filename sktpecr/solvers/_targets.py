@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from sktpecr._directions import Directions
-    from sktpecr._population import Population
+    from sktpecr.tags._directions import Directions
+    from sktpecr.tags._tag_model import Population
 
 # The standard deviation of the score changes at strength 1, in units of the user's own scores'.
 _MOVEMENT_AT_STRENGTH_ONE = 1 / 5

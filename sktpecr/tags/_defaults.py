@@ -6,8 +6,8 @@ from typing import Any
 
 from sklearn.base import clone
 
-from sktpecr._composite import CompositeFunction
-from sktpecr._tag_preference_extractor import TagPreferenceExtractor
+from sktpecr.attribution._composite import CompositeFunction
+from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
 from sktpecr.attribution import ExactAttribution, LimeAttribution
 from sktpecr.generators import CVAEGenerator, GaussianGenerator
 

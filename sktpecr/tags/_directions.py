@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.optimize import nnls
 
-from sktpecr._gradients import item_gradients, tag_gradients
+from sktpecr.solvers._gradients import item_gradients, tag_gradients
 
 if TYPE_CHECKING:
-    from sktpecr._tag_preference_extractor import TagPreferenceExtractor
+    from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
 
 # Chosen on users of MovieLens-1M and goodbooks who are not tested on.
 _TASTE_TEMPERATURE = 2.0

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from scipy.linalg import qr
 from sklearn.utils import gen_batches
 
-from sktpecr._ids import listing, plain
-from sktpecr._numerics import spread
+from sktpecr._inputs._ids import listing, plain
+from sktpecr._utils._rounding import spread
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sktpecr._tag_preference_extractor import TagPreferenceExtractor
+    from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
 
 # Where less of an edit comes through, the other tags together move by more than the one named.
 _HARD = 0.5

@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import has_fit_parameter
 
-from sktpecr._blocks import taken
-from sktpecr._catalogue import Catalogue
-from sktpecr._composite import CompositeFunction
-from sktpecr._defaults import attribution_for, generator_for
-from sktpecr._directions import Directions
-from sktpecr._ids import Ids
-from sktpecr._numerics import spread
-from sktpecr._over_recommender import check_range, fold_in
-from sktpecr._steerability import Steerability
-from sktpecr._tag_preference_extractor import TagPreferenceExtractor
+from sktpecr._utils._blocks import taken
+from sktpecr._inputs._catalogue import Catalogue
+from sktpecr.attribution._composite import CompositeFunction
+from sktpecr.tags._defaults import attribution_for, generator_for
+from sktpecr.tags._directions import Directions
+from sktpecr._inputs._ids import Ids
+from sktpecr._utils._rounding import spread
+from sktpecr.tags._tag_transformer import check_range, fold_in
+from sktpecr.tags._steerability import Steerability
+from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
 
 # What tags that are known differ in by less than this share of their spread says nothing.
 _ALIKE = 1e-3

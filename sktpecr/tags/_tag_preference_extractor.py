@@ -13,13 +13,13 @@ from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sktpecr._blocks import blocks
-from sktpecr._catalogue import check_item_ids, with_own_ids
-from sktpecr._frames import in_pandas
-from sktpecr._interactions import check_interactions
-from sktpecr._item_tags import check_item_tags, is_frame
-from sktpecr._over_recommender import OverRecommender, check_range, resolve_recommender
-from sktpecr._steerability import Steerability
+from sktpecr._utils._blocks import blocks
+from sktpecr._inputs._catalogue import check_item_ids, with_own_ids
+from sktpecr._inputs._frames import in_pandas
+from sktpecr._inputs._tables import check_interactions
+from sktpecr._inputs._item_tags import check_item_tags, is_frame
+from sktpecr.tags._tag_transformer import OverRecommender, check_range, resolve_recommender
+from sktpecr.tags._steerability import Steerability
 
 # Scores held at a time where they cannot be avoided: 32 MB of float64.
 _BLOCK_SCORES = 4_000_000

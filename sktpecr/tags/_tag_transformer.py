@@ -11,13 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import _check_feature_names_in
 
-from sktpecr._blocks import blocks
-from sktpecr._catalogue import check_item_ids
-from sktpecr._frames import in_pandas
-from sktpecr._interactions import check_interactions
-from sktpecr._item_tags import is_frame
+from sktpecr._utils._blocks import blocks
+from sktpecr._inputs._catalogue import check_item_ids
+from sktpecr._inputs._frames import in_pandas
+from sktpecr._inputs._tables import check_interactions
+from sktpecr._inputs._item_tags import is_frame
 from sktpecr.recommenders import AdapterError, DistilledRecommender, as_recommender
-from sktpecr.recommenders._boxes import is_unfitted_estimator, scores_rows
+from sktpecr.recommenders.distilled._boxes import is_unfitted_estimator, scores_rows
 from sktpecr.recommenders._factor_recommender import FactorRecommender, RidgeFoldIn
 
 

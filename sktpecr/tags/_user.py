@@ -10,14 +10,14 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from sktpecr._feedback import Feedback, finite_number
-from sktpecr._interactions import canonical
-from sktpecr._over_recommender import fold_in
+from sktpecr._inputs._feedback import Feedback, finite_number
+from sktpecr._inputs._tables import canonical
+from sktpecr.tags._tag_transformer import fold_in
 
 if TYPE_CHECKING:
-    from sktpecr._catalogue import Catalogue
-    from sktpecr._population import Population
-    from sktpecr._refinement import Refinement
+    from sktpecr._inputs._catalogue import Catalogue
+    from sktpecr.tags._tag_model import Population
+    from sktpecr.refinement._refinement import Refinement
 
 # A label names so many tags, and no more.
 _NAMED = 3

@@ -8,11 +8,11 @@ from typing import Any
 from sklearn.utils.validation import check_is_fitted
 
 from sktpecr.recommenders._adapter_error import AdapterError
-from sktpecr.recommenders._from_cornac import from_cornac
-from sktpecr.recommenders._from_decomposition import from_decomposition
-from sktpecr.recommenders._from_factors import from_arrays, from_factor_model
-from sktpecr.recommenders._from_lenskit import from_lenskit, from_lenskit_pipeline
-from sktpecr.recommenders._from_libraries import (
+from sktpecr.recommenders.adapters._cornac import from_cornac
+from sktpecr.recommenders.adapters._decomposition import from_decomposition
+from sktpecr.recommenders.adapters._factors import from_arrays, from_factor_model
+from sktpecr.recommenders.adapters._lenskit import from_lenskit, from_lenskit_pipeline
+from sktpecr.recommenders.adapters._libraries import (
     from_lightfm,
     from_rectools,
     from_spark,

@@ -9,8 +9,8 @@ from sklearn.exceptions import NotFittedError
 
 from sktpecr.recommenders._adapter_error import AdapterError
 from sktpecr.recommenders._factor_recommender import FactorRecommender, RatingsFoldIn
-from sktpecr.recommenders._from_factors import ranked_fold_in, with_user_biases
-from sktpecr.recommenders._torch_recommender import TorchRecommender
+from sktpecr.recommenders.adapters._factors import ranked_fold_in, with_user_biases
+from sktpecr.recommenders.differentiable._torch_recommender import TorchRecommender
 
 
 def from_cornac(model: Any) -> FactorRecommender | TorchRecommender:
@@ -49,7 +49,7 @@ def from_cornac(model: Any) -> FactorRecommender | TorchRecommender:
 
 def _from_neumf(network: Any, ids: dict[str, Any]) -> TorchRecommender:
     # Not at the top: torch takes a second to import, and most recommenders need none.
-    from sktpecr.recommenders._torch_modules import NeuMFLogit
+    from sktpecr.recommenders.trained._modules import NeuMFLogit
 
     sides = []
     for side in ("user_embedding", "item_embedding"):

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import NotFittedError
 
-from sktpecr._blocks import blocks
+from sktpecr._utils._blocks import blocks
 from sktpecr.recommenders._factor_recommender import FactorRecommender, RidgeFoldIn, check_factors
 
 

@@ -13,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 
 from sktpecr.recommenders._adapter_error import AdapterError
 from sktpecr.recommenders._factor_recommender import FactorRecommender
-from sktpecr.recommenders._from_factors import with_user_biases
+from sktpecr.recommenders.adapters._factors import with_user_biases
 
 
 def from_lenskit_pipeline(pipeline: Any) -> FactorRecommender:

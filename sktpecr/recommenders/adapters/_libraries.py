@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 
 from sktpecr.recommenders._adapter_error import AdapterError
 from sktpecr.recommenders._factor_recommender import FactorRecommender, RatingsFoldIn
-from sktpecr.recommenders._from_factors import from_arrays, ranked_fold_in, with_user_biases
+from sktpecr.recommenders.adapters._factors import from_arrays, ranked_fold_in, with_user_biases
 
 # Of Spark: the mean score from which on a model was trained on ratings, and its own default.
 _RATINGS_FROM, _SPARK_PENALTY = 0.5, 0.1

@@ -14,7 +14,7 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 from torch.nn.functional import softplus
 
-from sktpecr.recommenders._torch_scoring import PairScorer
+from sktpecr.recommenders.differentiable._scoring import PairScorer
 
 _N_NEGATIVES = 4
 _N_STEPS = 100

@@ -10,14 +10,14 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import gen_batches
 
-from sktpecr._ids import Ids
-from sktpecr._interactions import canonical
+from sktpecr._inputs._ids import Ids
+from sktpecr._inputs._tables import canonical
 from sktpecr.recommenders._factor_recommender import check_factors
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from sktpecr.recommenders._torch_scoring import PairScorer
+    from sktpecr.recommenders.differentiable._scoring import PairScorer
 
 _LOSSES = ("bce", "bpr")
 # Users scored at a time, at most.
@@ -118,8 +118,8 @@ class TorchRecommender:
         item_ids: Iterable[Hashable] | None = None,
     ) -> None:
         # Not at the top: torch takes a second to import, and most recommenders need none.
-        from sktpecr.recommenders._torch_fold_in import Prior
-        from sktpecr.recommenders._torch_scoring import host_array, snapshot
+        from sktpecr.recommenders.differentiable._fold_in import Prior
+        from sktpecr.recommenders.differentiable._scoring import host_array, snapshot
 
         if not callable(score):
             raise TypeError(
@@ -155,7 +155,7 @@ class TorchRecommender:
         return {**self.__dict__, "_on_device": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        from sktpecr._torch_device import pick_device
+        from sktpecr._utils._torch_device import pick_device
 
         self.__dict__.update(state)
         try:
@@ -180,7 +180,7 @@ class TorchRecommender:
         """
         import torch
 
-        from sktpecr.recommenders._torch_scoring import torch_dtype
+        from sktpecr.recommenders.differentiable._scoring import torch_dtype
 
         rows = check_factors(embeddings, "embeddings", ndim=2)
         self._check_width(rows.shape)
@@ -270,7 +270,7 @@ class TorchRecommender:
         embeddings with a correlation over items of 0.998 in the median. The level of all scores
         of a user together is found less well, as neither loss shows how active a user is.
         """
-        from sktpecr.recommenders._torch_fold_in import fold_in
+        from sktpecr.recommenders.differentiable._fold_in import fold_in
 
         rows = canonical(sp.csr_matrix(X))
         n_items = len(self.item_vectors)
@@ -299,8 +299,8 @@ class TorchRecommender:
     def _scorer(self) -> PairScorer:
         """Return the score on its device, copied there once."""
         if self._on_device is None:
-            from sktpecr._torch_device import pick_device
-            from sktpecr.recommenders._torch_scoring import PairScorer
+            from sktpecr._utils._torch_device import pick_device
+            from sktpecr.recommenders.differentiable._scoring import PairScorer
 
             self._on_device = PairScorer(
                 self._score,

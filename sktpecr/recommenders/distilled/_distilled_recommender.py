@@ -16,9 +16,9 @@ from sklearn.utils._param_validation import Interval, RealNotInt
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
-from sktpecr._interactions import check_interactions
-from sktpecr._whole_fit import whole_fit
-from sktpecr.recommenders._boxes import (
+from sktpecr._inputs._tables import check_interactions
+from sktpecr._utils._atomic_fit import whole_fit
+from sktpecr.recommenders.distilled._boxes import (
     FeaturePairs,
     PairBox,
     RowBox,
@@ -26,7 +26,7 @@ from sktpecr.recommenders._boxes import (
     has_scores,
     is_unfitted_estimator,
 )
-from sktpecr.recommenders._distillation import Factors, list_kept, variance_kept
+from sktpecr.recommenders.distilled._distillation import Factors, list_kept, variance_kept
 from sktpecr.recommenders._factor_recommender import FactorRecommender
 
 # Measured with EASE on MovieLens-1M: where R^2 falls to this, half of the ten best items are lost.

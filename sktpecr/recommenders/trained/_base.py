@@ -13,16 +13,16 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from sktpecr._interactions import check_interactions
-from sktpecr._ranking import check_n, top_items
-from sktpecr._whole_fit import whole_fit
+from sktpecr._inputs._tables import check_interactions
+from sktpecr._utils._ranking import check_n, top_items
+from sktpecr._utils._atomic_fit import whole_fit
 from sktpecr.recommenders._factor_recommender import FactorRecommender
-from sktpecr.recommenders._learned_fold_in import LearnedFoldIn
+from sktpecr.recommenders._fold_in import LearnedFoldIn
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sktpecr._torch_training import Training
+    from sktpecr._utils._torch_training import Training
 
 
 class TrainedRecommender(BaseEstimator):
@@ -75,7 +75,7 @@ class TrainedRecommender(BaseEstimator):
         ConvergenceWarning
             If training diverges later; what was learned before is kept.
         """
-        from sktpecr._torch_training import Training
+        from sktpecr._utils._torch_training import Training
 
         self._check_item_ids(X)
         X = _check_not_negative(check_interactions(self, X))
@@ -243,8 +243,8 @@ class TrainedFactors(TrainedRecommender):
 
         `of_tags` are the parameters of ``train_ranking`` that concern tags.
         """
-        from sktpecr.recommenders._torch_modules import Factors
-        from sktpecr.recommenders._torch_ranking import train_ranking
+        from sktpecr.recommenders.trained._modules import Factors
+        from sktpecr.recommenders.trained._rank_training import train_ranking
 
         module, history = train_ranking(
             Factors,

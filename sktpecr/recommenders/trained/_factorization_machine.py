@@ -10,14 +10,14 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import Interval
 
-from sktpecr._catalogue import check_item_ids
-from sktpecr._frames import in_pandas
-from sktpecr._item_tags import check_item_tags
+from sktpecr._inputs._catalogue import check_item_ids
+from sktpecr._inputs._frames import in_pandas
+from sktpecr._inputs._item_tags import check_item_tags
 from sktpecr.recommenders._factor_recommender import check_factors
-from sktpecr.recommenders._trained import TrainedFactors, TrainedRecommender
+from sktpecr.recommenders.trained._base import TrainedFactors, TrainedRecommender
 
 if TYPE_CHECKING:
-    from sktpecr._torch_training import Training
+    from sktpecr._utils._torch_training import Training
 
 
 class FactorizationMachine(TrainedFactors):

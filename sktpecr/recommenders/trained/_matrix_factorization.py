@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 
-from sktpecr.recommenders._trained import TrainedFactors
+from sktpecr.recommenders.trained._base import TrainedFactors
 
 if TYPE_CHECKING:
-    from sktpecr._torch_training import Training
+    from sktpecr._utils._torch_training import Training
 
 
 class MatrixFactorization(TrainedFactors):

@@ -12,14 +12,14 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import Interval
 
-from sktpecr._numerics import check_hidden_dims
-from sktpecr.recommenders._torch_recommender import TorchRecommender
-from sktpecr.recommenders._trained import TrainedRecommender
+from sktpecr._utils._rounding import check_hidden_dims
+from sktpecr.recommenders.differentiable._torch_recommender import TorchRecommender
+from sktpecr.recommenders.trained._base import TrainedRecommender
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from sktpecr._torch_training import Training
+    from sktpecr._utils._torch_training import Training
 
 
 class NeuralCollaborativeFiltering(TrainedRecommender):
@@ -165,8 +165,8 @@ class NeuralCollaborativeFiltering(TrainedRecommender):
         return self._read().item_gradients(embedding)
 
     def _train(self, X: sp.csr_matrix, training: Training) -> list[dict[str, float]]:
-        from sktpecr.recommenders._torch_modules import Neural
-        from sktpecr.recommenders._torch_ranking import train_ranking
+        from sktpecr.recommenders.trained._modules import Neural
+        from sktpecr.recommenders.trained._rank_training import train_ranking
 
         check_hidden_dims(self.hidden_dims)
         if not self.hidden_dims:
