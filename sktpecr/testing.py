@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from sktpecr._inputs._ids import plain
 from sktpecr._inputs._tables import canonical
-from sktpecr.tags._tag_transformer import fold_in, resolve_recommender
 from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 from sktpecr.generators import GaussianGenerator
+from sktpecr.tags._tag_transformer import fold_in, resolve_recommender
 
 __all__ = ["RecommenderContract"]
 

@@ -39,10 +39,10 @@ def after(turns, refiner=REFINER):
 
 def conditioned(turns, noise=0.5):
     """Condition the joint normal of the embedding and all answers, as a textbook does."""
-    population = EXPLAINER._population
-    directions = population.directions(OWN)
-    scores = population.scores_of(OWN).astype(float)
-    history = population.catalogue.history(USER)
+    tag_model = EXPLAINER._tag_model
+    directions = tag_model.directions(OWN)
+    scores = tag_model.scores_of(OWN).astype(float)
+    history = tag_model.catalogue.history(USER)
     prior = np.linalg.inv(directions.scatter(scores, history)) * (scores.std() / 5) ** 2
     rows, answers, noises = [], [], []
     for said in turns:
@@ -112,9 +112,9 @@ def test_most_turns_need_no_correction():
 
 
 def test_one_answer_moves_what_is_to_the_users_taste_as_far_as_strength_says():
-    population = EXPLAINER._population
-    scores = population.scores_of(OWN).astype(float)
-    scatter = population.directions(OWN).scatter(scores, population.catalogue.history(USER))
+    tag_model = EXPLAINER._tag_model
+    scores = tag_model.scores_of(OWN).astype(float)
+    scatter = tag_model.directions(OWN).scatter(scores, tag_model.catalogue.history(USER))
     for noise in (0.1, 0.5, 3.0):
         move, _ = conditioned([{"like": {"tag_1": 0.7}}], noise)
         assert keeps_its_words(move, [{"like": {"tag_1": 0.7}}])

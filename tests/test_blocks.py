@@ -120,5 +120,5 @@ def test_nothing_holds_tag_preferences_of_everybody_before_they_are_asked_for():
     explainer.explain_batch(n_items=3)
     FeedbackRefiner(explainer).refine(data.user_ids[0], like="tag_1")
     explainer.profile(data.user_ids[0])
-    assert "tag_preferences" not in vars(explainer._population)
+    assert "tag_preferences" not in vars(explainer._tag_model)
     assert explainer.tag_preferences_.shape == (50, 4)

@@ -171,6 +171,6 @@ def test_a_stored_zero_is_no_interaction_and_a_repeated_entry_is_one():
     explainer = TPECRExplainer(model, np.eye(3)).fit(X)
     assert sorted(explainer.recommend(0, 3)["item"]) == [0, 2]
     assert sorted(explainer.recommend(1, 3)["item"]) == [0, 1]
-    assert explainer._population.catalogue.history(1).tolist() == [2]
+    assert explainer._tag_model.catalogue.history(1).tolist() == [2]
     for old, new in zip(before, (X.data, X.indices, X.indptr), strict=True):
         np.testing.assert_array_equal(old, new)

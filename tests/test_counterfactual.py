@@ -360,16 +360,16 @@ def test_a_learned_generators_own_error_moves_nobody(data):
         generator=CVAEGenerator(hidden_dims=(8,), latent_dim=2, max_epochs=2, random_state=0),
     ).fit(data.interactions)
     listed = explainer.recommend(3, 13)["item"]
-    population = explainer._population
+    tag_model = explainer._tag_model
     own = explainer.user_embeddings_[3].astype(float)
-    preferences = population.tag_preferences_of(own)
+    preferences = tag_model.tag_preferences_of(own)
     for place, item in enumerate(listed, start=1):
         found = explainer.counterfactual(3, item)
         assert found.rank_before == place
         if found.size and found.found:
             pair = np.stack([preferences, found.tag_preferences_after])
             before, after = explainer.generator_.generate(pair, np.stack([own, own]))
-            scores = population.scores_of(own + after - before)
+            scores = tag_model.scores_of(own + after - before)
             scores[data.interactions[3].indices] = -np.inf
             column = list(data.item_ids).index(item)
             assert rank_of(column, scores) == found.rank_after <= 10

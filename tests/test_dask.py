@@ -6,8 +6,8 @@ import pytest
 from sklearn.decomposition import TruncatedSVD
 
 from sktpecr import FeedbackRefiner, TPECRExplainer
-from sktpecr.explanation._list_explainer import ListExplainer
 from sktpecr.datasets import make_tagged_interactions
+from sktpecr.explanation._list_explainer import ListExplainer
 
 distributed = pytest.importorskip("distributed", reason="dask is not installed")
 

@@ -91,10 +91,10 @@ def test_several_explanations_are_held_against_the_same_deeds():
 class Unable(ClosedFormSolver):
     """Cannot set the second tag."""
 
-    def solve(self, population, user, feedback, values):
+    def solve(self, tag_model, user, feedback, values):
         if 1 in values:
             raise ValueError("no")
-        return super().solve(population, user, feedback, values)
+        return super().solve(tag_model, user, feedback, values)
 
 
 def test_edits_that_cannot_be_done_are_counted_and_no_more():

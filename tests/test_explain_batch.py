@@ -171,8 +171,8 @@ def test_memory_grows_with_a_part_as_the_docstring_says(tmp_path):
 def test_an_explainer_read_from_a_file_takes_the_users_of_a_part(tmp_path):
     joblib.dump(EXPLAINER, tmp_path / "explainer.joblib")
     loaded = joblib.load(tmp_path / "explainer.joblib", mmap_mode="r")
-    population = loaded._fitted_population()
-    for users in (population.user_embeddings, population.catalogue.interactions.data):
+    tag_model = loaded.tag_model_
+    for users in (tag_model.user_embeddings, tag_model.catalogue.interactions.data):
         assert isinstance(users, np.memmap)
     pd.testing.assert_frame_equal(
         loaded.explain_batch(USERS[:9]), EXPLAINER.explain_batch(USERS[:9]), check_exact=True
@@ -248,7 +248,7 @@ class Fragile(LimeAttribution):
 def test_parts_that_fail_are_named_and_the_others_kept(tmp_path):
     explainer = fitted(attribution=Fragile(n_samples=50, random_state=0))
     trouble = tmp_path / "trouble"
-    explainer._population.attribution.trouble = trouble
+    explainer._tag_model.attribution.trouble = trouble
     expected = explainer.explain_batch(batch_size=4)
     trouble.touch()
     with pytest.warns(UserWarning, match=r"of 15 parts failed, and their users are left out: part"):

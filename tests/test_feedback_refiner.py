@@ -125,10 +125,10 @@ def test_set_goes_with_likes():
 
 
 def test_a_like_adds_the_direction_that_it_asks_for_to_the_embedding():
-    population = EXPLAINER._population
+    tag_model = EXPLAINER._tag_model
     e = EXPLAINER.user_embeddings_[3].astype(float)
     seen = np.flatnonzero(DATA.interactions[3].toarray()[0])
-    direction = population.directions(e).combined({1: 1.0}, scores_of(e), seen)
+    direction = tag_model.directions(e).combined({1: 1.0}, scores_of(e), seen)
     expected = e + direction / (scores_of(direction)).std() * scores_of(e).std() / 5
     refined = REFINER.refine("user_003", like="tag_1")
     np.testing.assert_allclose(refined.embedding, expected, rtol=1e-5, atol=1e-7)
@@ -446,10 +446,10 @@ class Doubles(BaseEstimator):
     def __init__(self):
         self.seen = []
 
-    def solve(self, population, user, feedback, values):
+    def solve(self, tag_model, user, feedback, values):
         self.seen.append(feedback.strength)
         embedding = user.embedding * (1.0 + feedback.strength)
-        return embedding, population.tag_preferences_of(embedding)
+        return embedding, tag_model.tag_preferences_of(embedding)
 
 
 def test_a_solver_of_ones_own_needs_no_sweep():

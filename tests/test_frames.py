@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from sktpecr import FeedbackRefiner, TPECRExplainer
-from sktpecr._inputs._frames import in_pandas
+from sktpecr._inputs._tables import in_pandas
 from sktpecr.datasets import TaggedInteractions, make_tagged_interactions, pair_tags
 from sktpecr.recommenders import FactorizationMachine
 

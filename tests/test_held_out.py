@@ -103,18 +103,18 @@ class TestLengths:
 
 class TestMeasuredRows:
     def test_by_default_all_with_interactions_that_were_not_learned_from(self):
-        population = EXPLAINER._population
-        assert measured_rows([population], None, False).tolist() == list(range(20, 29))
-        assert measured_rows([population], None, True).tolist() == list(range(29))
+        tag_model = EXPLAINER._tag_model
+        assert measured_rows([tag_model], None, False).tolist() == list(range(20, 29))
+        assert measured_rows([tag_model], None, True).tolist() == list(range(29))
 
     def test_nobody_that_any_explainer_learned_from(self):
-        both = [EXPLAINER._population, fitted(NAMES[:24])._population]
+        both = [EXPLAINER._tag_model, fitted(NAMES[:24])._tag_model]
         assert measured_rows(both, None, False).tolist() == list(range(24, 29))
         with pytest.raises(ValueError, match="learned from 1 of the 2 users, such as 'u22'"):
             measured_rows(both, ["u25", "u22"], False)
 
     def test_named_users_are_measured_once(self):
-        assert measured_rows([EXPLAINER._population], ["u25", "u21", "u25"], False).tolist() == [
+        assert measured_rows([EXPLAINER._tag_model], ["u25", "u21", "u25"], False).tolist() == [
             21,
             25,
         ]

@@ -10,8 +10,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 
 from sktpecr import GaussianGenerator, TPECRExplainer
-from sktpecr.attribution._composite import CompositeFunction
 from sktpecr.attribution import ExactAttribution, LimeAttribution
+from sktpecr.attribution._composite import CompositeFunction
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import FactorRecommender
 

@@ -9,8 +9,8 @@ import scipy.sparse as sp
 from implicit.als import AlternatingLeastSquares
 
 from sktpecr import GaussianGenerator, TPECRExplainer
-from sktpecr.explanation._list_explainer import ListExplainer, SomeUsers
 from sktpecr.attribution import LimeAttribution
+from sktpecr.explanation._list_explainer import ListExplainer, SomeUsers
 
 
 class Box:
@@ -51,9 +51,9 @@ def lists(kind, n_users, n_items=90):
     wrap, settings = KINDS[kind]
     explainer = TPECRExplainer(wrap(users, items), tags, **settings)
     explainer.fit(X, user_ids=[f"user_{number:06d}" for number in range(n_users)])
-    population = explainer._population
+    tag_model = explainer._tag_model
     work = ListExplainer(
-        population, population.catalogue.item_ids, np.ones(n_items, dtype=bool), 4, 2
+        tag_model, tag_model.catalogue.item_ids, np.ones(n_items, dtype=bool), 4, 2
     )
     return work, SomeUsers(explainer.user_ids_[:7], users[:7], X[:7])
 
@@ -71,7 +71,7 @@ def test_what_arrives_says_the_same(kind):
     pd.testing.assert_frame_equal(arrived(users), work(users), check_exact=True)
     again = pickle.loads(pickle.dumps(arrived))  # on to the next
     pd.testing.assert_frame_equal(again(users), work(users), check_exact=True)
-    assert len(work.population.user_embeddings) == 100
+    assert len(work.tag_model.user_embeddings) == 100
 
 
 def test_the_same_arrays_every_time():
@@ -79,7 +79,7 @@ def test_the_same_arrays_every_time():
     work, _ = lists("factors", 100)
     one, other = (work.__getstate__()["population"] for _ in range(2))
     assert one.recommender.item_embeddings is other.recommender.item_embeddings
-    assert one.recommender.item_embeddings is work.population.recommender.item_embeddings
+    assert one.recommender.item_embeddings is work.tag_model.recommender.item_embeddings
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -7,10 +7,10 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from sktpecr import GaussianGenerator, TagPreferenceExtractor, TPECRExplainer
-from sktpecr.solvers._gradients import scores_and_pullback
 from sktpecr.attribution import LimeAttribution
 from sktpecr.recommenders import NeuralCollaborativeFiltering
 from sktpecr.recommenders.trained._modules import Dropout, Tower
+from sktpecr.solvers._gradients import scores_and_pullback
 
 RANDOM = np.random.RandomState(0)
 X = sp.csr_matrix((RANDOM.normal(size=(100, 2)) @ RANDOM.normal(size=(2, 40)) > 0.8).astype(float))

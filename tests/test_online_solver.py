@@ -6,11 +6,11 @@ import torch
 
 from sktpecr import CVAEGenerator, FeedbackRefiner, TPECRExplainer
 from sktpecr._inputs._feedback import Feedback
-from sktpecr.tags._user import User
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import FactorRecommender
 from sktpecr.solvers import EmbeddingSolver, OnlineSolver
 from sktpecr.solvers._pairs import Batch, Pairs
+from sktpecr.tags._user import User
 
 DATA = make_tagged_interactions(n_users=150, n_items=120, n_tags=5, random_state=0)
 RANDOM = np.random.RandomState(0)
@@ -60,13 +60,13 @@ IN_TAG = DATA.item_tags.to_numpy() > 0
 
 def feedback(explainer, **said):
     said = {"like": None, "dislike": None, "set": None, "strength": 1.0, **said}
-    return Feedback.parse(explainer._population.tags, **said)
+    return Feedback.parse(explainer._tag_model.tags, **said)
 
 
 def pairs_of(explainer, user, loss, **said):
     parsed = feedback(explainer, **said)
-    somebody = User.at(explainer._population, user)
-    return Pairs(explainer._population, somebody, parsed, loss, np.random.RandomState(0))
+    somebody = User.at(explainer._tag_model, user)
+    return Pairs(explainer._tag_model, somebody, parsed, loss, np.random.RandomState(0))
 
 
 def epoch_of(loss, user=3, **said):
@@ -346,14 +346,14 @@ def test_a_sweep_descends_once_and_not_at_all_for_nothing(solver, monkeypatch):
 
 def test_feedback_is_solved_for_around_what_was_set():
     """The same values at all strengths, and none of them moved."""
-    population = EXPLAINERS["bpr", "gaussian"]._population
+    tag_model = EXPLAINERS["bpr", "gaussian"]._tag_model
     said = [feedback(EXPLAINERS["bpr", "gaussian"], like="tag_1", strength=s) for s in (1, 2)]
     values = {2: 0.25, 4: -0.1}
-    user = User.at(population, 3)
-    swept = OnlineSolver().sweep(population, user, said, values)
+    user = User.at(tag_model, 3)
+    swept = OnlineSolver().sweep(tag_model, user, said, values)
     for each, (embedding, requested) in zip(said, swept, strict=True):
         assert (requested[2], requested[4]) == (0.25, -0.1)
-        alone = OnlineSolver().solve(population, user, each, values)
+        alone = OnlineSolver().solve(tag_model, user, each, values)
         np.testing.assert_allclose(embedding, alone[0], rtol=1e-9)
         np.testing.assert_allclose(requested, alone[1], rtol=1e-9)
     assert swept[1][1][1] > swept[0][1][1]

@@ -600,7 +600,7 @@ class TestHostile:
         folder = forge(saved[1], tmp_path / "forged", change)
         assert load_or_say(folder, saved[0])
         loaded = TPECRExplainer.load(folder)
-        assert loaded._population.catalogue.interactions.indices.dtype.isnative
+        assert loaded._tag_model.catalogue.interactions.indices.dtype.isnative
         assert loaded.population_mean_.dtype.isnative
 
     def test_deep_json(self, saved, tmp_path):

@@ -188,7 +188,7 @@ def test_learning_from_some_users_is_fitting_on_their_rows(generator):
     alone = TPECRExplainer(
         (USERS[np.sort(rows)], ITEMS), FIRST.item_tags, generator=generator, random_state=0
     ).fit(FIRST.interactions[np.sort(rows)])
-    np.testing.assert_array_equal(np.flatnonzero(some._population.learners), np.sort(rows))
+    np.testing.assert_array_equal(np.flatnonzero(some._tag_model.learners), np.sort(rows))
     np.testing.assert_allclose(some.population_mean_, alone.population_mean_, rtol=1e-6)
     np.testing.assert_allclose(some.population_std_, alone.population_std_, rtol=1e-6)
     everyone = learned_from(None)
@@ -240,17 +240,17 @@ def test_users_are_named_by_their_ids_in_any_container():
     explainer = TPECRExplainer((USERS, ITEMS), FIRST.item_tags)
     for some in (["user_03", "user_01"], np.array(["user_01", "user_03"]), {"user_01", "user_03"}):
         explainer.fit(FIRST.interactions, user_ids=FIRST.user_ids, train_users=some)
-        assert np.flatnonzero(explainer._population.learners).tolist() == [1, 3]
+        assert np.flatnonzero(explainer._tag_model.learners).tolist() == [1, 3]
     series = pd.Series(["user_01", "user_03"], index=[7, 8])
     explainer.fit(FIRST.interactions, user_ids=FIRST.user_ids, train_users=series)
-    assert np.flatnonzero(explainer._population.learners).tolist() == [1, 3]
+    assert np.flatnonzero(explainer._tag_model.learners).tolist() == [1, 3]
 
 
 def test_users_without_interactions_are_named_in_vain():
     X = FIRST.interactions.tolil()
     X[[2, 3]] = 0
     explainer = learned_from([1, 2, 3], interactions=X.tocsr())
-    assert np.flatnonzero(explainer._population.learners).tolist() == [1]
+    assert np.flatnonzero(explainer._tag_model.learners).tolist() == [1]
     with pytest.raises(
         ValueError, match="train_users must name a user with interactions, got none"
     ):
@@ -259,22 +259,22 @@ def test_users_without_interactions_are_named_in_vain():
 
 @pytest.mark.parametrize("n", [2, 3, 20])
 def test_swapped_users_get_the_preferences_of_somebody_else_each(n):
-    population = learned_from(range(40))._population
+    tag_model = learned_from(range(40))._tag_model
     embeddings = USERS[40 : 40 + n].astype(float)
-    swap = population.swapped(embeddings, np.random.RandomState(0))
-    own = population.extractor.tag_preferences(embeddings)
+    swap = tag_model.swapped(embeddings, np.random.RandomState(0))
+    own = tag_model.extractor.tag_preferences(embeddings)
     np.testing.assert_array_equal(swap.own, own)
     partner = [int(np.flatnonzero((own == wanted).all(axis=1))[0]) for wanted in swap.wanted]
     assert sorted(partner) == list(range(n))
     assert all(partner[user] != user for user in range(n))
-    expected = population.generator.generate(swap.wanted, embeddings)
+    expected = tag_model.generator.generate(swap.wanted, embeddings)
     np.testing.assert_array_equal(swap.generated, expected)
-    np.testing.assert_array_equal(swap.met, population.extractor.tag_preferences(expected))
-    again = population.swapped(embeddings, np.random.RandomState(0))
+    np.testing.assert_array_equal(swap.met, tag_model.extractor.tag_preferences(expected))
+    again = tag_model.swapped(embeddings, np.random.RandomState(0))
     np.testing.assert_array_equal(again.wanted, swap.wanted)
 
 
 def test_variance_is_of_the_embeddings_that_were_learned_from():
-    population = learned_from(range(10))._population
+    tag_model = learned_from(range(10))._tag_model
     expected = np.mean([USERS[:10, factor].astype(float).var() for factor in range(6)])
-    assert population.embedding_variance == pytest.approx(expected, rel=1e-5)
+    assert tag_model.embedding_variance == pytest.approx(expected, rel=1e-5)

@@ -202,7 +202,7 @@ def test_named_tags_move_their_way(case, solver):
                 assert np.isfinite(found.embedding).all()
                 assert np.isfinite(found.scores).all()
                 before, after = (
-                    explainer._population.tag_preferences_of(each)[tag]
+                    explainer._tag_model.tag_preferences_of(each)[tag]
                     for each in (explainer.user_embeddings_[user].astype(float), found.embedding)
                 )
                 assert sign * (after - before) > 0
@@ -218,11 +218,11 @@ def test_tags_that_are_set_are_there(case):
                 found = refined(explainer, user, solver, set={f"tag {tag}": 1.0})
                 if found is None:
                     continue
-                population = explainer._population
-                asked = population.mean[tag] + population.std[tag]
-                met = population.tag_preferences_of(found.embedding)[tag]
-                before = population.tag_preferences_of(explainer.user_embeddings_[user])[tag]
-                far = max(abs(asked - before), population.std[tag])
+                tag_model = explainer._tag_model
+                asked = tag_model.mean[tag] + tag_model.std[tag]
+                met = tag_model.tag_preferences_of(found.embedding)[tag]
+                before = tag_model.tag_preferences_of(explainer.user_embeddings_[user])[tag]
+                far = max(abs(asked - before), tag_model.std[tag])
                 assert abs(met - asked) <= 2e-4 * far + 1e-14 * case.size
 
 

@@ -137,7 +137,7 @@ def test_a_learned_generators_own_error_changes_no_list():
         TruncatedSVD(8, random_state=0), DATA.item_tags, generator=generator
     ).fit(DATA.interactions)
     row, own = 7, explainer.user_embeddings_[7].astype(float)
-    own_tags = explainer._population.tag_preferences_of(own)
+    own_tags = explainer._tag_model.tag_preferences_of(own)
     C = explainer.tag_preferences_.astype(float)
     covariance = np.cov(C.T, bias=True)
     seen = DATA.interactions[row].indices

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sktpecr._utils._ranking import check_n, ranks_of, top_items
+from sktpecr._inputs._numbers import check_n
+from sktpecr._utils._ranking import ranks_of, top_items
 
 # Few values, so that ties are everywhere.
 ITEMS = st.lists(

@@ -8,8 +8,8 @@ import pytest
 from sklearn.decomposition import TruncatedSVD
 
 from sktpecr import GaussianGenerator, TPECRExplainer
-from sktpecr.attribution._composite import CompositeFunction
 from sktpecr.attribution import ExactAttribution, ShapleyAttribution
+from sktpecr.attribution._composite import CompositeFunction
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import FactorRecommender
 

@@ -15,8 +15,8 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.exceptions import NotFittedError
 
 from sktpecr import CVAEGenerator, GaussianGenerator, TPECRExplainer
-from sktpecr.attribution._composite import CompositeFunction
 from sktpecr.attribution import ExactAttribution, ShapleyAttribution
+from sktpecr.attribution._composite import CompositeFunction
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import FactorRecommender, TorchRecommender
 

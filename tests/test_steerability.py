@@ -324,10 +324,10 @@ def test_curved_preferences_are_as_steerable_as_their_derivatives_say(seed):
 def test_learners_of_an_explainer_are_its_population():
     model, tags = factors(), random_tags(12)
     explainer = TPECRExplainer(model, tags).fit(np.ones((N_USERS, N_ITEMS)), train_users=range(30))
-    learned = explainer._population.steerability
+    learned = explainer._tag_model.steerability
     assert_same(learned, explainer.extractor_.steerability(model[0][:30]))
     assert not np.allclose(learned.attainable, explainer.extractor_.steerability().attainable)
-    assert_same(pickle.loads(pickle.dumps(explainer))._population.steerability, learned)
+    assert_same(pickle.loads(pickle.dumps(explainer))._tag_model.steerability, learned)
 
 
 def test_thousands_of_tags_need_no_table_of_their_pairs():
@@ -337,7 +337,7 @@ def test_thousands_of_tags_need_no_table_of_their_pairs():
     explainer = TPECRExplainer(model)
     explainer.profile(0)
     tracemalloc.start()
-    clauses = explainer._population.steerability.caveats({7: "like"})
+    clauses = explainer._tag_model.steerability.caveats({7: "like"})
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert clauses[0] == "'tag_7' gets 0 % of an edit that holds the tags not named"

@@ -13,17 +13,17 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.linear_model import LinearRegression
 
 from sktpecr import CVAEGenerator, FeedbackRefiner, TPECRExplainer
-from sktpecr.tags._user import User
 from sktpecr.attribution import ExactAttribution
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import FactorRecommender
+from sktpecr.tags._user import User
 
 DATA = make_tagged_interactions(n_users=80, n_items=60, n_tags=5, random_state=0)
 X, ITEMS, USERS = DATA.interactions, DATA.item_ids, DATA.user_ids
 EXPLAINER = TPECRExplainer(TruncatedSVD(8, random_state=0), DATA.item_tags).fit(X, user_ids=USERS)
 REFINER = FeedbackRefiner(EXPLAINER)
 TAGS = EXPLAINER.tag_names_.tolist()
-POPULATION = EXPLAINER._population
+POPULATION = EXPLAINER._tag_model
 ROW = 7
 KNOWN = USERS[ROW]
 NEW = {"interactions": X[ROW]}
@@ -263,8 +263,8 @@ def test_a_tag_that_is_the_same_for_everybody_describes_nobody():
     assert explainer.population_std_[5] == 0
     for rest in ({}, {"tag_1": 1.0}):
         np.testing.assert_allclose(
-            User.of(explainer._population, tags={"flat": 3.0, **rest}).embedding,
-            User.of(explainer._population, tags=rest).embedding,
+            User.of(explainer._tag_model, tags={"flat": 3.0, **rest}).embedding,
+            User.of(explainer._tag_model, tags=rest).embedding,
             atol=1e-9,
         )
 
@@ -273,12 +273,12 @@ def test_what_two_names_of_a_tag_contradict_is_met_half_way():
     tags = DATA.item_tags[["tag_0", "tag_1"]].assign(again=DATA.item_tags["tag_0"])
     explainer = TPECRExplainer(factors(), tags).fit(X)
 
-    def standing(tags):
+    def state(tags):
         return explainer.profile(tags=tags).set_index("tag")["vs_population"]
 
-    assert standing({"tag_0": 2.0, "again": 0.0})["tag_0"] == pytest.approx(1.0, abs=1e-5)
+    assert state({"tag_0": 2.0, "again": 0.0})["tag_0"] == pytest.approx(1.0, abs=1e-5)
     np.testing.assert_allclose(
-        standing({"tag_0": 1.5, "again": 1.5}), standing({"tag_0": 1.5}), atol=1e-6
+        state({"tag_0": 1.5, "again": 1.5}), state({"tag_0": 1.5}), atol=1e-6
     )
 
 
@@ -293,7 +293,7 @@ def test_more_tags_than_factors(n_factors, dtype):
     said = np.array([1.0, -0.5, 0.0, 2.0, 0.3])
     axes = np.linalg.svd(Z, full_matrices=False)[2][:n_factors]
     expected = axes.T @ axes @ said
-    found = explainer._population.vs_mean(
+    found = explainer._tag_model.vs_mean(
         explainer.profile(tags=dict(zip(TAGS, said, strict=True)))
         .set_index("tag")["preference"][TAGS]
         .to_numpy()
@@ -303,12 +303,12 @@ def test_more_tags_than_factors(n_factors, dtype):
 
 def test_one_tag_and_one_user():
     explainer = TPECRExplainer(factors(), DATA.item_tags[["tag_2"]]).fit(X)
-    standing = explainer.profile(tags={"tag_2": 1.25})["vs_population"]
-    assert standing.tolist() == pytest.approx([1.25], abs=1e-5)
+    state = explainer.profile(tags={"tag_2": 1.25})["vs_population"]
+    assert state.tolist() == pytest.approx([1.25], abs=1e-5)
     users, items = factors()
     alone = TPECRExplainer((users[:1], items), DATA.item_tags).fit(X[:1])
     np.testing.assert_allclose(
-        User.of(alone._population, tags={"tag_1": 1.0}).embedding, users[0], atol=1e-9
+        User.of(alone._tag_model, tags={"tag_1": 1.0}).embedding, users[0], atol=1e-9
     )
 
 
@@ -322,10 +322,10 @@ def test_an_explainer_that_never_saw_interactions_takes_tags():
 def test_a_generator_that_is_not_linear_predicts():
     cvae = CVAEGenerator(hidden_dims=(16,), latent_dim=4, max_epochs=20, random_state=0)
     explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), DATA.item_tags, generator=cvae)
-    population = explainer.fit(X)._population
+    tag_model = explainer.fit(X)._tag_model
     values = {"tag_1": 1.0, "tag_4": -0.5}
     expected = explainer.generator_.predict(regression(explainer, values)[np.newaxis])[0]
-    np.testing.assert_allclose(User.of(population, tags=values).embedding, expected, atol=1e-5)
+    np.testing.assert_allclose(User.of(tag_model, tags=values).embedding, expected, atol=1e-5)
 
 
 # What they are called, and what may not be given
@@ -461,7 +461,7 @@ def test_users_of_the_population_by_row():
     empty[4] = 0
     explainer = TPECRExplainer(FactorRecommender(*factors()), DATA.item_tags)
     explainer.fit(sp.csr_matrix(empty), user_ids=USERS)
-    somebody, nobody = (User.at(explainer._population, row) for row in (ROW, 4))
+    somebody, nobody = (User.at(explainer._tag_model, row) for row in (ROW, 4))
     assert (somebody.label, nobody.label) == (USERS[ROW], USERS[4])
     assert somebody.history.tolist() == X[ROW].indices.tolist()
     assert (somebody.is_known, nobody.is_known) == (True, False)
@@ -469,5 +469,5 @@ def test_users_of_the_population_by_row():
     with pytest.raises(ValueError, match="has no interactions, so the recommender knows nothing"):
         nobody.to_explain()
     unfitted = TPECRExplainer(FactorRecommender(*factors()), DATA.item_tags)
-    user = User.at(unfitted._fitted_population(), ROW)
+    user = User.at(unfitted.tag_model_, ROW)
     assert (user.label, user.is_known, user.has_known_history) == (ROW, True, False)

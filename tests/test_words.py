@@ -8,8 +8,8 @@ import pytest
 from sklearn.decomposition import TruncatedSVD
 
 from sktpecr import ENGLISH, Conversation, TPECRExplainer
-from sktpecr.explanation._words import complete_words, joined
 from sktpecr.datasets import make_tagged_interactions
+from sktpecr.explanation._words import complete_words, joined
 
 GERMAN = {
     "links": "Das Modell verbindet {item} mit {tags}.",

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from sktpecr._inputs._ids import Ids, missing_rows, plain
-from sktpecr._inputs._item_tags import is_frame
-from sktpecr._utils._ranking import top_items
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from sktpecr.tags._user import User
+from sktpecr._inputs._tables import is_frame
 
 
 class Catalogue:
@@ -70,13 +65,15 @@ class Catalogue:
             return np.ones(len(self.users), dtype=bool)
         return np.diff(self.interactions.indptr) > 0
 
-    def candidates(self, user: User, exclude_seen: bool, exclude: Iterable[Hashable]) -> NDArray:
+    def candidates(
+        self, history: NDArray | None, exclude_seen: bool, exclude: Iterable[Hashable] = ()
+    ) -> NDArray:
         """Return which items may be recommended to a user.
 
         Parameters
         ----------
-        user : User
-            The user.
+        history : ndarray of int or None
+            Columns of the user's interactions; None where they are not known.
         exclude_seen : bool
             Whether the user's history is left out.
         exclude : iterable of hashable
@@ -89,26 +86,19 @@ class Catalogue:
         """
         allowed = np.ones(len(self.items), dtype=bool)
         if exclude_seen:
-            if not user.has_known_history:
+            if history is None:
                 raise ValueError(
                     "exclude_seen=True needs interactions, and the explainer was not given any; "
                     "call its fit(interactions) first, or pass exclude_seen=False"
                 )
-            allowed[user.history] = False
+            allowed[history] = False
         if isinstance(exclude, str | bytes) or not hasattr(exclude, "__iter__"):
             raise ValueError(f"exclude must be a list of item ids, got {exclude!r}")
         allowed[self.items.rows(exclude)] = False
         return allowed
 
-    def ranked(self, scores: NDArray, candidates: NDArray, n: int) -> tuple[NDArray, pd.DataFrame]:
-        """Return the n best candidates, as columns and as a frame with ids and names."""
-        columns = top_items(scores, candidates, n)
-        return columns, self.listed(columns, scores)
-
     def listed(self, columns: NDArray, scores: NDArray) -> pd.DataFrame:
         """Return a list, best first, as a frame with ids and names."""
-        import pandas as pd
-
         return pd.DataFrame(
             {
                 "item": self.item_ids[columns],

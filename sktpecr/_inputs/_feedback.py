@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import Any
 
 from sktpecr._inputs._ids import Ids
+from sktpecr._inputs._numbers import finite_number
 
 
 @dataclass(frozen=True)
@@ -119,18 +118,3 @@ def _strengths(tags: Ids, given: Any, parameter: str) -> dict[int, float]:
             f"{parameter} names {tags[twice[0]]!r} twice; give it once, or a dict with strengths"
         )
     return dict.fromkeys(columns, 1.0)
-
-
-def finite_number(value: Any, parameter: str, minimum: float = -math.inf) -> float:
-    try:
-        number = float(value) if isinstance(value, Real) else math.nan
-    except OverflowError:  # a whole number beyond all floats
-        number = math.inf
-    if isinstance(value, bool) or not math.isfinite(number):
-        raise ValueError(f"{parameter} must be a finite number, got {value!r}")
-    if number < minimum:
-        raise ValueError(
-            f"{parameter} must be at least {minimum:g}, got {value!r}; to show less of a tag, "
-            f"put it in dislike"
-        )
-    return number

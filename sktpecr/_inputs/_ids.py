@@ -10,6 +10,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 # Looking for near matches is for a person who mistyped, and must not take minutes.
@@ -173,8 +174,6 @@ def missing_rows(labels: NDArray) -> NDArray:
     """Return where labels are None, NaN or the like."""
     if labels.dtype.kind in "iuUSb":
         return np.empty(0, dtype=np.intp)
-    import pandas as pd
-
     return np.flatnonzero(pd.isna(labels))
 
 

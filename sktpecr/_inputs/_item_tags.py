@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from sktpecr._inputs._ids import Ids
+from sktpecr._inputs._tables import frame_values, is_frame
 
 
 def check_item_tags(
@@ -67,24 +68,9 @@ def check_item_tags(
     return weights, names
 
 
-def is_frame(data: Any) -> bool:
-    """Tell whether data is a table with labelled rows and columns, as pandas has."""
-    return hasattr(data, "columns") and hasattr(data, "index")
-
-
-def _frame_values(frame: Any) -> NDArray:
-    """Return the values of a table, missing ones as NaN where all are numbers."""
-    if not any(getattr(dtype, "kind", "O") == "c" for dtype in frame.dtypes):
-        try:
-            return frame.to_numpy(dtype=np.float64, na_value=np.nan)
-        except (TypeError, ValueError):  # not numbers: the caller says so
-            pass
-    return frame.to_numpy()
-
-
 def _as_sparse(item_tags: Any) -> sp.csc_matrix:
     if is_frame(item_tags):
-        item_tags = _frame_values(item_tags)
+        item_tags = frame_values(item_tags)
     if not sp.issparse(item_tags):
         item_tags = np.asarray(item_tags)
         if item_tags.ndim != 2:

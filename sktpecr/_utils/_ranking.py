@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 # Scores of which one pass finds the best, so that the pass which sorts has less to do.
 _GROUP = 16
-
-
-def check_n(n: Any, parameter: str = "n") -> int:
-    """Return n, or say that a list needs at least one entry."""
-    if not isinstance(n, Integral) or isinstance(n, bool) or n < 1:
-        raise ValueError(f"{parameter} must be a whole number of at least 1, got {n!r}")
-    return int(n)
 
 
 def top_items(scores: NDArray, candidates: NDArray, n: int) -> NDArray:

@@ -8,15 +8,13 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pandas as pd
 from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
 from sktpecr._inputs._ids import listing
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # Readers of Parquet datasets pass by what begins with an underscore or a dot.
 _MANIFEST = "_manifest.json"
@@ -214,6 +212,4 @@ def _file(folder: Path, number: int) -> Path:
 
 
 def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    import pandas as pd
-
     return pd.concat(tables, ignore_index=True)

@@ -21,8 +21,6 @@ from skorch.helper import predefined_split
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from sktpecr._utils._torch_device import pick_device
-
 _WEIGHTS = threading.Lock()
 # A bar appears on a terminal when training takes longer than this many seconds.
 _BAR_DELAY = 3.0
@@ -280,3 +278,22 @@ class _Bar(Callback):
 
     def on_train_end(self, net: NeuralNet, **_: Any) -> None:
         self.bar.close()
+
+
+def pick_device(device: str) -> torch.device:
+    """Return the torch device for a name, "auto" meaning cuda where there is one."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        picked: torch.device | None = torch.device(device)
+    except RuntimeError:
+        picked = None
+    # Others lack what is needed here: float64, generators of their own, or memory at all.
+    if picked is None or picked.type not in ("cpu", "cuda"):
+        raise ValueError(
+            f"device must be 'auto' or a torch device of type cpu or cuda, such as 'cuda:0', got "
+            f"{device!r}; pass device='cpu'"
+        )
+    if picked.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device is {device!r}, but torch sees no GPU; pass device='cpu'")
+    return picked

@@ -17,13 +17,13 @@ from sktpecr.app._talks import (
     UnknownConversationError,
     needed,
 )
+from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 
 _STATIC = Path(__file__).with_name("static")
 _PAGES = {

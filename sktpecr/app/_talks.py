@@ -5,17 +5,15 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from sktpecr.conversation._conversation import Conversation
-from sktpecr.refinement._feedback_refiner import FeedbackRefiner
 from sktpecr._inputs._ids import plain
 from sktpecr.app._store import ConversationStore
-
-if TYPE_CHECKING:
-    from sktpecr.explanation._tpecr_explainer import TPECRExplainer
+from sktpecr.conversation._conversation import Conversation
+from sktpecr.explanation._tpecr_explainer import TPECRExplainer
+from sktpecr.refinement._feedback_refiner import FeedbackRefiner
 
 _IN_MEMORY = 256
 # Threads that wait for each other's conversations: more than a server has workers.
@@ -54,15 +52,15 @@ class Talks:
         self._recent_lock = threading.Lock()
         self._locks = [threading.Lock() for _ in range(_N_LOCKS)]
         # Fails here, rather than in the first request, if the explainer is not fitted.
-        self._population = FeedbackRefiner(explainer)._checked_population()
+        self._tag_model = FeedbackRefiner(explainer).tag_model_
 
     def model(self) -> dict[str, Any]:
         """Return what there is to talk about: tags, how much of everything, some users."""
-        catalogue = self._population.catalogue
+        catalogue = self._tag_model.catalogue
         return {
             "n_users": len(catalogue.users),
             "n_items": len(catalogue.items),
-            "tags": [plain(tag) for tag in self._population.tags.array()],
+            "tags": [plain(tag) for tag in self._tag_model.tags.array()],
             "users": [
                 plain(catalogue.users[row])
                 for row in range(min(len(catalogue.users), _N_USERS_SHOWN))
@@ -155,12 +153,12 @@ class Talks:
         if history:
             last = history[-1].items
             moves = dict(zip(last["item"], last["rank_before"].tolist(), strict=True))
-        population, hidden = self._population, set(conversation.hidden)
+        tag_model, hidden = self._tag_model, set(conversation.hidden)
         rows = []
         for row in listed.to_dict("records"):
-            column = population.catalogue.items.row(row["item"])
-            carried = np.flatnonzero(population.extractor.tags_of(column)).tolist()
-            names = [plain(population.tags[tag]) for tag in carried]
+            column = tag_model.catalogue.items.row(row["item"])
+            carried = np.flatnonzero(tag_model.extractor.tags_of(column)).tolist()
+            names = [plain(tag_model.tags[tag]) for tag in carried]
             before = moves.get(row["item"], row["rank"])
             rows.append(
                 {
@@ -209,10 +207,10 @@ class Talks:
                 self._recent.popitem(last=False)
 
     def _user(self, user: Any) -> Hashable:
-        return _as_typed(self._population.catalogue.users, user)
+        return _as_typed(self._tag_model.catalogue.users, user)
 
     def _item(self, item: Any) -> Hashable:
-        return _as_typed(self._population.catalogue.items, item)
+        return _as_typed(self._tag_model.catalogue.items, item)
 
 
 def _as_typed(ids: Any, label: Any) -> Hashable:

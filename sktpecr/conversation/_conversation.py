@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING, Any
+from copy import copy
+from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 
+from sktpecr._inputs._numbers import check_n
+from sktpecr.conversation._conversation_state import ConversationState
 from sktpecr.conversation._conversation_turn import ConversationTurn
-from sktpecr.explanation._explanation import Explanation
-from sktpecr.refinement._feedback_refiner import FeedbackRefiner, Tags
-from sktpecr._utils._ranking import check_n
-from sktpecr.refinement._refinement import Refinement
 from sktpecr.conversation._replay import Replay, repeated
 from sktpecr.conversation._saved_conversation import SavedConversation, who_it_is
-from sktpecr.conversation._conversation_state import Standing
+from sktpecr.conversation._statement import Statement
+from sktpecr.explanation._explanation import Explanation
 from sktpecr.explanation._tpecr_explainer import TPECRExplainer
-from sktpecr.conversation._turns import Turns
+from sktpecr.refinement._feedback_refiner import FeedbackRefiner, Tags
+from sktpecr.refinement._refinement import Refinement
 from sktpecr.tags._user import one_row
 
-if TYPE_CHECKING:
-    import pandas as pd
 
-
-class Conversation(Turns):
+class Conversation:
     r"""Talk with one user about tags, turn by turn.
 
     Parameters
@@ -92,15 +91,29 @@ class Conversation(Turns):
             raise ValueError(f"user must be one user id, got {type(user).__name__}: {user!r:.80}")
         self._refiner = FeedbackRefiner(explainer, solver=solver)
         self.n = check_n(n)
-        population = self._refiner._checked_population()
+        tag_model = self._refiner.tag_model_
         if interactions is not None:
             # A copy: what the caller does to theirs later changes nothing here.
-            interactions = one_row(population.catalogue, interactions).copy()
+            interactions = one_row(tag_model.catalogue, interactions).copy()
         first = self._refiner.refine(user, interactions=interactions, tags=tags)
         self.user = first.user
         self.replay: Replay | None = None
-        self._who = who_it_is(population, first.user, interactions, tags)
-        super().__init__(Standing(population, first))
+        self._who = who_it_is(tag_model, first.user, interactions, tags)
+        self._start = ConversationState(tag_model, first)
+        # All turns, and how many of them count; one attribute, so that nobody reads half of it.
+        self._at: tuple[tuple[ConversationTurn, ...], int] = ((), 0)
+
+    @property
+    def history(self) -> tuple[ConversationTurn, ...]:
+        """The turns that count, the first one first."""
+        turns, position = self._at
+        return turns[:position]
+
+    @property
+    def undone(self) -> tuple[ConversationTurn, ...]:
+        """The turns that :meth:`redo` brings back, the next one first."""
+        turns, position = self._at
+        return turns[position:]
 
     @property
     def refinement(self) -> Refinement:
@@ -108,19 +121,19 @@ class Conversation(Turns):
 
         Its ``embedding`` is what a recommender that serves the user needs.
         """
-        return self._standing.refinement
+        return self._state.refinement
 
     @property
     def rejected(self) -> list[Any]:
         """Raw ids of the items that are not to be listed."""
-        items = self._start.population.catalogue.items
-        return [items[column] for column in sorted(self._standing.rejected)]
+        items = self._start.tag_model.catalogue.items
+        return [items[column] for column in sorted(self._state.rejected)]
 
     @property
     def hidden(self) -> list[Any]:
         """Names of the tags that are not to be shown."""
-        tags = self._start.population.tags
-        return [tags[column] for column in sorted(self._standing.hidden)]
+        tags = self._start.tag_model.tags
+        return [tags[column] for column in sorted(self._state.hidden)]
 
     def recommend(self, n: int = 10) -> pd.DataFrame:
         """List the best items as things stand.
@@ -135,10 +148,8 @@ class Conversation(Turns):
         DataFrame
             Columns item, name, score, rank, and rank_first: before anything was said.
         """
-        standing, n = self._standing, check_n(n)
-        columns, frame = standing.population.catalogue.ranked(
-            standing.refinement.scores, standing.candidates, n
-        )
+        state, n = self._state, check_n(n)
+        columns, frame = state.tag_model.ranked(state.refinement.scores, state.candidates, n)
         frame["rank_first"] = self._start.ranks(columns).astype(np.intp)
         return frame
 
@@ -155,7 +166,7 @@ class Conversation(Turns):
         Explanation
             Without the tags that are hidden.
         """
-        explanation = self._standing.refinement.explain(item)
+        explanation = self._state.refinement.explain(item)
         return explanation.without(self.hidden) if self.hidden else explanation
 
     def like(self, tags: Tags, strength: float = 1.0) -> ConversationTurn:
@@ -227,7 +238,7 @@ class Conversation(Turns):
         ValueError
             As :meth:`FeedbackRefiner.refine` does, and if a tag is hidden.
         """
-        return self._keep(self._standing.refined(self._refiner, **feedback), self.n)
+        return self._keep(self._state.refined(self._refiner, **feedback), self.n)
 
     def preview(self, **feedback: Any) -> ConversationTurn:
         """Show what feedback would change; nothing is kept.
@@ -242,8 +253,8 @@ class Conversation(Turns):
         ConversationTurn
             What it would change.
         """
-        said, after = self._standing.refined(self._refiner, **feedback)
-        return ConversationTurn(said, self._standing, after, self.n)
+        said, after = self._state.refined(self._refiner, **feedback)
+        return ConversationTurn(said, self._state, after, self.n)
 
     def reject(self, item: Hashable) -> ConversationTurn:
         """List an item no more; nothing is inferred from it.
@@ -258,7 +269,7 @@ class Conversation(Turns):
         ConversationTurn
             What it changed.
         """
-        return self._keep(self._standing.rejecting(item), self.n)
+        return self._keep(self._state.rejecting(item), self.n)
 
     def hide(self, tag: Hashable) -> ConversationTurn:
         """Show a tag no more, neither in explanations nor in turns, and ask nothing about it.
@@ -276,7 +287,66 @@ class Conversation(Turns):
         ConversationTurn
             What it changed.
         """
-        return self._keep(self._standing.hiding(tag), self.n)
+        return self._keep(self._state.hiding(tag), self.n)
+
+    def undo(self) -> ConversationTurn:
+        """Take the last turn back.
+
+        Returns
+        -------
+        ConversationTurn
+            The turn that was taken back.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
+        turns, position = self._at
+        if not position:
+            raise ValueError("there is no turn to undo")
+        self._at = turns, position - 1
+        return turns[position - 1]
+
+    def redo(self) -> ConversationTurn:
+        """Say again what was taken back last; a new turn forgets what was undone.
+
+        Returns
+        -------
+        ConversationTurn
+            The turn that was said again.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
+        turns, position = self._at
+        if position == len(turns):
+            raise ValueError("there is no turn to redo")
+        self._at = turns, position + 1
+        return turns[position]
+
+    def reset(self) -> Self:
+        """Take all turns back; :meth:`redo` brings them again.
+
+        Returns
+        -------
+        Conversation
+            The conversation itself.
+        """
+        self._at = self._at[0], 0
+        return self
+
+    def fork(self) -> Self:
+        """Go another way from here.
+
+        Returns
+        -------
+        Conversation
+            Another one, which stands where this one does and goes its own way.
+        """
+        return copy(self)
 
     def suggest_question(self, n: int = 1) -> pd.DataFrame:
         """Suggest which tags to ask about next.
@@ -292,7 +362,7 @@ class Conversation(Turns):
             See :meth:`TPECRExplainer.suggest_question`; without tags that are hidden, or were
             spoken of already.
         """
-        return self._standing.questions(self.n).head(check_n(n))
+        return self._state.questions(self.n).head(check_n(n))
 
     def to_json(self) -> str:
         """Return what was said, undone turns as well, as JSON.
@@ -307,7 +377,7 @@ class Conversation(Turns):
         ValueError
             If an id is neither text nor a number nor a tuple of them.
         """
-        items = self._start.population.catalogue.items
+        items = self._start.tag_model.catalogue.items
         solver = self._refiner.solver
         return SavedConversation(
             *self._who,
@@ -315,7 +385,7 @@ class Conversation(Turns):
             n=self.n,
             said=tuple(turn.said for turn in (*self.history, *self.undone)),
             position=len(self.history),
-            listed=tuple(items[column] for column in self._standing.listed(self.n)),
+            listed=tuple(items[column] for column in self._state.listed(self.n)),
         ).to_json()
 
     @classmethod
@@ -343,13 +413,23 @@ class Conversation(Turns):
             If the text is no conversation, or one of a newer version, or the user is unknown.
         """
         saved = SavedConversation.parse(text)
-        population = FeedbackRefiner(explainer)._checked_population()
-        who, left_out = saved.known_to(population)
+        tag_model = FeedbackRefiner(explainer).tag_model_
+        who, left_out = saved.known_to(tag_model)
         conversation = cls(explainer, **who, solver=solver or saved.solver, n=saved.n)
         conversation._at, also = repeated(saved, conversation._refiner, conversation._start)
-        seen, listed = saved.listed, conversation._standing.listed(saved.n)
-        conversation.replay = Replay.of(population.catalogue, seen, listed, left_out + also)
+        seen, listed = saved.listed, conversation._state.listed(saved.n)
+        conversation.replay = Replay.of(tag_model.catalogue, seen, listed, left_out + also)
         return conversation
+
+    @property
+    def _state(self) -> ConversationState:
+        turns, position = self._at
+        return turns[position - 1].after if position else self._start
+
+    def _keep(self, said: tuple[Statement, ConversationState], n: int) -> ConversationTurn:
+        turn = ConversationTurn(said[0], self._state, said[1], n)
+        self._at = (*self.history, turn), len(self.history) + 1
+        return turn
 
     def __repr__(self) -> str:
         said = "; ".join(str(turn.said) for turn in self.history) or "nothing said"

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from sktpecr._inputs._ids import plain
+from sktpecr.conversation._conversation_state import ConversationState
+from sktpecr.conversation._statement import Statement
 from sktpecr.explanation._words import ENGLISH, complete_words, joined
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from sktpecr.conversation._conversation_state import Standing
-    from sktpecr.conversation._statement import Statement
 
 
 class ConversationTurn:
@@ -27,7 +24,7 @@ class ConversationTurn:
     ----------
     said : Statement
         What was said; prints as words.
-    before, after : Standing
+    before, after : ConversationState
         Where the conversation stood.
     n : int
         Length of the list that the turn is judged by.
@@ -36,7 +33,7 @@ class ConversationTurn:
     ----------
     said : Statement
         What was said; prints as words.
-    after : Standing
+    after : ConversationState
         Where the conversation stood then.
 
     Examples
@@ -54,7 +51,9 @@ class ConversationTurn:
     1
     """
 
-    def __init__(self, said: Statement, before: Standing, after: Standing, n: int) -> None:
+    def __init__(
+        self, said: Statement, before: ConversationState, after: ConversationState, n: int
+    ) -> None:
         self.said = said
         self._before, self.after, self._n = before, after, n
 
@@ -65,11 +64,9 @@ class ConversationTurn:
         Columns item, name, rank_before, rank, change ("enters", "stays" or "leaves"); a rank is
         missing where the item may not be listed.
         """
-        import pandas as pd
-
         first, second = self._before.listed(self._n), self.after.listed(self._n)
         columns = np.concatenate([second, first[~np.isin(first, second)]])
-        catalogue = self.after.population.catalogue
+        catalogue = self.after.tag_model.catalogue
         change = np.where(np.isin(columns, first), "stays", "enters").astype(object)
         change[len(second) :] = "leaves"
         frame = pd.DataFrame(
@@ -90,26 +87,24 @@ class ConversationTurn:
         Columns tag, said ("more", "less", "set" or ""), asked and delivered, both in standard
         deviations of the population; what was spoken of first, then the largest change.
         """
-        import pandas as pd
-
-        population, after = self.after.population, self.after.refinement
+        tag_model, after = self.after.tag_model, self.after.refinement
         before = self._before.refinement
-        asked = population.vs_mean(after.requested) - population.vs_mean(before.tag_preferences)
-        delivered = population.in_std(after.tag_preferences - before.tag_preferences)
+        asked = tag_model.vs_mean(after.requested) - tag_model.vs_mean(before.tag_preferences)
+        delivered = tag_model.in_std(after.tag_preferences - before.tag_preferences)
         if after is before:
-            asked = delivered = np.zeros(len(population.tags))
+            asked = delivered = np.zeros(len(tag_model.tags))
         words = np.full(len(asked), "", dtype=object)
         for word, pairs in (
             ("more", self.said.like),
             ("less", self.said.dislike),
             ("set", self.said.set),
         ):
-            words[[population.tags.row(tag) for tag, _ in pairs]] = word
+            words[[tag_model.tags.row(tag) for tag, _ in pairs]] = word
         shown = np.flatnonzero(self.after.shown & self._before.shown)
         order = shown[np.lexsort([-np.abs(delivered[shown]), words[shown] == ""])]
         return pd.DataFrame(
             {
-                "tag": population.tags.array()[order],
+                "tag": tag_model.tags.array()[order],
                 "said": words[order],
                 "asked": asked[order],
                 "delivered": delivered[order],
@@ -180,7 +175,7 @@ class ConversationTurn:
     @property
     def _rejected(self) -> str | None:
         """Name of the item that was rejected, if one was."""
-        catalogue, item = self.after.population.catalogue, self.said.reject
+        catalogue, item = self.after.tag_model.catalogue, self.said.reject
         return None if item is None else catalogue.item_names[catalogue.items.row(item)]
 
     def _sentences(self, say: Mapping[str, str]) -> Iterator[str]:
@@ -210,6 +205,4 @@ class ConversationTurn:
 
 
 def _none_if_missing(value: Any) -> Any:
-    import pandas as pd
-
     return None if value is pd.NA else value

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pandas as pd
 from numpy.typing import NDArray
 
+from sktpecr._inputs._catalogue import Catalogue
+from sktpecr.conversation._conversation_state import ConversationState
 from sktpecr.conversation._conversation_turn import ConversationTurn
+from sktpecr.conversation._saved_conversation import SavedConversation
 from sktpecr.conversation._statement import knows
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from sktpecr._inputs._catalogue import Catalogue
-    from sktpecr.refinement._feedback_refiner import FeedbackRefiner
-    from sktpecr.conversation._saved_conversation import SavedConversation
-    from sktpecr.conversation._conversation_state import Standing
+from sktpecr.refinement._feedback_refiner import FeedbackRefiner
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +39,6 @@ class Replay:
         cls, catalogue: Catalogue, before: Iterable[Any], now: NDArray, left_out: Iterable[str]
     ) -> Replay:
         """Compare a list of ids with one of columns."""
-        import pandas as pd
-
         before, after = list(before), [catalogue.items[column] for column in now]
         gone = [item for item in before if item not in after]
         names = {
@@ -75,7 +70,7 @@ class Replay:
 
 
 def repeated(
-    saved: SavedConversation, refiner: FeedbackRefiner, start: Standing
+    saved: SavedConversation, refiner: FeedbackRefiner, start: ConversationState
 ) -> tuple[tuple[tuple[ConversationTurn, ...], int], list[str]]:
     """Say again what was said.
 
@@ -85,7 +80,7 @@ def repeated(
         What was said.
     refiner : FeedbackRefiner
         Whom it is said to.
-    start : Standing
+    start : ConversationState
         Where the conversation stands before.
 
     Returns
@@ -96,17 +91,17 @@ def repeated(
         What it does not know.
     """
     turns: list[ConversationTurn] = []
-    position, left_out, standing = saved.position, [], start
+    position, left_out, state = saved.position, [], start
     for number, statement in enumerate(saved.said, start=1):
-        known, unknown = statement.known_to(start.population)
+        known, unknown = statement.known_to(start.tag_model)
         left_out += [f"{what} in turn {number}" for what in unknown]
         if known is None:
             position -= number <= saved.position
             continue
         try:
-            said, after = standing.repeating(refiner, known)
+            said, after = state.repeating(refiner, known)
         except ValueError as error:
             raise ValueError(f"turn {number}: {error}") from error
-        turns.append(ConversationTurn(said, standing, after, saved.n))
-        standing = after
+        turns.append(ConversationTurn(said, state, after, saved.n))
+        state = after
     return (tuple(turns), position), left_out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,9 +17,7 @@ from sktpecr.conversation._statement import (
     pairs_from_plain,
     pairs_to_plain,
 )
-
-if TYPE_CHECKING:
-    from sktpecr.tags._tag_model import Population
+from sktpecr.tags._tag_model import TagModel
 
 _FORMAT, _VERSION = "sktpecr.Conversation", 1
 _KINDS = ("user", "interactions", "tags")
@@ -108,12 +106,12 @@ class SavedConversation:
         except (ValueError, RecursionError) as error:
             raise ValueError(f"text is no conversation: {error}") from None
 
-    def known_to(self, population: Population) -> tuple[dict[str, Any], list[str]]:
+    def known_to(self, tag_model: TagModel) -> tuple[dict[str, Any], list[str]]:
         """Return how the user is known to a model, for Conversation, and what it does not know."""
         if self.kind == "user":
             return {"user": self.who}, []
-        catalogue = population.catalogue
-        ids = catalogue.items if self.kind == "interactions" else population.tags
+        catalogue = tag_model.catalogue
+        ids = catalogue.items if self.kind == "interactions" else tag_model.tags
         unknown = [f"{ids.kind} {label!r}" for label, _ in self.who if not knows(ids, label)]
         known = {label: value for label, value in self.who if knows(ids, label)}
         if self.kind == "tags":
@@ -164,12 +162,12 @@ class SavedConversation:
         )
 
 
-def who_it_is(population: Population, user: Any, interactions: Any, tags: Any) -> tuple[str, Any]:
+def who_it_is(tag_model: TagModel, user: Any, interactions: Any, tags: Any) -> tuple[str, Any]:
     """Return how a user is known, and by what: an id, or ids with values.
 
     Parameters
     ----------
-    population : Population
+    tag_model : TagModel
         What the explainer learned.
     user : hashable
         Raw id, where neither of the others is given.
@@ -186,7 +184,7 @@ def who_it_is(population: Population, user: Any, interactions: Any, tags: Any) -
         By what.
     """
     if interactions is not None:
-        items = population.catalogue.items
+        items = tag_model.catalogue.items
         pairs = zip(interactions.indices, interactions.data.tolist(), strict=True)
         return "interactions", tuple((items[column], value) for column, value in pairs)
     if tags is not None:

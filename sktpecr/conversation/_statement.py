@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sktpecr._inputs._feedback import Feedback, finite_number
+from sktpecr._inputs._feedback import Feedback
 from sktpecr._inputs._ids import Ids, plain
+from sktpecr._inputs._numbers import finite_number
 from sktpecr.explanation._words import ENGLISH, listed
-
-if TYPE_CHECKING:
-    from sktpecr.tags._tag_model import Population
+from sktpecr.tags._tag_model import TagModel
 
 Pairs = tuple[tuple[Any, float], ...]
 
@@ -90,13 +89,13 @@ class Statement:
                 written[name] = id_to_plain(getattr(self, name))
         return written
 
-    def known_to(self, population: Population) -> tuple[Statement | None, list[str]]:
+    def known_to(self, tag_model: TagModel) -> tuple[Statement | None, list[str]]:
         """Return what of it can be said to a model, None if nothing, and what cannot."""
         if self.reject is not None or self.hide is not None:
             label = self.hide if self.reject is None else self.reject
-            ids = population.tags if self.reject is None else population.catalogue.items
+            ids = tag_model.tags if self.reject is None else tag_model.catalogue.items
             return (self, []) if knows(ids, label) else (None, [f"{ids.kind} {label!r}"])
-        tags, unknown = population.tags, []
+        tags, unknown = tag_model.tags, []
         kept: dict[str, Any] = {}
         for name in _FEEDBACK:
             kept[name] = tuple(pair for pair in getattr(self, name) if knows(tags, pair[0]))

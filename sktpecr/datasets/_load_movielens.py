@@ -9,6 +9,7 @@ import io
 from importlib.resources import files
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 
 from sktpecr.datasets._long_tables import label_array
@@ -70,8 +71,6 @@ def load_movielens() -> TaggedInteractions:
     >>> data.item_tags.columns[data.item_tags.loc[6] == 1].tolist()
     ['Action', 'Crime', 'Thriller']
     """
-    import pandas as pd
-
     text = gzip.decompress(_read("items.csv.gz")).decode()
     films = list(csv.DictReader(io.StringIO(text, newline="")))
     genres = [film["genres"].split("|") if film["genres"] else [] for film in films]

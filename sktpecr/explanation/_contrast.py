@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from sktpecr._inputs._ids import plain_fields
 from sktpecr.explanation._words import by_size, liked, worth_saying
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from sktpecr.tags._tag_model import Population
-    from sktpecr.tags._user import User
+from sktpecr.tags._tag_model import TagModel
+from sktpecr.tags._user import User
 
 # So many tags are named for each item.
 _NAMED = 3
@@ -104,8 +102,6 @@ class Contrast:
         DataFrame
             Columns tag, on_item, on_other, vs_population, importance, contribution.
         """
-        import pandas as pd
-
         frame = pd.DataFrame(
             {
                 "tag": self.tag_names,
@@ -194,46 +190,34 @@ class Contrast:
         )
 
 
-def contrast_items(population: Population, user: User, columns: list[int]) -> Contrast:
-    """Contrast two items for a user.
-
-    Parameters
-    ----------
-    population : Population
-        What an explainer learned.
-    user : User
-        The user.
-    columns : list of two int
-        Columns of the item and of the other one.
-
-    Returns
-    -------
-    Contrast
-        All of it.
-    """
-    catalogue, attribution = population.catalogue, population.attribution
-    embedding = user.embedding
-    preferences = population.tag_preferences_of(embedding)
-    vs_population = population.vs_mean(preferences)
+def contrast_items(tag_model: TagModel, user: User, item: Hashable, other: Hashable) -> Contrast:
+    """Contrast two items, by raw id, for a user."""
+    catalogue, attribution = tag_model.catalogue, tag_model.attribution
+    embedding = user.to_explain().embedding
+    columns = [catalogue.items.row(item), catalogue.items.row(other)]
+    if columns[0] == columns[1]:
+        raise ValueError(f"item and other must be two items, got {item!r} twice")
+    preferences = tag_model.tag_preferences_of(embedding)
+    vs_population = tag_model.vs_mean(preferences)
     # One call: where perturbations are drawn, both items are judged by the same ones.
     attributed = attribution.attribute(preferences, embedding, columns)
     importances = attributed.importances[0] - attributed.importances[1]
     contributions = importances * vs_population
     base_value = float(attributed.base_values[0] - attributed.base_values[1])
     value = float(attributed.values[0] - attributed.values[1])
-    scores = population.scores_of(embedding)[columns].astype(np.float64)
-    item, other = columns
+    scores = tag_model.scores_of(embedding)[columns].astype(np.float64)
+    one, two = columns
     return Contrast(
         user=user.label,
-        item=catalogue.items[item],
-        other=catalogue.items[other],
-        item_name=catalogue.item_names[item],
-        other_name=catalogue.item_names[other],
-        method=population.method,
+        item=catalogue.items[one],
+        other=catalogue.items[two],
+        item_name=catalogue.item_names[one],
+        other_name=catalogue.item_names[two],
+        method=tag_model.method,
         unit=attribution.unit,
-        tag_names=population.extractor.tag_names_,
-        on_item=population.extractor.tags_of(item) > 0,
-        on_other=population.extractor.tags_of(other) > 0,
+        tag_names=tag_model.extractor.tag_names_,
+        on_item=tag_model.extractor.tags_of(one) > 0,
+        on_other=tag_model.extractor.tags_of(two) > 0,
         vs_population=vs_population,
         importances=importances,
         contributions=contributions,
@@ -241,5 +225,5 @@ def contrast_items(population: Population, user: User, columns: list[int]) -> Co
         residual=value - base_value - float(contributions.sum()),
         value=value,
         score=float(scores[0] - scores[1]),
-        fidelity=float(min(attributed.fidelity * population.fidelity([item, other]))),
+        fidelity=float(min(attributed.fidelity * tag_model.fidelity(columns))),
     )

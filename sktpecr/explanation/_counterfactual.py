@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import html
 import math
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from numbers import Real
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from sktpecr.explanation._edit_search import EditSearch
 from sktpecr._inputs._ids import plain_fields
+from sktpecr._inputs._numbers import check_n
+from sktpecr.explanation._edit_search import EditSearch
 from sktpecr.explanation._words import by_size, joined
-
-if TYPE_CHECKING:
-    import pandas as pd
+from sktpecr.tags._tag_model import TagModel
+from sktpecr.tags._user import User
 
 # So many changed tags are named in words.
 _NAMED = 5
@@ -105,8 +108,6 @@ class Counterfactual:
             Columns tag, before, after, change; in standard deviations, before and after from the
             population's mean.
         """
-        import pandas as pd
-
         tags = self._changed()
         before, change = self.vs_population[tags], self.changes[tags]
         return pd.DataFrame(
@@ -197,7 +198,42 @@ class Counterfactual:
         return f"{text} (and {more} more changed)" if more else text
 
 
-def find_counterfactual(search: EditSearch) -> Counterfactual:
+def find_counterfactual(
+    tag_model: TagModel,
+    user: User,
+    item: Hashable,
+    *,
+    goal: str,
+    k: int,
+    exclude_seen: bool,
+    among: Iterable[Hashable] | None,
+    max_change: float,
+) -> Counterfactual:
+    """Check what is asked for, and search the smallest edit that does it."""
+    catalogue = tag_model.catalogue
+    column = catalogue.items.row(item)
+    if goal not in ("enter", "leave"):
+        raise ValueError(f"goal must be 'enter' or 'leave', got {goal!r}")
+    is_number = isinstance(max_change, Real) and not isinstance(max_change, bool)
+    if not is_number or not 0 < max_change < np.inf:
+        raise ValueError(
+            f"max_change must be a finite number of standard deviations above 0, got {max_change!r}"
+        )
+    return _found(
+        EditSearch(
+            tag_model,
+            user.to_explain(),
+            column,
+            goal=goal,
+            k=check_n(k, "k"),
+            candidates=catalogue.candidates(user.known_history, exclude_seen),
+            tags=tag_model.tag_columns(among),
+            max_change=float(max_change),
+        )
+    )
+
+
+def _found(search: EditSearch) -> Counterfactual:
     """Find the smallest edit of a user's tag preferences that moves an item.
 
     Parameters
@@ -210,17 +246,17 @@ def find_counterfactual(search: EditSearch) -> Counterfactual:
     Counterfactual
         All of it.
     """
-    population, catalogue = search.population, search.population.catalogue
-    none = np.zeros(len(population.std))
+    tag_model, catalogue = search.tag_model, search.tag_model.catalogue
+    none = np.zeros(len(tag_model.std))
     edit: NDArray | None
     if search.reached(search.rank_before):
         edit, exact = none, True
-    elif population.composite.is_linear:
+    elif tag_model.composite.is_linear:
         edit, exact = search.linear()
     else:
         edit, exact = search.not_linear(), False
     changes = none if edit is None else edit
-    preferences = population.tag_preferences_of(search.user.embedding)
+    preferences = tag_model.tag_preferences_of(search.user.embedding)
     return Counterfactual(
         user=search.user.label,
         item=catalogue.items[search.column],
@@ -231,10 +267,10 @@ def find_counterfactual(search: EditSearch) -> Counterfactual:
         exact=exact,
         changes=changes,
         max_change=search.max_change,
-        tag_names=population.tags.array(),
-        vs_population=population.vs_mean(preferences),
+        tag_names=tag_model.tags.array(),
+        vs_population=tag_model.vs_mean(preferences),
         tag_preferences_before=preferences,
-        tag_preferences_after=preferences + changes * population.std,
+        tag_preferences_after=preferences + changes * tag_model.std,
         rank_before=search.rank_before,
         rank_after=search.rank(changes) if changes.any() else search.rank_before,
         spread_kept=search.spread_kept(changes),

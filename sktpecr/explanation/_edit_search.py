@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sktpecr._utils._ranking import ranks_of
 from sktpecr.explanation._smallest_edit import smallest_edit
-
-if TYPE_CHECKING:
-    from sktpecr.tags._tag_model import Population
-    from sktpecr.tags._user import User
+from sktpecr.tags._tag_model import TagModel
+from sktpecr.tags._user import User
 
 # By how much the item must pass a rival, in units of the range of the scores. The first that
 # survives the rounding of the recommender's own scores is taken.
@@ -28,12 +25,12 @@ _SETTLED = 1e-3
 _NO_CHANGE = 1e-9
 
 
-def edited_embeddings(population: Population, embedding: NDArray, changes: NDArray) -> NDArray:
+def edited_embeddings(tag_model: TagModel, embedding: NDArray, changes: NDArray) -> NDArray:
     """Return what becomes of a user whose tag preferences are edited.
 
     Parameters
     ----------
-    population : Population
+    tag_model : TagModel
         What an explainer learned.
     embedding : ndarray of shape (n_factors,)
         The user's embedding.
@@ -46,9 +43,9 @@ def edited_embeddings(population: Population, embedding: NDArray, changes: NDArr
         :math:`e_u + G(c') - G(c_u)`, as refining does it: a generator's own error moves nobody.
     """
     own = embedding.astype(np.float64)
-    preferences = population.tag_preferences_of(own)
-    asked = preferences + np.vstack([np.zeros_like(preferences), changes * population.std])
-    generated = population.generator.generate(asked, np.tile(own, (len(asked), 1)))
+    preferences = tag_model.tag_preferences_of(own)
+    asked = preferences + np.vstack([np.zeros_like(preferences), changes * tag_model.std])
+    generated = tag_model.generator.generate(asked, np.tile(own, (len(asked), 1)))
     return own + generated[1:] - generated[0]
 
 
@@ -57,7 +54,7 @@ class EditSearch:
 
     Parameters
     ----------
-    population : Population
+    tag_model : TagModel
         What an explainer learned.
     user : User
         The user.
@@ -77,7 +74,7 @@ class EditSearch:
 
     def __init__(
         self,
-        population: Population,
+        tag_model: TagModel,
         user: User,
         column: int,
         goal: str,
@@ -86,7 +83,7 @@ class EditSearch:
         tags: NDArray,
         max_change: float,
     ) -> None:
-        self.population = population
+        self.tag_model = tag_model
         self.user = user
         self.column = column
         self.goal = goal
@@ -95,9 +92,9 @@ class EditSearch:
         self.candidates[column] = False
         self.rivals = np.flatnonzero(self.candidates)
         # A tag that is the same for everybody has no standard deviation to move by.
-        self.tags = tags[population.std[tags] > 0]
+        self.tags = tags[tag_model.std[tags] > 0]
         self.max_change = max_change
-        self.scores = population.scores_of(self.user.embedding)
+        self.scores = tag_model.scores_of(self.user.embedding)
         self.rank_before = self._rank(self.scores)
 
     def reached(self, rank: int) -> bool:
@@ -117,8 +114,8 @@ class EditSearch:
 
     def linear(self) -> tuple[NDArray | None, bool]:
         """Return the smallest edit where scores are linear, and whether that is proven."""
-        weights = self.population.composite.tag_weights(np.arange(len(self.scores)))
-        weights = weights * self.population.std
+        weights = self.tag_model.composite.tag_weights(np.arange(len(self.scores)))
+        weights = weights * self.tag_model.std
         deadline = time.monotonic() + _SECONDS
         for margin in _MARGINS:
             changes, proven = self._smallest(self.scores, weights, margin, deadline)
@@ -130,7 +127,7 @@ class EditSearch:
 
     def not_linear(self) -> NDArray | None:
         """Return a small edit where scores are not linear, by making them so again and again."""
-        best, here = None, np.zeros(len(self.population.std))
+        best, here = None, np.zeros(len(self.tag_model.std))
         for _ in range(_ROUNDS):
             scores, slopes = self._linearised(here)
             deadline = time.monotonic() + _SECONDS / _ROUNDS
@@ -171,7 +168,7 @@ class EditSearch:
         )
         if edit is None:
             return None, proven
-        changes = np.zeros(len(self.population.std))
+        changes = np.zeros(len(self.tag_model.std))
         changes[self.tags] = np.where(np.abs(edit) > _NO_CHANGE, edit, 0.0)
         return changes, proven
 
@@ -196,8 +193,8 @@ class EditSearch:
         return enough * changes
 
     def _scores_after(self, changes: NDArray) -> NDArray:
-        edited = edited_embeddings(self.population, self.user.embedding, changes)
-        return np.stack([self.population.scores_of(each) for each in edited]).astype(np.float64)
+        edited = edited_embeddings(self.tag_model, self.user.embedding, changes)
+        return np.stack([self.tag_model.scores_of(each) for each in edited]).astype(np.float64)
 
     def _rank(self, scores: NDArray) -> int:
         return int(ranks_of(np.array([self.column]), scores, self.candidates)[0])

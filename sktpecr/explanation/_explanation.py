@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from sktpecr import plotting
-from sktpecr.explanation._certificate import Certificate, certify
 from sktpecr._inputs._ids import plain, plain_fields
+from sktpecr.explanation._certificate import Certificate
 from sktpecr.explanation._words import by_size, complete_words, liked, worth_saying
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
-
-    from sktpecr.tags._tag_model import Population
-    from sktpecr.tags._user import User
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,14 +112,15 @@ class Explanation:
     standard_errors: NDArray | None = None
     n_hidden: int = 0
     scored_by_tags: bool = False
-    # Population, embedding and column: what the certificate is measured on.
-    _explained: Any = field(default=None, init=False, repr=False)
+    # What measures the certificate: it knows the model, and an explanation does not.
+    _measure: Callable[[Explanation], Certificate] | None = field(default=None, repr=False)
 
     @cached_property
     def certificate(self) -> Certificate:
         """How far the explanation can be trusted, a :class:`Certificate`."""
-        population, embedding, column = self._explained
-        return certify(population, embedding, column, self)
+        if self._measure is None:
+            raise ValueError("this explanation was built by hand: nothing measures it")
+        return self._measure(self)
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row per tag, the largest contribution first.
@@ -133,8 +131,6 @@ class Explanation:
             Columns tag, on_item, preference, vs_population, vs_own_average, importance,
             contribution; and standard_error, where importances are estimates.
         """
-        import pandas as pd
-
         frame = pd.DataFrame(
             {
                 "tag": self.tag_names,
@@ -289,7 +285,7 @@ class Explanation:
 
     def __getstate__(self) -> dict[str, Any]:
         # With its certificate, and so without all that was learned.
-        return {**vars(self), "certificate": self.certificate, "_explained": None}
+        return {**vars(self), "certificate": self.certificate, "_measure": None}
 
     def __repr__(self) -> str:
         return f"Explanation(user={self.user!r}, item={self.item!r}, score={self.score:.4g})"
@@ -315,59 +311,6 @@ class Explanation:
 
     def _phrases(self, tags: list[int], say: Mapping[str, str]) -> str:
         return liked(tags, self.tag_names, self.vs_population, self.contributions, say)
-
-
-def explain_item(population: Population, user: User, column: int) -> Explanation:
-    """Explain one item for a user.
-
-    Parameters
-    ----------
-    population : Population
-        What an explainer learned.
-    user : User
-        The user, refined or not.
-    column : int
-        Column of the item.
-
-    Returns
-    -------
-    Explanation
-        All of it.
-    """
-    extractor, attribution = population.extractor, population.attribution
-    embedding = user.embedding
-    preferences = population.tag_preferences_of(embedding)
-    vs_population = population.vs_mean(preferences)
-    attributed = attribution.attribute(preferences, embedding, [column])
-    contributions = attributed.importances[0] * vs_population
-    base_value, value = float(attributed.base_values[0]), float(attributed.values[0])
-    scores = population.scores_of(embedding)
-    prediction = population.composite(preferences[np.newaxis], embedding[np.newaxis], [column])
-    errors = attributed.standard_errors
-    explanation = Explanation(
-        user=user.label,
-        item=population.catalogue.items[column],
-        item_name=population.catalogue.item_names[column],
-        method=population.method,
-        unit=attribution.unit,
-        tag_names=extractor.tag_names_,
-        item_tags=extractor.tags_of(column),
-        tag_preferences=preferences,
-        vs_population=vs_population,
-        vs_own_average=preferences - scores.mean(),
-        importances=attributed.importances[0],
-        contributions=contributions,
-        base_value=base_value,
-        residual=value - base_value - float(contributions.sum()),
-        value=value,
-        score=float(scores[column]),
-        prediction=float(prediction[0, 0]),
-        fidelity=float(attributed.fidelity[0] * population.fidelity(column)),
-        standard_errors=None if errors is None else errors[0],
-        scored_by_tags=column >= getattr(population.recommender, "n_trained", np.inf),
-    )
-    object.__setattr__(explanation, "_explained", (population, embedding, column))
-    return explanation
 
 
 def _number(value: float, signed: bool = False) -> str:

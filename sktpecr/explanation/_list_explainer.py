@@ -6,19 +6,17 @@ from collections.abc import Iterator
 from copy import copy, deepcopy
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from sktpecr._inputs._catalogue import Catalogue
-from sktpecr.tags._tag_model import Population
 from sktpecr._utils._ranking import top_items
 from sktpecr.recommenders._factor_recommender import FactorRecommender
-
-if TYPE_CHECKING:
-    import pandas as pd
+from sktpecr.tags._tag_model import TagModel
 
 # Scores, or contributions, of so many at a time: 16 MB in single precision.
 _NUMBERS_A_BLOCK = 2**22
@@ -51,7 +49,7 @@ class ListExplainer:
 
     Parameters
     ----------
-    population : Population
+    tag_model : TagModel
         What an explainer learned.
     item_ids : ndarray of shape (n_all_items,)
         Raw ids of all items.
@@ -61,7 +59,7 @@ class ListExplainer:
         See :meth:`ExplainBatch.explain_batch`.
     """
 
-    population: Population
+    tag_model: TagModel
     item_ids: NDArray
     listed: NDArray
     n_items: int
@@ -69,9 +67,7 @@ class ListExplainer:
 
     def __call__(self, users: SomeUsers) -> pd.DataFrame:
         """Return the part of the table that is of some users."""
-        import pandas as pd
-
-        n_tags = len(self.population.tags)
+        n_tags = len(self.tag_model.tags)
         widest = max(len(self.listed), self.n_items * n_tags)
         size = max(1, _NUMBERS_A_BLOCK // widest)
         blocks = [
@@ -82,7 +78,7 @@ class ListExplainer:
             name: np.concatenate([block[name] for block in blocks], axis=0) for name in blocks[0]
         }
         each = table["tag"].shape[1]
-        tags = pd.Index(self.population.tags.array())
+        tags = pd.Index(self.tag_model.tags.array())
         # In the form that pandas gives to ids, from then on: of each id once, not for every row.
         ids, item_ids = pd.Series(users.ids).array, pd.Series(self.item_ids).array
         return pd.DataFrame(
@@ -105,17 +101,17 @@ class ListExplainer:
         Shape (n_pairs,), pairs of user and item in the order of the table, and (n_pairs, n_tags)
         for what is said of tags.
         """
-        population, embeddings = self.population, users.embeddings[block]
-        scores = population.recommender.score_items(embeddings)
+        tag_model, embeddings = self.tag_model, users.embeddings[block]
+        scores = tag_model.recommender.score_items(embeddings)
         lists = [
             top_items(scores[place], allowed, self.n_items)
             for place, allowed in enumerate(self._allowed(users, block))
         ]
         places = np.repeat(np.arange(len(lists)), [len(each) for each in lists])
         items = np.concatenate(lists)
-        preferences = population.extractor.tag_preferences(embeddings.astype(np.float64))
+        preferences = tag_model.extractor.tag_preferences(embeddings.astype(np.float64))
         importances, fidelity = self._attributed(preferences, embeddings, lists)
-        contributions = importances * population.vs_mean(preferences)[places]
+        contributions = importances * tag_model.vs_mean(preferences)[places]
         tags = np.argsort(-np.abs(contributions), axis=1, kind="stable")[:, : self.n_tags]
         ranks = [np.arange(1, len(each) + 1, dtype=np.int32) for each in lists]
         return {
@@ -123,7 +119,7 @@ class ListExplainer:
             "rank": np.concatenate(ranks),
             "item": items,
             "score": scores[places, items],
-            "fidelity": fidelity * population.fidelity(items),
+            "fidelity": fidelity * tag_model.fidelity(items),
             "tag": tags.astype(np.int32),
             "importance": np.take_along_axis(importances, tags, axis=1),
             "contribution": np.take_along_axis(contributions, tags, axis=1),
@@ -142,7 +138,7 @@ class ListExplainer:
         self, preferences: NDArray, embeddings: NDArray, lists: list[NDArray]
     ) -> tuple[NDArray, NDArray]:
         """Return importances and fidelity of all pairs, one list after the other."""
-        attribution = self.population.attribution
+        attribution = self.tag_model.attribution
         if hasattr(attribution, "importances"):  # the same for every user, and exact
             items, of_pair = np.unique(np.concatenate(lists), return_inverse=True)
             return attribution.importances(items)[of_pair], np.ones(len(of_pair))
@@ -156,8 +152,8 @@ class ListExplainer:
         )
 
     @cached_property
-    def _population_without_users(self) -> Population:
-        whole, recommender = self.population, self.population.recommender
+    def _tag_model_without_users(self) -> TagModel:
+        whole, recommender = self.tag_model, self.tag_model.recommender
         nobody = replace(
             whole,
             catalogue=Catalogue((0, 0), None, None, None, None),
@@ -179,7 +175,7 @@ class ListExplainer:
     def __getstate__(self) -> dict[str, Any]:
         # The same arrays every time: joblib then writes them to its shared memory once.
         given = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {**given, "population": self._population_without_users}
+        return {**given, "tag_model": self._tag_model_without_users}
 
 
 def _none_of(rows: NDArray) -> NDArray:

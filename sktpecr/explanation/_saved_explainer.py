@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from sktpecr._inputs._catalogue import Catalogue
-from sktpecr.attribution._composite import CompositeFunction
 from sktpecr._inputs._ids import Ids
-from sktpecr._inputs._item_tags import is_frame
-from sktpecr.tags._tag_transformer import check_dot_product, n_items_of
-from sktpecr.explanation._saved_parts import StateReader, StateWriter
-from sktpecr.tags._tag_model import Population
+from sktpecr._inputs._tables import is_frame
+from sktpecr.attribution._composite import CompositeFunction
 from sktpecr.explanation._saved_folder import read_folder, write_folder
-from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
+from sktpecr.explanation._saved_parts import StateReader, StateWriter
 from sktpecr.recommenders import FactorRecommender, MatrixFactorization, as_recommender
+from sktpecr.tags._tag_model import TagModel
+from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
+from sktpecr.tags._tag_transformer import check_dot_product, n_items_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,9 +72,9 @@ class Persistence:
         --------
         See :meth:`load`.
         """
-        population = self._fitted_population()
+        tag_model = self.tag_model_
         writer = StateWriter()
-        document = {"explainer": _explainer(self, writer), **_learned(population, writer)}
+        document = {"explainer": _explainer(self, writer), **_learned(tag_model, writer)}
         folder = Path(folder)
         write_folder(folder, _FORMAT, _VERSION, document, writer.arrays)
         return folder
@@ -129,7 +130,7 @@ class Persistence:
         try:
             model = _recommender(document["recommender"], recommender, StateReader(arrays))
             explainer = _rebuilt(cls, document, StateReader(arrays), model)
-            _check_probe(document["probe"], StateReader(arrays), explainer._population)
+            _check_probe(document["probe"], StateReader(arrays), explainer._tag_model)
         except _NotTheSame as error:
             raise ValueError(f"{folder}: {error}") from None
         # Whatever a made-up document stumbles over: it is no explainer.
@@ -139,7 +140,7 @@ class Persistence:
             ) from error
         return explainer
 
-    def _fitted_population(self) -> Population:
+    def _fitted_tag_model(self) -> TagModel:
         raise NotImplementedError
 
 
@@ -175,16 +176,16 @@ def _unfitted(part: Any, name: str, writer: StateWriter) -> Any:
     return None if written is None else {**written, "state": {}}
 
 
-def _learned(population: Population, writer: StateWriter) -> dict[str, Any]:
-    catalogue, extractor = population.catalogue, population.extractor
-    recommender = population.recommender
+def _learned(tag_model: TagModel, writer: StateWriter) -> dict[str, Any]:
+    catalogue, extractor = tag_model.catalogue, tag_model.extractor
+    recommender = tag_model.recommender
     kept = recommender._read() if type(recommender) is MatrixFactorization else recommender
     kept = kept if type(kept) is FactorRecommender else None
     ids = {
         name: None if each.labels is None else writer.labels(each.labels, name)
         for name, each in zip(_IDS, (catalogue.users, catalogue.items), strict=True)
     }
-    probe = _probe(population)
+    probe = _probe(tag_model)
     return {
         "recommender": {
             "type": type(recommender).__name__,
@@ -198,28 +199,28 @@ def _learned(population: Population, writer: StateWriter) -> dict[str, Any]:
             "item_names": writer.labels(catalogue.item_names, "item_names"),
             "interactions": writer.write(catalogue.interactions, "interactions"),
         },
-        "learners": writer.write(population.learners, "learners"),
-        **{name: writer.write(getattr(population, name), name) for name in _LEARNED},
-        "generator": writer.write(population.generator, "generator_"),
-        "attribution": writer.write(population.attribution, "attribution_"),
+        "learners": writer.write(tag_model.learners, "learners"),
+        **{name: writer.write(getattr(tag_model, name), name) for name in _LEARNED},
+        "generator": writer.write(tag_model.generator, "generator_"),
+        "attribution": writer.write(tag_model.attribution, "attribution_"),
         "probe": {name: writer.write(each, f"probe.{name}") for name, each in probe.items()},
     }
 
 
-def _probe(population: Population) -> dict[str, NDArray]:
+def _probe(tag_model: TagModel) -> dict[str, NDArray]:
     """Return what recommender and generator make of a few users, to know them again by."""
-    learners = np.flatnonzero(population.learners)
+    learners = np.flatnonzero(tag_model.learners)
     rows = learners[_spaced(len(learners), _PROBED_USERS)]
-    columns = _spaced(len(population.catalogue.items), _PROBED_ITEMS)
-    return {"rows": rows, "columns": columns, **_answers(population, rows, columns)}
+    columns = _spaced(len(tag_model.catalogue.items), _PROBED_ITEMS)
+    return {"rows": rows, "columns": columns, **_answers(tag_model, rows, columns)}
 
 
-def _answers(population: Population, rows: NDArray, columns: NDArray) -> dict[str, NDArray]:
-    embeddings = population.user_embeddings[rows]
-    wanted = population.extractor.tag_preferences(embeddings[::-1])
+def _answers(tag_model: TagModel, rows: NDArray, columns: NDArray) -> dict[str, NDArray]:
+    embeddings = tag_model.user_embeddings[rows]
+    wanted = tag_model.extractor.tag_preferences(embeddings[::-1])
     return {
-        "scores": population.recommender.score_items(embeddings, columns),
-        "generated": population.generator.generate(wanted, embeddings),
+        "scores": tag_model.recommender.score_items(embeddings, columns),
+        "generated": tag_model.generator.generate(wanted, embeddings),
     }
 
 
@@ -278,7 +279,7 @@ def _rebuilt(cls: Any, document: Any, reader: StateReader, recommender: Any) -> 
     features = said["feature_names_in_"]
     if features is not None:
         explainer.feature_names_in_ = reader.labels(features)
-    explainer._population = _population(
+    explainer._tag_model = _tag_model(
         document, reader, _extractor(explainer, recommender, item_tags, tag_names), catalogue
     )
     return explainer
@@ -287,8 +288,6 @@ def _rebuilt(cls: Any, document: Any, reader: StateReader, recommender: Any) -> 
 def _as_given(form: Any, item_tags: Any, catalogue: Catalogue, tag_names: NDArray) -> Any:
     """Return the item tags in the form that they were given in; fitting again begins with them."""
     if form == "frame":
-        import pandas as pd
-
         frame: Any = pd.DataFrame
         labels = {"index": catalogue.item_ids.tolist(), "columns": list(tag_names)}
         return frame.sparse.from_spmatrix(item_tags, **labels)
@@ -305,9 +304,9 @@ def _extractor(explainer: Any, recommender: Any, item_tags: Any, tag_names: NDAr
     return extractor
 
 
-def _population(
+def _tag_model(
     document: Any, reader: StateReader, extractor: Any, catalogue: Catalogue
-) -> Population:
+) -> TagModel:
     n_users, n_tags = len(catalogue.users), len(extractor.tag_names_)
     n_factors = extractor.recommender_.user_embeddings.shape[1]
     shapes = [(n_users, n_factors), (n_tags,), (n_tags,)]
@@ -318,7 +317,7 @@ def _population(
     generator = reader.read(document["generator"])
     attribution = reader.read(document["attribution"])
     attribution._composite = CompositeFunction(extractor.recommender_, generator)
-    population = Population(
+    tag_model = TagModel(
         extractor=extractor,
         catalogue=catalogue,
         tags=Ids("tag", extractor.tag_names_, n_tags, "tag_names"),
@@ -328,21 +327,21 @@ def _population(
         composite=attribution._composite,
         **learned,
     )
-    somebody = population.mean, learned["user_embeddings"][0]
+    somebody = tag_model.mean, learned["user_embeddings"][0]
     attributed = attribution.attribute(*somebody, np.arange(1))
     if attributed.importances.shape != (1, n_tags) or not np.isfinite(attributed.importances).all():
         raise ValueError("the attribution does not go with the tags")
-    return population
+    return tag_model
 
 
-def _check_probe(written: Any, reader: StateReader, population: Population) -> None:
+def _check_probe(written: Any, reader: StateReader, tag_model: TagModel) -> None:
     """Make sure that recommender and generator answer as they did."""
-    shape = (len(population.catalogue.users), len(population.catalogue.items))
+    shape = (len(tag_model.catalogue.users), len(tag_model.catalogue.items))
     rows, columns = (reader.read(written[name]) for name in ("rows", "columns"))
     for places, n in zip((rows, columns), shape, strict=True):
         if places.dtype.kind != "i" or not places.size or places.min() < 0 or places.max() >= n:
             raise ValueError("the probe asks for what is not there")
-    for name, now in _answers(population, rows, columns).items():
+    for name, now in _answers(tag_model, rows, columns).items():
         then = reader.array(written[name], now.shape)
         off = np.abs(now.astype(np.float64) - then).max() / (np.abs(then).max() or 1.0)
         if not off <= _ROUNDING:

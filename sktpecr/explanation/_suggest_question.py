@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Iterable
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from sktpecr.explanation._edit_search import edited_embeddings
+from sktpecr._inputs._numbers import check_n
 from sktpecr._utils._ranking import top_items
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from sktpecr.tags._tag_model import Population
+from sktpecr.explanation._edit_search import edited_embeddings
+from sktpecr.tags._tag_model import TagModel
+from sktpecr.tags._user import User
 
 
 def rank_questions(
-    population: Population, embedding: NDArray, candidates: NDArray, k: int, tags: NDArray
+    tag_model: TagModel, embedding: NDArray, candidates: NDArray, k: int, tags: NDArray
 ) -> pd.DataFrame:
     r"""Rank tags by how much of a user's list the answer about each is expected to change.
 
     Parameters
     ----------
-    population : Population
+    tag_model : TagModel
         What an explainer learned.
     embedding : ndarray of shape (n_factors,)
         The user's embedding.
@@ -39,26 +38,35 @@ def rank_questions(
     DataFrame
         Columns tag, expected_change, if_more, if_less; the largest expected change first.
     """
-    import pandas as pd
-
-    tags = tags[population.std[tags] > 0]
+    tags = tags[tag_model.std[tags] > 0]
     # What is learned of one tag is learned of those that go with it: one standard deviation of it
     # moves each other tag by its correlation with it.
-    loadings = population.steerability.loadings
+    loadings = tag_model.steerability.loadings
     answers = loadings[tags] @ loadings.T
-    edited = edited_embeddings(population, embedding, np.vstack([answers, -answers]))
-    listed = top_items(population.scores_of(embedding), candidates, k)
+    edited = edited_embeddings(tag_model, embedding, np.vstack([answers, -answers]))
+    listed = top_items(tag_model.scores_of(embedding), candidates, k)
     stayed = [
-        np.isin(listed, top_items(population.scores_of(each), candidates, k)).sum()
+        np.isin(listed, top_items(tag_model.scores_of(each), candidates, k)).sum()
         for each in edited
     ]
     if_more, if_less = 1.0 - np.reshape(stayed, (2, -1)) / max(len(listed), 1)
     frame = pd.DataFrame(
         {
-            "tag": population.tags.array()[tags],
+            "tag": tag_model.tags.array()[tags],
             "expected_change": (if_more + if_less) / 2,
             "if_more": if_more,
             "if_less": if_less,
         }
     )
     return frame.sort_values("expected_change", ascending=False, kind="stable", ignore_index=True)
+
+
+def suggest_question(
+    tag_model: TagModel, user: User, n: int, k: int, among: Iterable[Hashable] | None
+) -> pd.DataFrame:
+    """Return the n best questions to a user; one of whom nothing is known is asked as the mean."""
+    embedding = user.embedding if user.is_known else tag_model.average_user
+    candidates = tag_model.catalogue.candidates(user.history, user.has_known_history)
+    columns = tag_model.tag_columns(among)
+    n, k = check_n(n), check_n(k, "k")
+    return rank_questions(tag_model, embedding, candidates, k, columns).head(n)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import _fit_context, clone
 from sklearn.exceptions import NotFittedError
@@ -15,30 +17,31 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from sktpecr import plotting
 from sktpecr._inputs._catalogue import Catalogue, check_item_ids, with_own_ids
-from sktpecr.explanation._explain_batch import ExplainBatch
-from sktpecr.explanation._explanation import Explanation, explain_item
-from sktpecr._inputs._frames import in_pandas
-from sktpecr._inputs._tables import check_interactions
-from sktpecr._inputs._item_tags import is_frame
+from sktpecr._inputs._numbers import check_n
+from sktpecr._inputs._tables import check_interactions, in_pandas, is_frame
 from sktpecr._utils._rounding import spread
+from sktpecr.explanation._contrast import Contrast, contrast_items
+from sktpecr.explanation._counterfactual import Counterfactual, find_counterfactual
+from sktpecr.explanation._explain_batch import contributions_of, explain_batch
+from sktpecr.explanation._explain_item import explain_item, profile_of
+from sktpecr.explanation._explanation import Explanation
+from sktpecr.explanation._saved_explainer import Persistence
+from sktpecr.explanation._suggest_question import suggest_question
+from sktpecr.recommenders import AdapterError, as_recommender
+from sktpecr.tags._tag_model import TagModel
+from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
 from sktpecr.tags._tag_transformer import (
-    OverRecommender,
+    TagTransformer,
     check_dot_product,
     n_items_of,
     resolve_recommender,
 )
-from sktpecr.explanation._saved_explainer import Persistence
-from sktpecr.explanation._pictures import Pictures
-from sktpecr.tags._tag_model import Population
-from sktpecr.explanation._questions import Questions
-from sktpecr._utils._ranking import check_n
-from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
 from sktpecr.tags._user import User
-from sktpecr.recommenders import AdapterError, as_recommender
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from matplotlib.axes import Axes
 
 # One lock for all explainers: a lock of one's own could not be pickled, and fitting is rare.
 _FIT_LOCK = threading.RLock()
@@ -49,12 +52,12 @@ def _learned(path: str) -> Any:
 
     def read(self: TPECRExplainer) -> Any:
         """Learned by fit, see the attributes of the class."""
-        return attrgetter(path)(self._population)
+        return attrgetter(path)(self._tag_model)
 
     return property(read)
 
 
-class TPECRExplainer(Questions, Pictures, ExplainBatch, Persistence, OverRecommender):
+class TPECRExplainer(Persistence, TagTransformer):
     r"""Explain the recommendations of a trained model by tags.
 
     Parameters
@@ -281,11 +284,11 @@ class TPECRExplainer(Questions, Pictures, ExplainBatch, Persistence, OverRecomme
             If the user, the item or a tag is unknown (near ids are named), the user has no
             interactions, or not exactly one of `user`, `interactions` and `tags` is given.
         """
-        population = self._fitted_population()
-        somebody = User.of(population, user, interactions, tags).to_explain()
+        tag_model = self.tag_model_
+        somebody = User.of(tag_model, user, interactions, tags).to_explain()
         if item is None:
             raise ValueError("item must be the id of what is to be explained, got None")
-        return explain_item(population, somebody, population.catalogue.items.row(item))
+        return explain_item(tag_model, somebody, tag_model.catalogue.items.row(item))
 
     def recommend(
         self,
@@ -317,12 +320,463 @@ class TPECRExplainer(Questions, Pictures, ExplainBatch, Persistence, OverRecomme
         DataFrame
             Columns item, name, score, rank.
         """
-        population = self._fitted_population()
-        catalogue = population.catalogue
-        n, somebody = check_n(n), User.of(population, user, interactions, tags)
-        candidates = catalogue.candidates(somebody, exclude_seen, exclude)
-        scores = population.scores_of(somebody.embedding)
-        return catalogue.ranked(scores, candidates, n)[1]
+        tag_model = self.tag_model_
+        catalogue = tag_model.catalogue
+        n, somebody = check_n(n), User.of(tag_model, user, interactions, tags)
+        candidates = catalogue.candidates(somebody.known_history, exclude_seen, exclude)
+        scores = tag_model.scores_of(somebody.embedding)
+        return tag_model.ranked(scores, candidates, n)[1]
+
+    def profile(
+        self,
+        user: Hashable | None = None,
+        *,
+        interactions: Any = None,
+        tags: Mapping[Hashable, float] | None = None,
+    ) -> pd.DataFrame:
+        """Show how the recommender models a user's tag preferences.
+
+        Parameters
+        ----------
+        user : hashable, optional
+            Raw user id, or row number if fit got no ids.
+        interactions, tags : optional
+            Somebody new in place of `user`, see :meth:`explain`.
+
+        Returns
+        -------
+        DataFrame
+            A row per tag, the one furthest above the population first: tag, preference (units
+            of the score), vs_population (standard deviations), vs_own_average (preference minus
+            the user's mean score over all items).
+        """
+        return profile_of(self.tag_model_, User.of(self.tag_model_, user, interactions, tags))
+
+    def contrast(
+        self,
+        user: Hashable | None = None,
+        item: Hashable | None = None,
+        other: Hashable | None = None,
+        *,
+        interactions: Any = None,
+        tags: Mapping[Hashable, float] | None = None,
+    ) -> Contrast:
+        r"""Explain by tags why one item stands above another.
+
+        Parameters
+        ----------
+        user : hashable, optional
+            Raw user id, or row number if fit got no ids.
+        item, other : hashable
+            Raw item ids, or column numbers if there are none.
+        interactions, tags : optional
+            Somebody new in place of `user`, see :meth:`explain`.
+
+        Returns
+        -------
+        Contrast
+            The difference of the two explanations; prints as a table with a sentence.
+
+        Raises
+        ------
+        ValueError
+            If the user or an item is unknown (near ids are named), both items are the same, or
+            the user has no interactions.
+
+        Notes
+        -----
+        Where everything is linear, the contribution of a tag is
+        :math:`(w_{at} - w_{bt}) (c_{ut} - \bar c_t)`. Sampled attributions judge both items by
+        the same draws.
+
+        Examples
+        --------
+        >>> from sklearn.decomposition import TruncatedSVD
+        >>> from sktpecr import TPECRExplainer
+        >>> from sktpecr.datasets import make_tagged_interactions
+        >>> data = make_tagged_interactions(random_state=0)
+        >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+        >>> explainer = explainer.fit(data.interactions)
+        >>> explainer.contrast(3, data.item_ids[1], data.item_ids[0]).to_text()
+        'The model puts item_001 above item_000, by 0.1. For item_001: tag_0, liked less than ...'
+        """
+        return contrast_items(
+            self.tag_model_, User.of(self.tag_model_, user, interactions, tags), item, other
+        )
+
+    def counterfactual(
+        self,
+        user: Hashable | None = None,
+        item: Hashable | None = None,
+        goal: str = "enter",
+        k: int = 10,
+        *,
+        interactions: Any = None,
+        tags: Mapping[Hashable, float] | None = None,
+        exclude_seen: bool = True,
+        among: Iterable[Hashable] | None = None,
+        max_change: float = 4.0,
+    ) -> Counterfactual:
+        r"""Find the smallest edit of tag preferences that moves an item into the list, or out.
+
+        Parameters
+        ----------
+        user : hashable, optional
+            Raw user id, or row number if fit got no ids.
+        item : hashable
+            Raw item id, or column number if there are none. It may be one that the user has seen.
+        goal : {"enter", "leave"}, default="enter"
+            Whether the item is to enter the user's top k or to leave it.
+        k : int, default=10
+            Length of the list.
+        interactions, tags : optional
+            Somebody new in place of `user`, see :meth:`explain`.
+        exclude_seen : bool, default=True
+            Whether other items of the user's interactions are left out of the list.
+        among : iterable of hashable, optional
+            Names of the tags that may be edited. All by default; tags that are the same for
+            everybody never are.
+        max_change : float, default=4.0
+            Largest change of one tag preference, in standard deviations over the population.
+
+        Returns
+        -------
+        Counterfactual
+            Prints as a sentence. Its ``found`` says whether there is such an edit, its ``exact``
+            whether that, or that no edit is smaller, is proven.
+
+        Raises
+        ------
+        ValueError
+            If the user, the item or a tag is unknown, the user has no interactions, `goal`, `k`
+            or `max_change` is none, or `exclude_seen` comes without interactions.
+
+        Notes
+        -----
+        The size of an edit is its L1 norm in standard deviations, so that few tags change. Where
+        scores are linear in tag preferences (see :class:`GaussianGenerator`) an item passes
+        another when :math:`(w_v - w_j) \cdot \Delta c > r_{uj} - r_{uv}`, and the smallest edit
+        that leaves at most k - 1 items above (or lifts at least k above) is a mixed-integer linear
+        programme, solved to proof unless that takes more than 10 seconds. An item counts as
+        passed from a millionth of the range of the scores on. Elsewhere scores are taken as linear
+        around the edit found so far, again and again: what is found may not be the smallest, and
+        when nothing is found there may be an edit still.
+
+        Whatever is found has been applied: ``rank_after`` is the rank by the recommender's scores
+        for the embedding :math:`e_u + G(c') - G(c_u)`, made as refining makes it. As tags hang
+        together, an edit that holds all others can be small in standard deviations and still move
+        a user far. Counterfactual explanations as smallest changes are due to [1]_.
+
+        References
+        ----------
+        .. [1] S. Wachter, B. Mittelstadt and C. Russell, "Counterfactual Explanations without
+           Opening the Black Box", Harvard Journal of Law & Technology 31, 2018.
+
+        Examples
+        --------
+        >>> from sklearn.decomposition import TruncatedSVD
+        >>> from sktpecr import TPECRExplainer
+        >>> from sktpecr.datasets import make_tagged_interactions
+        >>> data = make_tagged_interactions(random_state=0)
+        >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+        >>> explainer = explainer.fit(data.interactions)
+        >>> print(explainer.counterfactual(3, data.item_ids[1], k=5))
+        If the model thought you liked tag_4 less by 0.2 standard deviations and tag_3 more by
+        0.047, item_001 would enter your top 5 (rank 9 -> 5).
+        """
+        return find_counterfactual(
+            self.tag_model_,
+            User.of(self.tag_model_, user, interactions, tags),
+            item,
+            goal=goal,
+            k=k,
+            exclude_seen=exclude_seen,
+            among=among,
+            max_change=max_change,
+        )
+
+    def suggest_question(
+        self,
+        user: Hashable | None = None,
+        n: int = 1,
+        *,
+        interactions: Any = None,
+        tags: Mapping[Hashable, float] | None = None,
+        k: int = 10,
+        among: Iterable[Hashable] | None = None,
+    ) -> pd.DataFrame:
+        r"""Suggest which tags to ask a user about next.
+
+        Parameters
+        ----------
+        user : hashable, optional
+            Raw user id, or row number if fit got no ids. A user without interactions is
+            asked as the average user.
+        n : int, default=1
+            How many tags to suggest.
+        interactions, tags : optional
+            Somebody new in place of `user`, see :meth:`explain`.
+        k : int, default=10
+            Length of the list that is to change.
+        among : iterable of hashable, optional
+            Names of the tags to choose from. All by default; tags that are the same for everybody
+            are left out.
+
+        Returns
+        -------
+        DataFrame
+            A row per tag, the largest expected change first, ties in order of the tags: tag,
+            expected_change (share of the user's top k that the answer replaces, on average),
+            if_more and if_less (the same if the answer is more, or less, than the model thinks).
+
+        Raises
+        ------
+        ValueError
+            If the user or a tag is unknown, or `n` or `k` is no whole number of at least 1.
+
+        Notes
+        -----
+        An answer corrects what the model thinks of a tag by one standard deviation of the
+        population either way, with equal chances: the two-point rule for a normal distribution.
+        What is learned of one tag is learned of those that go with it, so each other tag follows
+        by its correlation with this one,
+
+        .. math:: c' = c_u \pm \mathrm{cov}(c, c_t) / \mathrm{sd}(c_t), \quad
+           e' = e_u + G(c') - G(c_u)
+
+        Holding the other tags instead would rate a tag by how nearly it is a copy of others. Seen
+        items are left out of the lists, where it is known what was seen.
+
+        Examples
+        --------
+        >>> from sklearn.decomposition import TruncatedSVD
+        >>> from sktpecr import TPECRExplainer
+        >>> from sktpecr.datasets import make_tagged_interactions
+        >>> data = make_tagged_interactions(random_state=0)
+        >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+        >>> explainer = explainer.fit(data.interactions, user_ids=data.user_ids)
+        >>> explainer.suggest_question(data.user_ids[3], n=2)
+             tag  expected_change  if_more  if_less
+        0  tag_2             0.55      0.7      0.4
+        1  tag_0             0.45      0.6      0.3
+        """
+        return suggest_question(
+            self.tag_model_, User.of(self.tag_model_, user, interactions, tags), n, k, among
+        )
+
+    def explain_batch(
+        self,
+        users: Iterable[Hashable] | None = None,
+        n_items: int = 10,
+        n_tags: int = 5,
+        *,
+        items: Iterable[Hashable] | None = None,
+        to: str | os.PathLike[str] | None = None,
+        n_jobs: int | None = None,
+        batch_size: int | str = "auto",
+        resume: bool = True,
+        exclude_seen: bool = True,
+    ) -> Any:  # a DataFrame, or a Path
+        """Explain the recommendations of many users, as a table.
+
+        Parameters
+        ----------
+        users : iterable of hashable, optional
+            Raw user ids. Everybody with interactions by default.
+        n_items : int, default=10
+            Length of each list.
+        n_tags : int, default=5
+            So many tags of each item, those with the largest contributions in size.
+        items : iterable of hashable, optional
+            Raw ids of the items that may be recommended. All by default.
+        to : path, optional
+            Folder to write a Parquet dataset to, a file for each part; needs pyarrow.
+        n_jobs : int, optional
+            Workers, see :class:`joblib.Parallel`: 1 by default, or what
+            :func:`joblib.parallel_config` says; -1 for all processors.
+        batch_size : int or "auto", default="auto"
+            Users in a part, 2,048 by default. With one and the same, results are the same to the
+            last bit however many workers there are.
+        resume : bool, default=True
+            Go on with what is in the folder, if the same was asked for; else begin anew.
+        exclude_seen : bool, default=True
+            Whether items of a user's interactions are left out.
+
+        Returns
+        -------
+        DataFrame or Path
+            The folder if `to` is given; else columns user, rank, item, score, tag, importance,
+            contribution and fidelity, see :class:`Explanation`. The tags of an item stand with
+            the largest contribution in size first.
+
+        Raises
+        ------
+        ValueError
+            If an id is unknown or a number not what it should be, a named user has no
+            interactions, or the folder holds something else.
+        RuntimeError
+            If parts failed: the others are in the folder, and the next call tries them again.
+
+        Warns
+        -----
+        UserWarning
+            If parts failed and there is no folder: who is left out.
+
+        Notes
+        -----
+        Beside the libraries themselves and the arrays of items and tags, a worker needs about
+        ``100 MB + batch_size * (4 * n_factors + 120 * n_items * n_tags)`` bytes, up to twice that
+        where ids are text and pandas is older than 3: scores are computed in blocks. The parent has
+        no more than that for each worker if there is a folder, else the table. Users travel with
+        their part; items, tags and what was learned are sent once: through files that processes of
+        one machine share, or to each worker of dask's; Ray's backend sends them with the parts.
+        User factors may be a :class:`numpy.memmap`, and are then read part by part.
+
+        A folder has ``part-000000.parquet`` and so on, and ``_manifest.json``, which says what was
+        asked for. A part is there in full or not at all, so that a job that was killed can be
+        started again.
+
+        Examples
+        --------
+        >>> from sklearn.decomposition import TruncatedSVD
+        >>> from sktpecr import TPECRExplainer
+        >>> from sktpecr.datasets import make_tagged_interactions
+        >>> data = make_tagged_interactions(random_state=0)
+        >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+        >>> explainer = explainer.fit(data.interactions, user_ids=data.user_ids)
+        >>> table = explainer.explain_batch(data.user_ids[:3], n_items=2, n_tags=1)
+        >>> table[["user", "rank", "item", "tag"]].head(3)
+               user  rank      item    tag
+        ...
+        """
+        return explain_batch(
+            self.tag_model_,
+            users,
+            n_items,
+            n_tags,
+            items=items,
+            to=to,
+            n_jobs=n_jobs,
+            batch_size=batch_size,
+            resume=resume,
+            exclude_seen=exclude_seen,
+        )
+
+    def contributions(self, users: Iterable[Hashable], items: Iterable[Hashable]) -> NDArray:
+        """Return what the tags contribute to the scores of pairs, as one array.
+
+        Parameters
+        ----------
+        users, items : iterable of hashable
+            Raw ids, one user and one item for each pair.
+
+        Returns
+        -------
+        ndarray of shape (n_pairs, n_tags)
+            ``explain(user, item).contributions`` of each pair, tags as in ``tag_names_``.
+
+        Raises
+        ------
+        ValueError
+            If an id is unknown, a user has no interactions, or there are not as many users as
+            items.
+
+        Examples
+        --------
+        >>> from sklearn.decomposition import TruncatedSVD
+        >>> from sktpecr import TPECRExplainer
+        >>> from sktpecr.datasets import make_tagged_interactions
+        >>> data = make_tagged_interactions(random_state=0)
+        >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+        >>> explainer = explainer.fit(data.interactions, user_ids=data.user_ids)
+        >>> found = explainer.contributions(["user_003", "user_007"], ["item_001", "item_009"])
+        >>> found.shape == (2, len(explainer.tag_names_))
+        True
+        """
+        return contributions_of(self.tag_model_, users, items)
+
+    def plot_profile(
+        self, user: Hashable | None = None, *, ax: Axes | None = None, **known: Any
+    ) -> Axes:
+        """Draw a user's tag preferences against the population.
+
+        Parameters
+        ----------
+        user : hashable, optional
+            Raw user id, or row number if fit got no ids.
+        ax : matplotlib Axes, optional
+            Where to draw. A new figure by default.
+        **known : dict
+            Somebody new in place of `user`: `interactions` or `tags`, see :meth:`explain`.
+
+        Returns
+        -------
+        matplotlib Axes
+            The axes drawn on, see :func:`sktpecr.plotting.plot_profile`.
+        """
+        return plotting.plot_profile(self.profile(user, **known), ax=ax)
+
+    def plot_list(
+        self,
+        user: Hashable | None = None,
+        n: int = 10,
+        *,
+        n_tags: int = 8,
+        ax: Axes | None = None,
+        **known: Any,
+    ) -> Axes:
+        """Draw what tags contribute to a user's list, as a heat map.
+
+        Parameters
+        ----------
+        user : hashable, optional
+            Raw user id, or row number if fit got no ids.
+        n : int, default=10
+            Length of the list.
+        n_tags : int, default=8
+            How many tags are shown.
+        ax : matplotlib Axes, optional
+            Where to draw. A new figure by default.
+        **known : dict
+            Somebody new in place of `user`: `interactions` or `tags`, see :meth:`explain`.
+
+        Returns
+        -------
+        matplotlib Axes
+            The axes drawn on, see :func:`sktpecr.plotting.plot_list`.
+        """
+        listed = self.recommend(user, n, **known)["item"]
+        explanations = [self.explain(user, item, **known) for item in listed]
+        return plotting.plot_list(explanations, ax=ax, n_tags=n_tags)
+
+    def plot_everybody(
+        self,
+        users: Iterable[Hashable] | None = None,
+        n_items: int = 10,
+        *,
+        n_tags: int = 10,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Draw what tags contribute to the lists of many users, a strip of points for each tag.
+
+        Parameters
+        ----------
+        users : iterable of hashable, optional
+            Raw user ids. Everybody with interactions by default.
+        n_items : int, default=10
+            Length of each list.
+        n_tags : int, default=10
+            How many tags are shown.
+        ax : matplotlib Axes, optional
+            Where to draw. A new figure by default.
+
+        Returns
+        -------
+        matplotlib Axes
+            The axes drawn on, see :func:`sktpecr.plotting.plot_everybody`.
+        """
+        table = self.explain_batch(users, n_items, n_tags=len(self.tag_model_.tags))
+        return plotting.plot_everybody(table, ax=ax, n_tags=n_tags)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Measure how well the generator meets tag preferences swapped between users.
@@ -344,27 +798,28 @@ class TPECRExplainer(Questions, Pictures, ExplainBatch, Persistence, OverRecomme
         -----
         The protocol of Table 4 of the paper.
         """
-        population = self._fitted_population()
+        tag_model = self.tag_model_
         embeddings = self._fold_in(X)
         if len(embeddings) < 2:
             raise ValueError(f"X must have at least 2 users to swap among, got {len(embeddings)}")
         random_state = 0 if self.random_state is None else self.random_state
-        swap = population.swapped(embeddings, check_random_state(random_state))
+        swap = tag_model.swapped(embeddings, check_random_state(random_state))
         dtype = swap.own.dtype
         if not spread(swap.own, dtype).any():  # users all alike: nothing to swap
             return float(spread(swap.met, dtype).max() == 0)
         return 1.0 - swap.error_left
 
     def _fitted_extractor(self) -> TagPreferenceExtractor:
-        return self._fitted_population().extractor
+        return self.tag_model_.extractor
 
-    def _fitted_population(self) -> Population:
-        """Return what was learned; learn it now where no interactions are needed for that."""
-        if not hasattr(self, "_population"):
+    @property
+    def tag_model_(self) -> TagModel:
+        """What was learned, in one piece; learned now where no interactions are needed for that."""
+        if not hasattr(self, "_tag_model"):
             with _FIT_LOCK:
-                if not hasattr(self, "_population"):
+                if not hasattr(self, "_tag_model"):
                     self._learn_without_interactions()
-        return self._population
+        return self._tag_model
 
     def _learn_without_interactions(self) -> None:
         try:
@@ -391,7 +846,7 @@ class TPECRExplainer(Questions, Pictures, ExplainBatch, Persistence, OverRecomme
         )
         extractor._read(recommender, len(catalogue.items), getattr(self, "feature_names_in_", None))
         parts = self.generator, self.attribution, self.random_state
-        self._population = Population.learn(extractor, catalogue, train_users, *parts)
+        self._tag_model = TagModel.learn(extractor, catalogue, train_users, *parts)
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "_population")
+        return hasattr(self, "_tag_model")

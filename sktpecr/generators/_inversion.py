@@ -12,8 +12,8 @@ from sklearn.base import _fit_context
 from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import Interval
 
-from sktpecr._utils._rounding import square_root
 from sktpecr._utils._atomic_fit import whole_fit
+from sktpecr._utils._rounding import square_root
 from sktpecr.generators._gaussian import GaussianGenerator
 from sktpecr.generators._layers import forward, tanh_hessian, tanh_jacobian
 from sktpecr.generators._network_generator import LearnedGenerator

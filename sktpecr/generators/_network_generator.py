@@ -12,8 +12,8 @@ from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sktpecr._utils._rounding import check_generation, check_hidden_dims, spread
 from sktpecr._utils._atomic_fit import whole_fit
+from sktpecr._utils._rounding import check_generation, check_hidden_dims, spread
 
 # Rows that a network takes at a time.
 _BLOCK = 512

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from skorch.dataset import Dataset
 from torch import Tensor, nn
 
-from sktpecr._utils._torch_device import pick_device
-from sktpecr._utils._torch_training import Training, train_network
+from sktpecr._utils._torch_training import Training, pick_device, train_network
 from sktpecr.generators._layers import SLOPE, Layers
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from sktpecr._utils._blocks import blocks
 from sktpecr._inputs._ids import Ids
+from sktpecr._utils._blocks import blocks
 
 
 class FactorRecommender:

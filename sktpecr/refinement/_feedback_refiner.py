@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Hashable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import Any, TypeGuard
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.utils._param_validation import HasMethods, StrOptions
 
 from sktpecr._inputs._feedback import Feedback
-from sktpecr.tags._tag_transformer import check_interactions
-from sktpecr.tags._tag_model import Population
-from sktpecr._utils._ranking import check_n
-from sktpecr.refinement._refine_batch import RefineBatch
-from sktpecr.refinement._refinement import Refinement
+from sktpecr._inputs._numbers import check_n
 from sktpecr.explanation._tpecr_explainer import TPECRExplainer
-from sktpecr.tags._user import User
+from sktpecr.refinement._refine_batch import refine_batch
+from sktpecr.refinement._refinement import Refinement
 from sktpecr.solvers import BayesianSolver, ClosedFormSolver, EmbeddingSolver, OnlineSolver
-
-if TYPE_CHECKING:
-    import pandas as pd
+from sktpecr.tags._tag_model import TagModel
+from sktpecr.tags._tag_transformer import check_interactions
+from sktpecr.tags._user import User
 
 _SOLVERS = {
     "auto": ClosedFormSolver,
@@ -37,7 +36,7 @@ _MAX_CAVEATS = 5
 Tags = Hashable | Iterable[Hashable] | Mapping[Hashable, float]
 
 
-class FeedbackRefiner(RefineBatch, BaseEstimator):
+class FeedbackRefiner(BaseEstimator):
     """Refine recommendations from what a user says about tags, without retraining.
 
     Parameters
@@ -185,17 +184,17 @@ class FeedbackRefiner(RefineBatch, BaseEstimator):
             named are held, or if a tag cannot be told from one that is not named the same way;
             see :class:`Steerability`.
         """
-        population = self._checked_population()
+        tag_model = self.tag_model_
         if units not in ("std", "raw"):
             raise ValueError(f"units must be 'std' or 'raw', got {units!r}")
-        feedback = Feedback.parse(population.tags, like, dislike, set, strength)
-        values = in_units_of_score(population, feedback.set) if units == "std" else feedback.set
+        feedback = Feedback.parse(tag_model.tags, like, dislike, set, strength)
+        values = in_units_of_score(tag_model, feedback.set) if units == "std" else feedback.set
         users = [
-            User.of(population, one, interactions, tags, after)
+            User.of(tag_model, one, interactions, tags, after)
             for one in (user if _are_many(user) else [user])
         ]
-        refined = [self._refine(population, one, [feedback], values)[0] for one in users]
-        _warn_of_hard_tags(population, feedback)
+        refined = [self._refine(tag_model, one, [feedback], values)[0] for one in users]
+        _warn_of_hard_tags(tag_model, feedback)
         return refined if _are_many(user) else refined[0]
 
     def preview(
@@ -299,26 +298,102 @@ class FeedbackRefiner(RefineBatch, BaseEstimator):
         """
         if isinstance(strengths, str | bytes) or not hasattr(strengths, "__iter__"):
             raise ValueError(f"strengths must be a list of numbers, got {strengths!r}")
-        population = self._checked_population()
+        tag_model = self.tag_model_
         feedbacks = [
-            Feedback.parse(population.tags, like, dislike, None, strength) for strength in strengths
+            Feedback.parse(tag_model.tags, like, dislike, None, strength) for strength in strengths
         ]
-        somebody = User.of(population, user, interactions, tags, after)
-        return self._refine(population, somebody, feedbacks, {})
+        somebody = User.of(tag_model, user, interactions, tags, after)
+        return self._refine(tag_model, somebody, feedbacks, {})
+
+    def refine_batch(
+        self,
+        feedback: pd.DataFrame,
+        n_items: int = 10,
+        *,
+        to: str | os.PathLike[str] | None = None,
+        n_jobs: int | None = None,
+        batch_size: int = 256,
+        resume: bool = True,
+        exclude_seen: bool = True,
+    ) -> Any:  # a DataFrame, or a Path
+        """Refine the recommendations of many users, each by feedback of their own.
+
+        Parameters
+        ----------
+        feedback : DataFrame of pandas or polars
+            A row for each tag that a user speaks of: user, tag, feedback ("like", "dislike" or
+            "set"), and value, if there is such a column: the strength of a like or a dislike (1
+            if missing), or where a tag is set, in standard deviations.
+        n_items : int, default=10
+            Length of each list.
+        to, n_jobs : optional
+            See :meth:`~sktpecr.TPECRExplainer.explain_batch`.
+        batch_size : int, default=256
+            Users in a part.
+        resume : bool, default=True
+            See :meth:`~sktpecr.TPECRExplainer.explain_batch`.
+        exclude_seen : bool, default=True
+            Whether items of a user's interactions are left out.
+
+        Returns
+        -------
+        DataFrame or Path
+            The folder if `to` is given; else columns user, rank, item, score and rank_before, see
+            :meth:`Refinement.recommend`. Users in the order in which they come first.
+
+        Raises
+        ------
+        ValueError
+            If `feedback` is no such table, or an id is unknown.
+        RuntimeError
+            If parts failed: the others are in the folder, and the next call tries them again.
+
+        Warns
+        -----
+        UserWarning
+            If parts failed and there is no folder: who is left out.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from sklearn.decomposition import TruncatedSVD
+        >>> from sktpecr import FeedbackRefiner, TPECRExplainer
+        >>> from sktpecr.datasets import make_tagged_interactions
+        >>> data = make_tagged_interactions(random_state=0)
+        >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+        >>> refiner = FeedbackRefiner(explainer.fit(data.interactions))
+        >>> said = pd.DataFrame({"user": [3, 3, 7], "tag": ["tag_1", "tag_2", "tag_1"]})
+        >>> said["feedback"] = ["like", "dislike", "like"]
+        >>> lists = refiner.refine_batch(said, n_items=2)
+        >>> lists["user"].tolist()
+        [3, 3, 7, 7]
+        """
+        return refine_batch(
+            self,
+            feedback,
+            n_items,
+            to=to,
+            n_jobs=n_jobs,
+            batch_size=batch_size,
+            resume=resume,
+            exclude_seen=exclude_seen,
+        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
 
-    def _checked_population(self) -> Population:
+    @property
+    def tag_model_(self) -> TagModel:
+        """What the explainer learned, see :attr:`TPECRExplainer.tag_model_`."""
         self._validate_params()
         explainer: Any = getattr(self, "explainer_", self.explainer)
-        return explainer._fitted_population()
+        return explainer.tag_model_
 
     def _refine(
         self,
-        population: Population,
+        tag_model: TagModel,
         user: User,
         feedbacks: list[Feedback],
         values: dict[int, float],
@@ -332,16 +407,16 @@ class FeedbackRefiner(RefineBatch, BaseEstimator):
         solver = _SOLVERS[self.solver]() if isinstance(self.solver, str) else self.solver
         some = [feedback for feedback in feedbacks if feedback]
         if hasattr(solver, "sweep"):
-            solved = iter(solver.sweep(population, user, some, values) if some else ())
+            solved = iter(solver.sweep(tag_model, user, some, values) if some else ())
         else:
-            solved = iter(solver.solve(population, user, feedback, values) for feedback in some)
+            solved = iter(solver.solve(tag_model, user, feedback, values) for feedback in some)
         own = user.embedding.astype(np.float64)
         refinements = []
         for feedback in feedbacks:
-            nothing = own, population.tag_preferences_of(own)
+            nothing = own, tag_model.tag_preferences_of(own)
             with np.errstate(over="ignore", invalid="ignore"):
                 embedding, *known = next(solved) if feedback else nothing
-                refinement = Refinement(population, user, feedback, values, embedding, *known)
+                refinement = Refinement(tag_model, user, feedback, values, embedding, *known)
                 finite = np.isfinite(embedding).all() and np.isfinite(refinement.scores).all()
             if not finite:
                 what = f"strength {feedback.strength:g}" if feedback.strength else "what is set"
@@ -350,7 +425,7 @@ class FeedbackRefiner(RefineBatch, BaseEstimator):
         return refinements
 
 
-def _warn_of_hard_tags(population: Population, feedback: Feedback) -> None:
+def _warn_of_hard_tags(tag_model: TagModel, feedback: Feedback) -> None:
     """Say what of the feedback cannot be steered, to whoever called refine."""
     named: dict[int, Any] = {
         **dict.fromkeys(feedback.like, "like"),
@@ -358,7 +433,7 @@ def _warn_of_hard_tags(population: Population, feedback: Feedback) -> None:
         **feedback.set,
     }
     # Costs a decomposition of the tags: not before somebody names one.
-    caveats = population.steerability.caveats(named) if named else []
+    caveats = tag_model.steerability.caveats(named) if named else []
     if caveats:
         more = "; and more" if len(caveats) > _MAX_CAVEATS else ""
         warnings.warn(
@@ -369,8 +444,8 @@ def _warn_of_hard_tags(population: Population, feedback: Feedback) -> None:
         )
 
 
-def in_units_of_score(population: Population, values: dict[int, float]) -> dict[int, float]:
-    mean, std = population.mean, population.std
+def in_units_of_score(tag_model: TagModel, values: dict[int, float]) -> dict[int, float]:
+    mean, std = tag_model.mean, tag_model.std
     return {tag: mean[tag] + value * std[tag] for tag, value in values.items()}
 
 

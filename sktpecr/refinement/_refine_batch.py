@@ -5,120 +5,61 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import joblib
 import numpy as np
+import pandas as pd
 
 from sktpecr._inputs._feedback import Feedback
-from sktpecr._inputs._frames import in_pandas
+from sktpecr._inputs._numbers import check_n
+from sktpecr._inputs._tables import in_pandas
 from sktpecr._utils._resumable_parts import run_parts
-from sktpecr._utils._ranking import check_n
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _COLUMNS = ("user", "tag", "feedback")
 _KINDS = ("like", "dislike", "set")
-_USERS_A_PART = 256
 
 
-class RefineBatch:
-    """Refinement of many users, each by feedback of their own, for whatever refines one."""
+def refine_batch(
+    refiner: Any,
+    feedback: Any,
+    n_items: int,
+    *,
+    to: str | os.PathLike[str] | None,
+    n_jobs: int | None,
+    batch_size: int,
+    resume: bool,
+    exclude_seen: bool,
+) -> Any:
+    """Refine many users' recommendations, each by feedback of their own, in parts."""
+    tag_model = refiner.tag_model_
+    n_items, size = check_n(n_items, "n_items"), check_n(batch_size, "batch_size")
+    by_user = _checked(feedback, tag_model)
+    users = list(by_user)
+    parts = [
+        {user: by_user[user] for user in users[start : start + size]}
+        for start in range(0, len(users), size)
+    ]
+    settings: dict[str, Any] = {"n_items": n_items, "exclude_seen": bool(exclude_seen)}
 
-    def refine_batch(
-        self,
-        feedback: pd.DataFrame,
-        n_items: int = 10,
-        *,
-        to: str | os.PathLike[str] | None = None,
-        n_jobs: int | None = None,
-        batch_size: int = _USERS_A_PART,
-        resume: bool = True,
-        exclude_seen: bool = True,
-    ) -> Any:  # a DataFrame, or a Path
-        """Refine the recommendations of many users, each by feedback of their own.
+    def made_of() -> str:
+        some = tag_model.user_embeddings[:1]
+        said = [(user, sorted(kinds.items())) for user, kinds in by_user.items()]
+        scores = tag_model.recommender.score_items(some)
+        solver = str(refiner.solver)
+        return joblib.hash([tag_model.method, solver, tag_model.user_embeddings, scores, said])
 
-        Parameters
-        ----------
-        feedback : DataFrame of pandas or polars
-            A row for each tag that a user speaks of: user, tag, feedback ("like", "dislike" or
-            "set"), and value, if there is such a column: the strength of a like or a dislike (1
-            if missing), or where a tag is set, in standard deviations.
-        n_items : int, default=10
-            Length of each list.
-        to, n_jobs : optional
-            See :meth:`~sktpecr.TPECRExplainer.explain_batch`.
-        batch_size : int, default=256
-            Users in a part.
-        resume : bool, default=True
-            See :meth:`~sktpecr.TPECRExplainer.explain_batch`.
-        exclude_seen : bool, default=True
-            Whether items of a user's interactions are left out.
-
-        Returns
-        -------
-        DataFrame or Path
-            The folder if `to` is given; else columns user, rank, item, score and rank_before, see
-            :meth:`Refinement.recommend`. Users in the order in which they come first.
-
-        Raises
-        ------
-        ValueError
-            If `feedback` is no such table, or an id is unknown.
-        RuntimeError
-            If parts failed: the others are in the folder, and the next call tries them again.
-
-        Warns
-        -----
-        UserWarning
-            If parts failed and there is no folder: who is left out.
-
-        Examples
-        --------
-        >>> import pandas as pd
-        >>> from sklearn.decomposition import TruncatedSVD
-        >>> from sktpecr import FeedbackRefiner, TPECRExplainer
-        >>> from sktpecr.datasets import make_tagged_interactions
-        >>> data = make_tagged_interactions(random_state=0)
-        >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
-        >>> refiner = FeedbackRefiner(explainer.fit(data.interactions))
-        >>> said = pd.DataFrame({"user": [3, 3, 7], "tag": ["tag_1", "tag_2", "tag_1"]})
-        >>> said["feedback"] = ["like", "dislike", "like"]
-        >>> lists = refiner.refine_batch(said, n_items=2)
-        >>> lists["user"].tolist()
-        [3, 3, 7, 7]
-        """
-        population = self._checked_population()  # type: ignore[attr-defined]
-        n_items, size = check_n(n_items, "n_items"), check_n(batch_size, "batch_size")
-        by_user = _checked(feedback, population)
-        users = list(by_user)
-        parts = [
-            {user: by_user[user] for user in users[start : start + size]}
-            for start in range(0, len(users), size)
-        ]
-        settings: dict[str, Any] = {"n_items": n_items, "exclude_seen": bool(exclude_seen)}
-
-        def made_of() -> str:
-            some = population.user_embeddings[:1]
-            said = [(user, sorted(kinds.items())) for user, kinds in by_user.items()]
-            scores = population.recommender.score_items(some)
-            solver = str(self.solver)  # type: ignore[attr-defined]
-            return joblib.hash(
-                [population.method, solver, population.user_embeddings, scores, said]
-            )
-
-        return run_parts(
-            partial(_refined, self, **settings),
-            parts,
-            lambda part: part,
-            list,
-            to=to,
-            job=lambda: {**settings, "batch_size": size, "made of": made_of()},
-            n_jobs=n_jobs,
-            resume=resume,
-            progress="refined",
-        )
+    return run_parts(
+        partial(_refined, refiner, **settings),
+        parts,
+        lambda part: part,
+        list,
+        to=to,
+        job=lambda: {**settings, "batch_size": size, "made of": made_of()},
+        n_jobs=n_jobs,
+        resume=resume,
+        progress="refined",
+    )
 
 
 Said = dict[str, dict[Any, float]]  # "like", "dislike" and "set", each tag to number
@@ -128,8 +69,6 @@ def _refined(
     refiner: Any, part: dict[Any, Said], *, n_items: int, exclude_seen: bool
 ) -> pd.DataFrame:
     """Return the lists of some users, as one frame: one for each would take most of the time."""
-    import pandas as pd
-
     users: list[Any] = []
     lists = []
     for user, said in part.items():
@@ -138,13 +77,13 @@ def _refined(
         users += [user] * len(columns)
         lists.append((np.arange(1, len(columns) + 1), columns, refined.scores[columns], before))
     rank, columns, score, before = map(np.concatenate, zip(*lists, strict=True))
-    item = refiner._checked_population().catalogue.item_ids[columns]
+    item = refiner.tag_model_.catalogue.item_ids[columns]
     return pd.DataFrame(
         {"user": users, "rank": rank, "item": item, "score": score, "rank_before": before}
     )
 
 
-def _checked(feedback: Any, population: Any) -> dict[Any, Said]:
+def _checked(feedback: Any, tag_model: Any) -> dict[Any, Said]:
     """Return what each user says."""
     feedback = in_pandas(feedback)
     missing = [name for name in _COLUMNS if name not in getattr(feedback, "columns", ())]
@@ -159,8 +98,8 @@ def _checked(feedback: Any, population: Any) -> dict[Any, Said]:
     for user, tag, kind, value in _lines(feedback):
         if kind not in _KINDS:
             raise ValueError(f"feedback must be 'like', 'dislike' or 'set', got {kind!r}")
-        population.catalogue.users.row(user)
-        population.tags.row(tag)
+        tag_model.catalogue.users.row(user)
+        tag_model.tags.row(tag)
         of_kind = said.setdefault(user, {}).setdefault(kind, {})
         if tag in of_kind:
             raise ValueError(
@@ -173,7 +112,7 @@ def _checked(feedback: Any, population: Any) -> dict[Any, Said]:
     for user, kinds in said.items():
         try:
             like, dislike, put = (kinds.get(kind) for kind in _KINDS)
-            Feedback.parse(population.tags, like, dislike, put, strength=1.0)
+            Feedback.parse(tag_model.tags, like, dislike, put, strength=1.0)
         except ValueError as error:
             raise ValueError(f"user {user!r}: {error}") from None
     return said

@@ -9,19 +9,20 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from sktpecr import plotting
-from sktpecr.explanation._explanation import Explanation, explain_item
 from sktpecr._inputs._feedback import Feedback
-from sktpecr._utils._ranking import check_n, ranks_of, top_items
+from sktpecr._inputs._numbers import check_n
+from sktpecr._utils._ranking import ranks_of, top_items
+from sktpecr.explanation._explain_item import explain_item
+from sktpecr.explanation._explanation import Explanation
+from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._user import Turn, User
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
-
-    from sktpecr.tags._tag_model import Population
 
 
 class Refinement:
@@ -31,7 +32,7 @@ class Refinement:
 
     Parameters
     ----------
-    population : Population
+    tag_model : TagModel
         What the explainer had learned; a later fit of it changes nothing here.
     user : User
         The user as before the feedback.
@@ -76,7 +77,7 @@ class Refinement:
 
     def __init__(
         self,
-        population: Population,
+        tag_model: TagModel,
         user: User,
         feedback: Feedback,
         values: dict[int, float],
@@ -84,7 +85,7 @@ class Refinement:
         requested: NDArray,
         covariance: NDArray | None = None,
     ) -> None:
-        self._population = population
+        self._tag_model = tag_model
         self._user = user
         self.user = user.label
         self.feedback = feedback
@@ -96,17 +97,17 @@ class Refinement:
     @cached_property
     def tag_preferences(self) -> NDArray:
         """Tag preferences of the refined embedding, shape (n_tags,)."""
-        return self._population.tag_preferences_of(self.embedding)
+        return self._tag_model.tag_preferences_of(self.embedding)
 
     @cached_property
     def scores(self) -> NDArray:
         """Scores of all items after the feedback, shape (n_items,)."""
-        return self._population.scores_of(self.embedding)
+        return self._tag_model.scores_of(self.embedding)
 
     @cached_property
     def scores_before(self) -> NDArray:
         """Scores of all items before the feedback, shape (n_items,)."""
-        return self._population.scores_of(self._user.embedding)
+        return self._tag_model.scores_of(self._user.embedding)
 
     def recommend(
         self, n: int = 10, *, exclude_seen: bool = True, exclude: Iterable[Hashable] = ()
@@ -129,7 +130,7 @@ class Refinement:
             be listed, from 1.
         """
         columns, before = self._best(check_n(n), exclude_seen, exclude)
-        frame = self._population.catalogue.listed(columns, self.scores)
+        frame = self._tag_model.catalogue.listed(columns, self.scores)
         frame["rank_before"] = before
         return frame
 
@@ -137,7 +138,9 @@ class Refinement:
         self, n: int, exclude_seen: bool, exclude: Iterable[Hashable] = ()
     ) -> tuple[NDArray, NDArray]:
         """Return columns of the best items after the feedback, and their ranks before it."""
-        candidates = self._population.catalogue.candidates(self._user, exclude_seen, exclude)
+        candidates = self._tag_model.catalogue.candidates(
+            self._user.known_history, exclude_seen, exclude
+        )
         columns = top_items(self.scores, candidates, n)
         return columns, ranks_of(columns, self.scores_before, candidates)
 
@@ -156,9 +159,9 @@ class Refinement:
         int
             1 for the best.
         """
-        catalogue = self._population.catalogue
+        catalogue = self._tag_model.catalogue
         column = catalogue.items.row(item)
-        candidates = catalogue.candidates(self._user, exclude_seen, ())
+        candidates = catalogue.candidates(self._user.known_history, exclude_seen)
         return int(ranks_of(np.array([column]), self.scores, candidates)[0])
 
     def explain(self, item: Hashable) -> Explanation:
@@ -174,20 +177,20 @@ class Refinement:
         Explanation
             For the refined embedding.
         """
-        column = self._population.catalogue.items.row(item)
-        return explain_item(self._population, self.refined_user_for(self._population), column)
+        column = self._tag_model.catalogue.items.row(item)
+        return explain_item(self._tag_model, self.refined_user_for(self._tag_model), column)
 
     @property
     def turns(self) -> list[Feedback]:
         """What the user said, from the first turn to this one."""
         return [*(turn.feedback for turn in self._user.turns), self.feedback]
 
-    def refined_user_for(self, population: Population) -> User:
+    def refined_user_for(self, tag_model: TagModel) -> User:
         """Return the user as refined, for the population that she is one of.
 
         Parameters
         ----------
-        population : Population
+        tag_model : TagModel
             What an explainer learned.
 
         Returns
@@ -200,7 +203,7 @@ class Refinement:
         ValueError
             If the explainer is another one, or was fitted again.
         """
-        if population is not self._population:
+        if tag_model is not self._tag_model:
             raise ValueError(
                 "after must be a Refinement made with the same explainer, as it was fitted then; "
                 "say the same again to the new one"
@@ -218,22 +221,20 @@ class Refinement:
             is uncertain; in standard deviations of the population, the first three from its mean.
             The largest change first.
         """
-        import pandas as pd
-
-        population = self._population
-        before = population.tag_preferences_of(self._user.embedding)
-        columns: dict[str, Any] = {"tag": population.tags.array()}
+        tag_model = self._tag_model
+        before = tag_model.tag_preferences_of(self._user.embedding)
+        columns: dict[str, Any] = {"tag": tag_model.tags.array()}
         for name, preferences in (
             ("before", before),
             ("requested", self.requested),
             ("after", self.tag_preferences),
         ):
-            columns[name] = population.vs_mean(preferences)
+            columns[name] = tag_model.vs_mean(preferences)
         columns["change"] = columns["after"] - columns["before"]
         if self.covariance is not None:
-            rows = population.directions(self.embedding).tag_matrix
+            rows = tag_model.directions(self.embedding).tag_matrix
             variance = np.einsum("ij,jk,ik->i", rows, self.covariance, rows)
-            columns["std"] = population.in_std(np.sqrt(np.maximum(variance, 0.0)))
+            columns["std"] = tag_model.in_std(np.sqrt(np.maximum(variance, 0.0)))
         order = np.argsort(-np.abs(columns["change"]), kind="stable")
         return pd.DataFrame(columns).iloc[order].reset_index(drop=True)
 
@@ -258,13 +259,13 @@ class Refinement:
         return f"Refinement(user={self.user!r}, feedback={str(self.feedback)!r})"
 
     def __str__(self) -> str:
-        return f"user {self.user}: {self.feedback}\n{self._list().to_string(index=False)}"
+        return f"user {self.user}: {self.feedback}\n{self.listed().to_string(index=False)}"
 
     def _repr_html_(self) -> str:
         caption = html.escape(f"user {self.user}: {self.feedback}")
-        table = self._list().to_html(index=False, escape=True)
+        table = self.listed().to_html(index=False, escape=True)
         return f"<figure><figcaption>{caption}</figcaption>{table}</figure>"
 
-    def _list(self, n: int = 10) -> pd.DataFrame:
+    def listed(self, n: int = 10) -> pd.DataFrame:
         """Return the list to show: without seen items, where it is known what was seen."""
         return self.recommend(n, exclude_seen=self._user.has_known_history)

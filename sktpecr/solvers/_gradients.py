@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sktpecr._utils._differences import differences
+
 
 def scores_and_pullback(
     recommender: Any, embedding: NDArray, items: NDArray
@@ -43,56 +45,8 @@ def scores_and_pullback(
     scores = scored(embedding[np.newaxis])[0]
     return (
         scores.astype(np.float64),
-        lambda weights: _differences(lambda rows: scored(rows) @ weights, embedding, scores.dtype),
+        lambda weights: differences(lambda rows: scored(rows) @ weights, embedding, scores.dtype),
     )
-
-
-def item_gradients(recommender: Any, embedding: NDArray) -> NDArray:
-    """Return what one more of each factor adds to the score of each item, at an embedding.
-
-    Parameters
-    ----------
-    recommender : object
-        A dot product (``item_embeddings``), one that knows (``item_gradients``), or neither.
-    embedding : ndarray of shape (n_factors,)
-        A user's embedding.
-
-    Returns
-    -------
-    ndarray of shape (n_items, n_factors)
-        Gradients.
-    """
-    if hasattr(recommender, "item_embeddings"):
-        return np.asarray(recommender.item_embeddings)
-    if hasattr(recommender, "item_gradients"):
-        return np.asarray(recommender.item_gradients(embedding))
-    dtype = np.asarray(recommender.score_items(embedding[np.newaxis])).dtype
-    return _differences(lambda rows: np.asarray(recommender.score_items(rows)), embedding, dtype).T
-
-
-def tag_gradients(extractor: Any, embedding: NDArray, items: NDArray) -> NDArray:
-    """Return what one more of each factor adds to each tag preference, at an embedding.
-
-    Parameters
-    ----------
-    extractor : TagPreferenceExtractor
-        Fitted.
-    embedding : ndarray of shape (n_factors,)
-        A user's embedding.
-    items : ndarray of shape (n_items, n_factors)
-        Gradients of the items' scores there.
-
-    Returns
-    -------
-    ndarray of shape (n_tags, n_factors)
-        Gradients.
-    """
-    if extractor.tag_matrix_ is not None:
-        return np.asarray(extractor.tag_matrix_)
-    if extractor._aggregates_linearly:
-        return extractor._aggregate(items.T.astype(np.float64)).T
-    dtype = extractor.tag_preferences(embedding[np.newaxis]).dtype
-    return _differences(extractor.tag_preferences, embedding, dtype).T
 
 
 def generator_gradient(
@@ -125,7 +79,7 @@ def generator_gradient(
         return np.asarray(generator.generate(rows, np.tile(embedding, (len(rows), 1))))
 
     dtype = generated(preferences[np.newaxis]).dtype
-    return _differences(lambda rows: generated(rows) @ output_gradient, preferences, dtype)
+    return differences(lambda rows: generated(rows) @ output_gradient, preferences, dtype)
 
 
 def _with_autograd(
@@ -146,29 +100,3 @@ def _with_autograd(
         return gradient[0].double().numpy()
 
     return scores.detach().double().cpu().numpy(), pullback
-
-
-def _differences(function: Callable[[NDArray], NDArray], at: NDArray, dtype: Any) -> NDArray:
-    """Return the gradient of a function of rows by central differences, all in one call.
-
-    Parameters
-    ----------
-    function : callable
-        From rows (n, n_inputs) to values (n,) or (n, n_outputs).
-    at : ndarray of shape (n_inputs,)
-        Where the gradient is asked for.
-    dtype : dtype
-        The precision in which the values are computed: the step must drown its rounding.
-
-    Returns
-    -------
-    ndarray of shape (n_inputs,) or (n_inputs, n_outputs)
-        Gradient.
-    """
-    # Of a size with all inputs: one that is near 0 by chance says nothing of their scale.
-    scale = np.sqrt(np.mean(np.square(at))) or 1.0
-    precision = np.finfo(np.result_type(dtype, np.float32)).eps
-    steps = np.cbrt(precision) * np.maximum(scale, np.abs(at))
-    values = function(np.vstack([at + np.diag(steps), at - np.diag(steps)])).astype(np.float64)
-    ahead, behind = np.split(values, 2)
-    return ((ahead - behind).T / (2 * steps)).T

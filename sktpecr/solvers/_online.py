@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from sktpecr._inputs._feedback import Feedback
 from sktpecr.solvers._gradients import generator_gradient
 from sktpecr.solvers._pairs import Pairs
-
-if TYPE_CHECKING:
-    from sktpecr._inputs._feedback import Feedback
-    from sktpecr.tags._tag_model import Population
-    from sktpecr.tags._user import User
+from sktpecr.tags._tag_model import TagModel
+from sktpecr.tags._user import User
 
 # An embedding this many times larger than the user's own is beyond any recommender.
 _DIVERGED = 1e6
@@ -80,13 +78,13 @@ class _IterativeSolver(BaseEstimator):
         self.random_state = random_state
 
     def solve(
-        self, population: Population, user: User, feedback: Feedback, values: dict[int, float]
+        self, tag_model: TagModel, user: User, feedback: Feedback, values: dict[int, float]
     ) -> tuple[NDArray, NDArray]:
         """Return the refined embedding and the tag preferences that belong to it.
 
         Parameters
         ----------
-        population : Population
+        tag_model : TagModel
             What the explainer learned.
         user : User
             The user.
@@ -102,11 +100,11 @@ class _IterativeSolver(BaseEstimator):
         tag_preferences : ndarray of shape (n_tags,)
             What it was generated from; its own where there is no generator.
         """
-        return self.sweep(population, user, [feedback], values)[0]
+        return self.sweep(tag_model, user, [feedback], values)[0]
 
     def sweep(
         self,
-        population: Population,
+        tag_model: TagModel,
         user: User,
         feedbacks: Sequence[Feedback],
         values: dict[int, float],
@@ -115,7 +113,7 @@ class _IterativeSolver(BaseEstimator):
 
         Parameters
         ----------
-        population : Population
+        tag_model : TagModel
             What the explainer learned.
         user : User
             The user.
@@ -133,7 +131,7 @@ class _IterativeSolver(BaseEstimator):
 
     def _descend(
         self,
-        population: Population,
+        tag_model: TagModel,
         user: User,
         feedback: Feedback,
         start: NDArray,
@@ -149,7 +147,7 @@ class _IterativeSolver(BaseEstimator):
         """
         import torch
 
-        recommender = population.recommender
+        recommender = tag_model.recommender
         loss = getattr(recommender, "feedback_loss", "bpr")
         if loss not in published:
             raise ValueError(
@@ -157,7 +155,7 @@ class _IterativeSolver(BaseEstimator):
                 f"{', '.join(map(repr, published))}, got {loss!r}"
             )
         settings = published[loss]
-        spread = population.embedding_variance
+        spread = tag_model.embedding_variance
         if not spread > 0 or not variance > 0:
             raise ValueError(
                 "the online update needs users who differ, for its rate and its regulariser; the "
@@ -180,7 +178,7 @@ class _IterativeSolver(BaseEstimator):
         parameter = torch.from_numpy(start.copy()).requires_grad_()
         make = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[optimizer]
         step = make([parameter], lr=rate)
-        pairs = Pairs(population, user, feedback, loss, check_random_state(self.random_state))
+        pairs = Pairs(tag_model, user, feedback, loss, check_random_state(self.random_state))
         embedding = embed(start)
         for _ in range(self.n_epochs or settings.n_epochs):
             for batch in pairs.batches(self.batch_size):
@@ -250,15 +248,15 @@ class OnlineSolver(_IterativeSolver):
 
     def sweep(
         self,
-        population: Population,
+        tag_model: TagModel,
         user: User,
         feedbacks: Sequence[Feedback],
         values: dict[int, float],
     ) -> list[tuple[NDArray, NDArray]]:
         self._validate_params()
         own = user.embedding.astype(np.float64)
-        generator = population.generator
-        start = population.tag_preferences_of(own)
+        generator = tag_model.generator
+        start = tag_model.tag_preferences_of(own)
         # Tags that were set stay where they were put; steps go on around them.
         start[list(values)] = list(values.values())
         free = np.ones(len(start))
@@ -273,9 +271,9 @@ class OnlineSolver(_IterativeSolver):
         end = start
         if any(feedback.strength for feedback in feedbacks):
             strongest = max(feedbacks, key=attrgetter("strength"))
-            variance = float(np.mean(np.square(population.std)))
+            variance = float(np.mean(np.square(tag_model.std)))
             end = self._descend(
-                population, user, strongest, start, _PREFERENCES, variance, embed, pull
+                tag_model, user, strongest, start, _PREFERENCES, variance, embed, pull
             )
         asked = [start + feedback.strength * (end - start) for feedback in feedbacks]
         return [(embed(preferences), preferences) for preferences in asked]
@@ -325,7 +323,7 @@ class EmbeddingSolver(_IterativeSolver):
 
     def sweep(
         self,
-        population: Population,
+        tag_model: TagModel,
         user: User,
         feedbacks: Sequence[Feedback],
         values: dict[int, float],
@@ -337,14 +335,14 @@ class EmbeddingSolver(_IterativeSolver):
             )
         own = user.embedding.astype(np.float64)
         end = self._descend(
-            population,
+            tag_model,
             user,
             max(feedbacks, key=attrgetter("strength")),
             own,
             _EMBEDDING,
-            population.embedding_variance,
+            tag_model.embedding_variance,
             embed=lambda embedding: embedding,
             pull=lambda _, gradient: gradient,
         )
         embeddings = [own + feedback.strength * (end - own) for feedback in feedbacks]
-        return [(each, population.tag_preferences_of(each)) for each in embeddings]
+        return [(each, tag_model.tag_preferences_of(each)) for each in embeddings]

@@ -6,10 +6,10 @@ from typing import Any
 
 from sklearn.base import clone
 
-from sktpecr.attribution._composite import CompositeFunction
-from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
 from sktpecr.attribution import ExactAttribution, LimeAttribution
+from sktpecr.attribution._composite import CompositeFunction
 from sktpecr.generators import CVAEGenerator, GaussianGenerator
+from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
 
 
 def generator_for(given: Any, extractor: TagPreferenceExtractor, random_state: Any) -> Any:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.optimize import nnls
 
-from sktpecr.solvers._gradients import item_gradients, tag_gradients
-
-if TYPE_CHECKING:
-    from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
+from sktpecr.tags._gradients import item_gradients, tag_gradients
+from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
 
 # Chosen on users of MovieLens-1M and goodbooks who are not tested on.
 _TASTE_TEMPERATURE = 2.0

@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.linalg import qr
 from sklearn.utils import gen_batches
 
 from sktpecr._inputs._ids import listing, plain
 from sktpecr._utils._rounding import spread
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
 
 # Where less of an edit comes through, the other tags together move by more than the one named.
 _HARD = 0.5
@@ -101,32 +97,22 @@ class Steerability:
 
     @classmethod
     def of(
-        cls, extractor: TagPreferenceExtractor, embeddings: NDArray, tag_preferences: NDArray
+        cls,
+        tag_names: NDArray,
+        n_items: NDArray,
+        tag_matrix: NDArray | None,
+        embeddings: NDArray,
+        tag_preferences: NDArray,
     ) -> Steerability:
-        """Measure the tags of an extractor on a population.
-
-        Parameters
-        ----------
-        extractor : TagPreferenceExtractor
-            Fitted.
-        embeddings : ndarray of shape (n_users, n_factors)
-            Embeddings of the population.
-        tag_preferences : ndarray of shape (n_users, n_tags)
-            Their tag preferences.
-
-        Returns
-        -------
-        Steerability
-            The measurements.
-        """
+        """Measure tags on a population; `tag_matrix` is M where tag preferences are linear."""
         precision = np.finfo(tag_preferences.dtype).eps
         preferences = tag_preferences.astype(np.float64)
         std = spread(preferences, tag_preferences.dtype)
         per_std = np.divide(1.0, std, out=np.zeros_like(std), where=std > 0)
         centred = embeddings.astype(np.float64)
         centred -= centred.mean(axis=0)
-        if extractor.tag_matrix_ is not None:
-            moves = extractor.tag_matrix_ * per_std[:, np.newaxis]
+        if tag_matrix is not None:
+            moves = tag_matrix * per_std[:, np.newaxis]
             # With E = Q R, M R^T has the products of M cov(E) M^T, the covariance of the tags.
             loadings = moves @ np.asarray(np.linalg.qr(centred, mode="r")).T
         else:
@@ -139,11 +125,11 @@ class Steerability:
         lengths = np.linalg.norm(loadings, axis=1, keepdims=True)
         basis, values, _ = np.linalg.svd(moves, full_matrices=False)
         return cls(
-            tag_names=extractor.tag_names_,
-            n_items=np.diff(extractor._item_tags.indptr),
+            tag_names=tag_names,
+            n_items=n_items,
             basis=basis[:, values > values[0] * max(moves.shape) * precision],
             loadings=np.divide(loadings, lengths, out=np.zeros_like(loadings), where=lengths > 0),
-            exact=extractor.tag_matrix_ is not None,
+            exact=tag_matrix is not None,
         )
 
     @property
@@ -273,8 +259,6 @@ class Steerability:
             Columns tag, n_items, attainable, alias (a tuple of names) and suggested, in the order
             of the tags.
         """
-        import pandas as pd
-
         suggested = np.zeros(len(self.tag_names), dtype=bool)
         suggested[self._suggested] = True
         return pd.DataFrame(

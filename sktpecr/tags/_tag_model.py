@@ -7,19 +7,21 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import has_fit_parameter
 
-from sktpecr._utils._blocks import taken
 from sktpecr._inputs._catalogue import Catalogue
+from sktpecr._inputs._ids import Ids
+from sktpecr._utils._blocks import taken
+from sktpecr._utils._ranking import top_items
+from sktpecr._utils._rounding import spread
 from sktpecr.attribution._composite import CompositeFunction
 from sktpecr.tags._defaults import attribution_for, generator_for
 from sktpecr.tags._directions import Directions
-from sktpecr._inputs._ids import Ids
-from sktpecr._utils._rounding import spread
-from sktpecr.tags._tag_transformer import check_range, fold_in
 from sktpecr.tags._steerability import Steerability
 from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
+from sktpecr.tags._tag_transformer import check_range, fold_in
 
 # What tags that are known differ in by less than this share of their spread says nothing.
 _ALIKE = 1e-3
@@ -46,7 +48,7 @@ class Swap(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Population:
+class TagModel:
     """The users that an explainer was fitted on, and what was learned from them.
 
     Whoever holds one (a refinement, a call in another thread) is not touched by a later fit.
@@ -91,7 +93,7 @@ class Population:
         generator: Any,
         attribution: Any,
         random_state: Any,
-    ) -> Population:
+    ) -> TagModel:
         """Learn from the catalogue's users.
 
         Parameters
@@ -193,8 +195,7 @@ class Population:
     @cached_property
     def steerability(self) -> Steerability:
         """What feedback on tags can steer, as the learners show it."""
-        learners = taken(self.user_embeddings, self.learners)
-        return Steerability.of(self.extractor, learners, self.extractor.tag_preferences(learners))
+        return self.extractor.steerability(taken(self.user_embeddings, self.learners))
 
     @cached_property
     def embedding_variance(self) -> float:
@@ -263,6 +264,22 @@ class Population:
     def scores_of(self, embedding: NDArray) -> NDArray:
         """Return the scores of all items for one embedding, shape (n_items,)."""
         return self.recommender.score_items(embedding[np.newaxis])[0]
+
+    def tag_columns(self, among: Any) -> NDArray:
+        """Return the columns of the tags named, in order; of all if None."""
+        if among is None:
+            return np.arange(len(self.tags))
+        if isinstance(among, str | bytes) or not hasattr(among, "__iter__"):
+            raise ValueError(f"among must be a list of tag names, got {among!r}")
+        columns = np.unique(self.tags.rows(among))
+        if not len(columns):
+            raise ValueError("among must name at least one tag, got none; None stands for all")
+        return columns
+
+    def ranked(self, scores: NDArray, candidates: NDArray, n: int) -> tuple[NDArray, pd.DataFrame]:
+        """Return the n best candidates, as columns and as a frame with ids and names."""
+        columns = top_items(scores, candidates, n)
+        return columns, self.catalogue.listed(columns, scores)
 
 
 def _mask(users: Ids, some: Any) -> NDArray:

@@ -13,13 +13,12 @@ from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sktpecr._utils._blocks import blocks
 from sktpecr._inputs._catalogue import check_item_ids, with_own_ids
-from sktpecr._inputs._frames import in_pandas
-from sktpecr._inputs._tables import check_interactions
 from sktpecr._inputs._item_tags import check_item_tags, is_frame
-from sktpecr.tags._tag_transformer import OverRecommender, check_range, resolve_recommender
+from sktpecr._inputs._tables import check_interactions, in_pandas
+from sktpecr._utils._blocks import blocks
 from sktpecr.tags._steerability import Steerability
+from sktpecr.tags._tag_transformer import TagTransformer, check_range, resolve_recommender
 
 # Scores held at a time where they cannot be avoided: 32 MB of float64.
 _BLOCK_SCORES = 4_000_000
@@ -27,7 +26,7 @@ _BLOCK_SCORES = 4_000_000
 _SHRINKAGE_ITEMS = 10.0
 
 
-class TagPreferenceExtractor(OverRecommender):
+class TagPreferenceExtractor(TagTransformer):
     r"""Tell how much a recommender thinks each user likes each tag.
 
     The preference for a tag is the mean score of its items. Where the score is a dot product
@@ -247,7 +246,8 @@ class TagPreferenceExtractor(OverRecommender):
                 f"embeddings must be finite numbers of at least one user, got {len(embeddings)} "
                 f"users; pass the embeddings of a population, such as explainer.user_embeddings_"
             )
-        return Steerability.of(self, embeddings, preferences)
+        n_items = np.diff(self._item_tags.indptr)
+        return Steerability.of(self.tag_names_, n_items, self.tag_matrix_, embeddings, preferences)
 
     @property
     def _aggregates_linearly(self) -> bool:

@@ -11,17 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import _check_feature_names_in
 
-from sktpecr._utils._blocks import blocks
 from sktpecr._inputs._catalogue import check_item_ids
-from sktpecr._inputs._frames import in_pandas
-from sktpecr._inputs._tables import check_interactions
-from sktpecr._inputs._item_tags import is_frame
+from sktpecr._inputs._tables import check_interactions, in_pandas, is_frame
+from sktpecr._utils._blocks import blocks
 from sktpecr.recommenders import AdapterError, DistilledRecommender, as_recommender
-from sktpecr.recommenders.distilled._boxes import is_unfitted_estimator, scores_rows
 from sktpecr.recommenders._factor_recommender import FactorRecommender, RidgeFoldIn
+from sktpecr.recommenders.distilled._boxes import is_unfitted_estimator, scores_rows
 
 
-class OverRecommender(TransformerMixin, BaseEstimator):
+class TagTransformer(TransformerMixin, BaseEstimator):
     """What the extractor and the explainer have in common.
 
     Both are transformers from interactions to tag preferences, and both leave a fitted
@@ -78,7 +76,7 @@ class OverRecommender(TransformerMixin, BaseEstimator):
             check_item_ids(self._given_item_tags(), X)
         return fold_in(extractor.recommender_, check_interactions(self, X, reset=False))
 
-    def _take_state(self, fitted: OverRecommender) -> None:
+    def _take_state(self, fitted: TagTransformer) -> None:
         """Become what a clone was fitted to, all at once."""
         params = self.get_params(deep=False)
         state = {name: value for name, value in vars(fitted).items() if name not in params}

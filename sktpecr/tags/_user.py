@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from sktpecr._inputs._feedback import Feedback, finite_number
+from sktpecr._inputs._catalogue import Catalogue
+from sktpecr._inputs._feedback import Feedback
+from sktpecr._inputs._numbers import finite_number
 from sktpecr._inputs._tables import canonical
+from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._tag_transformer import fold_in
-
-if TYPE_CHECKING:
-    from sktpecr._inputs._catalogue import Catalogue
-    from sktpecr.tags._tag_model import Population
-    from sktpecr.refinement._refinement import Refinement
 
 # A label names so many tags, and no more.
 _NAMED = 3
@@ -61,17 +59,17 @@ class User:
     @classmethod
     def of(
         cls,
-        population: Population,
+        tag_model: TagModel,
         user: Hashable | None = None,
         interactions: Any = None,
         tags: Mapping[Hashable, float] | None = None,
-        after: Refinement | None = None,
+        after: Any = None,
     ) -> User:
         """Return a user of the population, or somebody new.
 
         Parameters
         ----------
-        population : Population
+        tag_model : TagModel
             What an explainer learned.
         user : hashable, optional
             Raw id.
@@ -104,20 +102,20 @@ class User:
         if after is not None:
             if not hasattr(after, "refined_user_for"):
                 raise ValueError(f"after must be a Refinement, got {type(after).__name__}")
-            return after.refined_user_for(population)
+            return after.refined_user_for(tag_model)
         if user is not None:
-            return cls.at(population, population.catalogue.users.row(user))
+            return cls.at(tag_model, tag_model.catalogue.users.row(user))
         # What overflows on the way is looked for at the end.
         with np.errstate(over="ignore", invalid="ignore"):
             if tags is not None:
-                somebody = cls._described(population, tags)
+                somebody = cls._described(tag_model, tags)
             else:
-                row = one_row(population.catalogue, interactions)
+                row = one_row(tag_model.catalogue, interactions)
                 label = f"a new user ({row.nnz} {'item' if row.nnz == 1 else 'items'})"
-                somebody = cls(label, fold_in(population.recommender, row)[0], row.indices)
+                somebody = cls(label, fold_in(tag_model.recommender, row)[0], row.indices)
             embedding = somebody.embedding
             if not (
-                np.isfinite(embedding).all() and np.isfinite(population.scores_of(embedding)).all()
+                np.isfinite(embedding).all() and np.isfinite(tag_model.scores_of(embedding)).all()
             ):
                 raise ValueError(
                     f"{names[0]} has values so large that scores of them are beyond what "
@@ -126,40 +124,45 @@ class User:
         return somebody
 
     @classmethod
-    def at(cls, population: Population, row: int) -> User:
+    def at(cls, tag_model: TagModel, row: int) -> User:
         """Return a user of the population by row."""
-        catalogue = population.catalogue
+        catalogue = tag_model.catalogue
         history, has_interactions = catalogue.history(row), catalogue.interactions is not None
         return cls(
             label=catalogue.users[row],
-            embedding=population.user_embeddings[row],
+            embedding=tag_model.user_embeddings[row],
             history=history,
             is_known=bool(history.size) or not has_interactions,
             has_known_history=has_interactions,
         )
 
     @classmethod
-    def _described(cls, population: Population, tags: Any) -> User:
+    def _described(cls, tag_model: TagModel, tags: Any) -> User:
         if not isinstance(tags, Mapping):
             raise ValueError(
                 f"tags must be a dict of tag to value, in standard deviations from the "
                 f"population's mean, got {type(tags).__name__}"
             )
         values = {
-            population.tags.row(tag): finite_number(value, f"tags[{tag!r}]")
+            tag_model.tags.row(tag): finite_number(value, f"tags[{tag!r}]")
             for tag, value in tags.items()
         }
-        if not hasattr(population.generator, "predict"):
+        if not hasattr(tag_model.generator, "predict"):
             raise ValueError(
                 f"tags needs a generator that has predict(tag_preferences), for users who have no "
-                f"embedding, and {type(population.generator).__name__} has none; give interactions"
+                f"embedding, and {type(tag_model.generator).__name__} has none; give interactions"
             )
-        embedding = population.generator.predict(population.expected(values)[np.newaxis])[0]
-        words = [f"{population.tags[tag]} {value:+g}" for tag, value in values.items()]
+        embedding = tag_model.generator.predict(tag_model.expected(values)[np.newaxis])[0]
+        words = [f"{tag_model.tags[tag]} {value:+g}" for tag, value in values.items()]
         if len(words) > _NAMED:
             words[_NAMED:] = ["..."]
         label = f"a new user ({', '.join(words)})" if words else "a new user"
         return cls(label, embedding, np.empty(0, dtype=np.intp))
+
+    @property
+    def known_history(self) -> NDArray | None:
+        """Columns of the items that the user interacted with; None where that is not known."""
+        return self.history if self.has_known_history else None
 
     @property
     def own_embedding(self) -> NDArray:

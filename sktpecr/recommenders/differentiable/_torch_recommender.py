@@ -13,11 +13,11 @@ from sklearn.utils import gen_batches
 from sktpecr._inputs._ids import Ids
 from sktpecr._inputs._tables import canonical
 from sktpecr.recommenders._factor_recommender import check_factors
+from sktpecr.recommenders.differentiable._scoring import PairScorer
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from sktpecr.recommenders.differentiable._scoring import PairScorer
 
 _LOSSES = ("bce", "bpr")
 # Users scored at a time, at most.
@@ -155,7 +155,7 @@ class TorchRecommender:
         return {**self.__dict__, "_on_device": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        from sktpecr._utils._torch_device import pick_device
+        from sktpecr._utils._torch_training import pick_device
 
         self.__dict__.update(state)
         try:
@@ -299,7 +299,7 @@ class TorchRecommender:
     def _scorer(self) -> PairScorer:
         """Return the score on its device, copied there once."""
         if self._on_device is None:
-            from sktpecr._utils._torch_device import pick_device
+            from sktpecr._utils._torch_training import pick_device
             from sktpecr.recommenders.differentiable._scoring import PairScorer
 
             self._on_device = PairScorer(

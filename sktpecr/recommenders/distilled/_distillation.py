@@ -12,8 +12,8 @@ from scipy.linalg import qr
 from sklearn.linear_model import RidgeCV
 from sklearn.utils.extmath import randomized_svd
 
-from sktpecr._utils._rounding import spread
 from sktpecr._utils._ranking import top_items
+from sktpecr._utils._rounding import spread
 
 # Penalties of the regression of embeddings on interactions, tried by leaving out one user each.
 _ALPHAS = np.logspace(-3, 6, 19)

@@ -18,6 +18,7 @@ from tqdm.auto import tqdm
 
 from sktpecr._inputs._tables import check_interactions
 from sktpecr._utils._atomic_fit import whole_fit
+from sktpecr.recommenders._factor_recommender import FactorRecommender
 from sktpecr.recommenders.distilled._boxes import (
     FeaturePairs,
     PairBox,
@@ -27,7 +28,6 @@ from sktpecr.recommenders.distilled._boxes import (
     is_unfitted_estimator,
 )
 from sktpecr.recommenders.distilled._distillation import Factors, list_kept, variance_kept
-from sktpecr.recommenders._factor_recommender import FactorRecommender
 
 # Measured with EASE on MovieLens-1M: where R^2 falls to this, half of the ten best items are lost.
 _TOO_LITTLE = 0.6

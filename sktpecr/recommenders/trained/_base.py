@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, _fit_context
@@ -13,16 +14,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
+from sktpecr._inputs._numbers import check_n
 from sktpecr._inputs._tables import check_interactions
-from sktpecr._utils._ranking import check_n, top_items
 from sktpecr._utils._atomic_fit import whole_fit
+from sktpecr._utils._ranking import top_items
+from sktpecr._utils._torch_training import Training
 from sktpecr.recommenders._factor_recommender import FactorRecommender
 from sktpecr.recommenders._fold_in import LearnedFoldIn
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from sktpecr._utils._torch_training import Training
 
 
 class TrainedRecommender(BaseEstimator):
@@ -146,8 +144,6 @@ class TrainedRecommender(BaseEstimator):
         DataFrame
             Columns item (column number), score, rank.
         """
-        import pandas as pd
-
         embeddings = self.user_embeddings
         n = check_n(n)
         if not isinstance(user, Integral) or not 0 <= user < len(embeddings):

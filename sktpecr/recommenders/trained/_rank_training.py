@@ -18,8 +18,7 @@ from skorch.callbacks import Callback
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from sktpecr._utils._torch_device import pick_device
-from sktpecr._utils._torch_training import Monitor, Training, train_network
+from sktpecr._utils._torch_training import Monitor, Training, pick_device, train_network
 from sktpecr.recommenders.trained._modules import RankingLoss
 
 # NDCG of this many users tells the best epoch, if they have so many interactions.
