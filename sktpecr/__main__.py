@@ -19,18 +19,7 @@ from sktpecr.published import published_explainer, published_refiner
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line and run what it asks for.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Command line without the program's name. ``sys.argv`` by default.
-
-    Returns
-    -------
-    int
-        Exit status.
-    """
+    """Parse the command line and run what it asks for."""
     parser = argparse.ArgumentParser(prog="python -m sktpecr", description=main_description())
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)

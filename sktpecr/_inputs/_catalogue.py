@@ -16,19 +16,7 @@ from sktpecr._inputs._tables import is_frame
 
 
 class Catalogue:
-    """Users and items by raw id, item names, and the interactions between them.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Number of users and items.
-    interactions : csr_matrix of shape (n_users, n_items) or None
-        None where the explainer was never given any.
-    user_ids, item_ids : iterable of hashable or None
-        Raw ids; None for row and column numbers.
-    item_names : iterable of str, Series or None
-        Names; None for the ids.
-    """
+    """Users and items by raw id, item names, and the interactions between them."""
 
     def __init__(
         self,
@@ -68,22 +56,7 @@ class Catalogue:
     def candidates(
         self, history: NDArray | None, exclude_seen: bool, exclude: Iterable[Hashable] = ()
     ) -> NDArray:
-        """Return which items may be recommended to a user.
-
-        Parameters
-        ----------
-        history : ndarray of int or None
-            Columns of the user's interactions; None where they are not known.
-        exclude_seen : bool
-            Whether the user's history is left out.
-        exclude : iterable of hashable
-            Raw ids of further items to leave out.
-
-        Returns
-        -------
-        ndarray of bool, shape (n_items,)
-            True where the item may be listed.
-        """
+        """Return which items may be recommended to a user."""
         allowed = np.ones(len(self.items), dtype=bool)
         if exclude_seen:
             if history is None:
@@ -110,20 +83,7 @@ class Catalogue:
 
 
 def check_item_ids(item_tags: Any, X: Any) -> list[Any] | None:
-    """Return the raw item ids, and make sure that tags and interactions agree on them.
-
-    Parameters
-    ----------
-    item_tags : DataFrame, array or None
-        As the user gave them. The index of a DataFrame is item ids.
-    X : DataFrame, array or None
-        Interactions as the user gave them. The columns of a DataFrame are item ids.
-
-    Returns
-    -------
-    list or None
-        Item ids, None where nobody named any.
-    """
+    """Return the raw item ids, and make sure that tags and interactions agree on them."""
     labels = list(item_tags.index) if is_frame(item_tags) else None
     columns = list(X.columns) if is_frame(X) else None
     if labels is None or columns is None or labels == columns:
@@ -136,27 +96,7 @@ def check_item_ids(item_tags: Any, X: Any) -> list[Any] | None:
 
 
 def with_own_ids(recommender: Any, n_users: int, user_ids: Any, item_ids: Any) -> tuple[Any, Any]:
-    """Return raw ids, those that the recommender was trained on where no others were given.
-
-    Parameters
-    ----------
-    recommender : object
-        May have ``user_ids`` and ``item_ids``.
-    n_users : int
-        Number of rows of the interactions; as many as the recommender has users are its own.
-    user_ids, item_ids : iterable of hashable or None
-        As they were given.
-
-    Returns
-    -------
-    user_ids, item_ids : iterable of hashable or None
-        None where nobody named any.
-
-    Raises
-    ------
-    ValueError
-        If the recommender was trained on other ids, or on these in another order.
-    """
+    """Return raw ids, those that the recommender was trained on where no others were given."""
     name = type(recommender).__name__
     rows_are_its_own = len(recommender.user_embeddings) == n_users
     found = []

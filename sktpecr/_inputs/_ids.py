@@ -18,19 +18,7 @@ _MAX_SUGGESTION_POOL = 20_000
 
 
 class Ids:
-    """Find rows by raw id, and say what is near when there is none.
-
-    Parameters
-    ----------
-    kind : str
-        What is identified, for messages: "user", "item" or "tag".
-    labels : iterable of hashable, optional
-        One id per row. Row numbers if None.
-    n : int
-        Number of rows.
-    parameter : str
-        The parameter that brought the labels, for messages.
-    """
+    """Find rows by raw id, and say what is near when there is none."""
 
     def __init__(self, kind: str, labels: Iterable[Any] | None, n: int, parameter: str) -> None:
         self.kind = kind

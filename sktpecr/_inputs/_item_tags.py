@@ -19,31 +19,8 @@ def check_item_tags(
     n_items: int,
     feature_names: NDArray | None,
 ) -> tuple[sp.csc_matrix, NDArray]:
-    """Return the item-tag weights and the tag names, or say what is wrong.
-
-    Parameters
-    ----------
-    item_tags : DataFrame, array-like or sparse matrix of shape (n_items, n_tags), or None
-        Weights of tags on items; None makes every item its own tag.
-    tag_names : array-like of shape (n_tags,) or None
-        Names of the tags. By default the columns of a DataFrame, else "tag_0" and so on.
-    n_items : int
-        Number of columns of the interactions.
-    feature_names : ndarray of shape (n_items,) or None
-        Names of the columns of the interactions, where they came as a DataFrame.
-
-    Returns
-    -------
-    weights : csc_matrix of shape (n_items, n_tags)
-        Finite, non-negative, every column with at least one positive weight.
-    tag_names : ndarray of shape (n_tags,)
-        Names, without duplicates.
-
-    Raises
-    ------
-    ValueError
-        If the shape does not fit, a tag has no items or an impossible weight, or names repeat.
-    """
+    """Return the item-tag weights and the tag names, or say what is wrong."""
+    # `item_tags` (n_items, n_tags); `tag_names` (n_tags,); `feature_names` (n_items,).
     if item_tags is None:
         weights = sp.identity(n_items, format="csc")
         if tag_names is None:

@@ -11,21 +11,9 @@ Fit = TypeVar("Fit", bound=Callable[..., Any])
 
 
 def whole_fit(fit: Fit) -> Fit:
-    """Make a method `fit` all or nothing.
-
-    Whatever ends it, an error or somebody's Ctrl-C, the estimator is what it was before; another
-    thread that asks it meanwhile gets what was learned before, and never half of both.
-
-    Parameters
-    ----------
-    fit : callable
-        The method; it may set attributes as it goes, and returns its first argument.
-
-    Returns
-    -------
-    callable
-        The same, on a copy whose attributes are taken over at the end.
-    """
+    """Make a method `fit` all or nothing."""
+    # Whatever ends it, an error or somebody's Ctrl-C, the estimator is what it was before; another
+    # thread that asks it meanwhile gets what was learned before, and never half of both.
 
     @wraps(fit)
     def fit_whole(self: Any, *args: Any, **kwargs: Any) -> Any:

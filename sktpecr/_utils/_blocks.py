@@ -14,18 +14,7 @@ _NUMBERS_A_BLOCK = 2**22
 
 
 def blocks(array: NDArray) -> Iterator[NDArray]:
-    """Yield an array's rows, so many at a time that what is computed from them has room.
-
-    Parameters
-    ----------
-    array : ndarray
-        May lie in a file, as a :class:`numpy.memmap` does.
-
-    Yields
-    ------
-    ndarray
-        Consecutive rows, a view.
-    """
+    """Yield an array's rows, so many at a time that what is computed from them has room."""
     size = max(1, _NUMBERS_A_BLOCK // max(1, array[:1].size))
     for start in range(0, len(array), size):
         yield array[start : start + size]
@@ -33,20 +22,7 @@ def blocks(array: NDArray) -> Iterator[NDArray]:
 
 
 def taken(array: NDArray, mask: NDArray) -> NDArray:
-    """Return the rows of an array where a mask is true, as ``array[mask]`` does.
-
-    Parameters
-    ----------
-    array : ndarray
-        May lie in a file.
-    mask : ndarray of bool, shape (len(array),)
-        Which rows.
-
-    Returns
-    -------
-    ndarray
-        The rows, in memory.
-    """
+    """Return the rows of an array where a mask is true, as ``array[mask]`` does."""
     found = np.empty((np.count_nonzero(mask), *array.shape[1:]), dtype=array.dtype)
     start = n_found = 0
     for block in blocks(array):
@@ -57,13 +33,7 @@ def taken(array: NDArray, mask: NDArray) -> NDArray:
 
 
 def let_go(array: NDArray) -> None:
-    """Give back the memory of what was read of a file; nothing happens to other arrays.
-
-    Parameters
-    ----------
-    array : ndarray
-        A view of a :class:`numpy.memmap` that is read only, or any other.
-    """
+    """Give back the memory of what was read of a file; nothing happens to other arrays."""
     base: Any = array
     while base is not None and not isinstance(base, mmap.mmap):
         base = getattr(base, "base", None)

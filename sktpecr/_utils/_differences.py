@@ -10,22 +10,8 @@ from numpy.typing import NDArray
 
 
 def differences(function: Callable[[NDArray], NDArray], at: NDArray, dtype: Any) -> NDArray:
-    """Return the gradient of a function of rows by central differences, all in one call.
-
-    Parameters
-    ----------
-    function : callable
-        From rows (n, n_inputs) to values (n,) or (n, n_outputs).
-    at : ndarray of shape (n_inputs,)
-        Where the gradient is asked for.
-    dtype : dtype
-        The precision in which the values are computed: the step must drown its rounding.
-
-    Returns
-    -------
-    ndarray of shape (n_inputs,) or (n_inputs, n_outputs)
-        Gradient.
-    """
+    """Return the gradient of a function of rows by central differences, all in one call."""
+    # `at` (n_inputs,); returns (n_inputs,).
     # Of a size with all inputs: one that is near 0 by chance says nothing of their scale.
     scale = np.sqrt(np.mean(np.square(at))) or 1.0
     precision = np.finfo(np.result_type(dtype, np.float32)).eps

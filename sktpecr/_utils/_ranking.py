@@ -10,22 +10,8 @@ _GROUP = 16
 
 
 def top_items(scores: NDArray, candidates: NDArray, n: int) -> NDArray:
-    """Return the columns of the n best candidates, best first, ties in column order.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n_items,)
-        Scores of all items.
-    candidates : ndarray of bool, shape (n_items,)
-        Which items may be listed.
-    n : int
-        Length of the list; fewer come back where there are fewer candidates.
-
-    Returns
-    -------
-    ndarray of int
-        Columns.
-    """
+    """Return the columns of the n best candidates, best first, ties in column order."""
+    # `scores` (n_items,).
     n_left_out = len(scores) - np.count_nonzero(candidates)
     n_groups, n_ahead = len(scores) // _GROUP, n + n_left_out
     # Everything that scores at least the n-th best, so that ties at the end stay stable.
@@ -43,22 +29,8 @@ def top_items(scores: NDArray, candidates: NDArray, n: int) -> NDArray:
 
 
 def ranks_of(columns: NDArray, scores: NDArray, candidates: NDArray) -> NDArray:
-    """Return the ranks of items among the candidates, from 1; ties count in column order.
-
-    Parameters
-    ----------
-    columns : ndarray of int
-        Items to rank, candidates or not.
-    scores : ndarray of shape (n_items,)
-        Scores of all items.
-    candidates : ndarray of bool, shape (n_items,)
-        Which items they are ranked against.
-
-    Returns
-    -------
-    ndarray of int
-        1 plus the number of candidates ahead of each item.
-    """
+    """Return the ranks of items among the candidates, from 1; ties count in column order."""
+    # `scores` (n_items,).
     rivals = np.flatnonzero(candidates)
     rival_scores = np.sort(scores[rivals])
     ahead = len(rivals) - np.searchsorted(rival_scores, scores[columns], side="right")

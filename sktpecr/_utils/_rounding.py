@@ -14,20 +14,8 @@ _ROUNDINGS = 16
 
 
 def spread(values: NDArray, dtype: Any) -> NDArray:
-    """Return the standard deviation of each column, 0 where it is only rounding.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n, n_columns)
-        Values.
-    dtype : dtype
-        The precision they were computed in.
-
-    Returns
-    -------
-    ndarray of shape (n_columns,)
-        Standard deviations.
-    """
+    """Return the standard deviation of each column, 0 where it is only rounding."""
+    # `values` (n, n_columns); returns (n_columns,).
     # From the first row on: the mean of many equal numbers is not quite that number.
     std = (values - values[0]).std(axis=0)
     rounding = _ROUNDINGS * np.finfo(dtype).eps * np.abs(values).max(axis=0)
@@ -43,22 +31,8 @@ def square_root(covariance: NDArray) -> NDArray:
 def check_generation(
     tag_preferences: ArrayLike, embeddings: ArrayLike, n_tags: int, n_factors: int
 ) -> tuple[NDArray, NDArray]:
-    """Return what a generator is given as rows of numbers, or say what does not fit.
-
-    Parameters
-    ----------
-    tag_preferences : array-like of shape (n, n_tags)
-        Tag preferences asked for.
-    embeddings : array-like of shape (n, n_factors) or (1, n_factors)
-        The users' own embeddings; one for all where they are one user's.
-    n_tags, n_factors : int
-        What the generator was fitted on.
-
-    Returns
-    -------
-    tag_preferences, embeddings : ndarray
-        The same; in single precision if the tag preferences are, else in double.
-    """
+    """Return what a generator is given as rows of numbers, or say what does not fit."""
+    # `tag_preferences` (n, n_tags); `embeddings` (n, n_factors).
     wanted = np.asarray(tag_preferences)
     dtype = np.float32 if wanted.dtype == np.float32 else np.float64
     wanted, own = wanted.astype(dtype, copy=False), np.asarray(embeddings, dtype=dtype)

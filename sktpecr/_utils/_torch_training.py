@@ -78,41 +78,7 @@ def train_network(
     monitor: Monitor | None = None,
     callbacks: Sequence[tuple[str, Callback]] = (),
 ) -> tuple[nn.Module, list[dict[str, float]]]:
-    """Train a network; return it with the weights of its best epoch, and the history.
-
-    Parameters
-    ----------
-    module : type
-        Class of the network.
-    module_params : dict
-        What the class is called with.
-    criterion : Module
-        Loss of (output, targets), a mean over rows.
-    data : Dataset
-        What to learn from, on the device.
-    training : Training
-        How.
-    batches : type, optional
-        ``batches(data, batch_size, generator)`` iterates over an epoch's batches of (input,
-        target). :class:`TensorBatches` by default.
-    generator : Generator
-        For the order of rows.
-    optimizer : type, optional
-        Adam by default.
-    valid : Dataset, optional
-        Rows whose loss tells the best epoch.
-    monitor : Monitor, optional
-        What tells the best epoch instead. With neither, training goes on to the end.
-    callbacks : sequence of (str, Callback), optional
-        Further callbacks of skorch.
-
-    Returns
-    -------
-    module : Module
-        On the CPU, in evaluation mode.
-    history : list of dict
-        Keys epoch, train_loss, and valid_loss or the monitor's name.
-    """
+    """Train a network; return it with the weights of its best epoch, and the history."""
     device = pick_device(training.device)
     n_steps = training.max_epochs * math.ceil(len(data) / training.batch_size)
     divergence = _Divergence()
@@ -180,11 +146,9 @@ def _version() -> tuple[int, ...]:
 
 
 def _rate(schedule: str, t: float) -> float:
-    """Return the learning rate at t in [0, 1] of all steps, relative to the peak.
-
-    One cycle, after Smith and Topin, "Super-Convergence", 2018: up for 15 % of the steps, then
-    down along a cosine.
-    """
+    """Return the learning rate at t in [0, 1] of all steps, relative to the peak."""
+    # One cycle, after Smith and Topin, "Super-Convergence", 2018: up for 15 % of the steps, then
+    # down along a cosine.
     if schedule == "constant":
         return 1.0
     if t < 0.15:
@@ -192,11 +156,9 @@ def _rate(schedule: str, t: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (t - 0.15) / 0.85))) + 0.001
 
 
+# What DataLoader does row by row, in two calls an epoch.
 class TensorBatches:
-    """Iterate over slices of tensors, shuffled once per epoch if a generator is given.
-
-    What DataLoader does row by row, in two calls an epoch.
-    """
+    """Iterate over slices of tensors, shuffled once per epoch if a generator is given."""
 
     def __init__(
         self, dataset: Dataset, batch_size: int, generator: torch.Generator | None = None

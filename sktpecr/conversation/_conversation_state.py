@@ -22,24 +22,12 @@ from sktpecr.tags._user import User
 
 @dataclass(frozen=True, eq=False)
 class ConversationState:
-    """Where a conversation stands between two turns.
+    """Where a conversation stands between two turns."""
 
-    Parameters
-    ----------
-    tag_model : TagModel
-        What the explainer learned.
-    refinement : Refinement
-        The user's recommendations after all that was said.
-    rejected : frozenset of int
-        Columns of the items that are not to be listed.
-    hidden : frozenset of int
-        Columns of the tags that are not to be shown.
-    """
-
-    tag_model: TagModel
-    refinement: Refinement
-    rejected: frozenset[int] = frozenset()
-    hidden: frozenset[int] = frozenset()
+    tag_model: TagModel  # What the explainer learned
+    refinement: Refinement  # The user's recommendations after all that was said
+    rejected: frozenset[int] = frozenset()  # Columns of the items that are not to be listed
+    hidden: frozenset[int] = frozenset()  # Columns of the tags that are not to be shown
 
     @cached_property
     def user(self) -> User:

@@ -72,24 +72,7 @@ class Replay:
 def repeated(
     saved: SavedConversation, refiner: FeedbackRefiner, start: ConversationState
 ) -> tuple[tuple[tuple[ConversationTurn, ...], int], list[str]]:
-    """Say again what was said.
-
-    Parameters
-    ----------
-    saved : SavedConversation
-        What was said.
-    refiner : FeedbackRefiner
-        Whom it is said to.
-    start : ConversationState
-        Where the conversation stands before.
-
-    Returns
-    -------
-    at : tuple of (tuple of ConversationTurn, int)
-        The turns that the model knows something of, and how many of them count.
-    left_out : list of str
-        What it does not know.
-    """
+    """Say again what was said."""
     turns: list[ConversationTurn] = []
     position, left_out, state = saved.position, [], start
     for number, statement in enumerate(saved.said, start=1):

@@ -117,22 +117,7 @@ def as_pairs(pairs: Iterable[tuple[Hashable, Hashable]]) -> Iterator[tuple[Hasha
 def measured_rows(
     tag_models: Iterable[TagModel], users: Iterable[Hashable] | None, allow_train_users: bool
 ) -> NDArray:
-    """Return the rows of the users to measure on, or say that they were learned from.
-
-    Parameters
-    ----------
-    tag_models : iterable of TagModel
-        What the explainers learned, of the same users.
-    users : iterable of hashable or None
-        Raw ids; None for all with interactions that were not learned from.
-    allow_train_users : bool
-        Whether users that were learned from will do.
-
-    Returns
-    -------
-    ndarray of int
-        Rows, ascending, each once.
-    """
+    """Return the rows of the users to measure on, or say that they were learned from."""
     tag_models = list(tag_models)
     catalogue = tag_models[0].catalogue
     learners = np.any([tag_model.learners for tag_model in tag_models], axis=0)
@@ -186,20 +171,7 @@ def check_numbers(values: Any, parameter: str) -> list[float]:
 
 
 def list_lengths(k: Any, n_items: int) -> dict[str, int]:
-    """Return what to call lists of these lengths, and how many items they have.
-
-    Parameters
-    ----------
-    k : int, float or iterable of them
-        A number of items, or a share of all items if less than 1.
-    n_items : int
-        How many items there are.
-
-    Returns
-    -------
-    dict of str to int
-        Such as ``{"@1000": 1000, "@14%": 519}``.
-    """
+    """Return what to call lists of these lengths, and how many items they have."""
     lengths: dict[str, int] = {}
     given = list(k) if hasattr(k, "__iter__") and np.ndim(k) else [k]
     if not given:

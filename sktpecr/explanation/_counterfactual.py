@@ -234,18 +234,7 @@ def find_counterfactual(
 
 
 def _found(search: EditSearch) -> Counterfactual:
-    """Find the smallest edit of a user's tag preferences that moves an item.
-
-    Parameters
-    ----------
-    search : EditSearch
-        The user, the item, and what is wanted.
-
-    Returns
-    -------
-    Counterfactual
-        All of it.
-    """
+    """Find the smallest edit of a user's tag preferences that moves an item."""
     tag_model, catalogue = search.tag_model, search.tag_model.catalogue
     none = np.zeros(len(tag_model.std))
     edit: NDArray | None

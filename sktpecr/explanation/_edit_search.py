@@ -26,22 +26,8 @@ _NO_CHANGE = 1e-9
 
 
 def edited_embeddings(tag_model: TagModel, embedding: NDArray, changes: NDArray) -> NDArray:
-    """Return what becomes of a user whose tag preferences are edited.
-
-    Parameters
-    ----------
-    tag_model : TagModel
-        What an explainer learned.
-    embedding : ndarray of shape (n_factors,)
-        The user's embedding.
-    changes : ndarray of shape (n, n_tags)
-        Edits, in standard deviations.
-
-    Returns
-    -------
-    ndarray of shape (n, n_factors)
-        :math:`e_u + G(c') - G(c_u)`, as refining does it: a generator's own error moves nobody.
-    """
+    """Return what becomes of a user whose tag preferences are edited."""
+    # `embedding` (n_factors,); `changes` (n, n_tags); returns (n, n_factors).
     own = embedding.astype(np.float64)
     preferences = tag_model.tag_preferences_of(own)
     asked = preferences + np.vstack([np.zeros_like(preferences), changes * tag_model.std])
@@ -50,27 +36,7 @@ def edited_embeddings(tag_model: TagModel, embedding: NDArray, changes: NDArray)
 
 
 class EditSearch:
-    """Search for an edit of a user's tag preferences that moves an item.
-
-    Parameters
-    ----------
-    tag_model : TagModel
-        What an explainer learned.
-    user : User
-        The user.
-    column : int
-        Column of the item.
-    goal : {"enter", "leave"}
-        Whether the item is to enter the top k or to leave it.
-    k : int
-        Length of the list.
-    candidates : ndarray of bool, shape (n_items,)
-        Which items may be listed; the item itself may in any case.
-    tags : ndarray of int
-        Columns of the tags that may be edited.
-    max_change : float
-        Largest change of one tag, in standard deviations.
-    """
+    """Search for an edit of a user's tag preferences that moves an item."""
 
     def __init__(
         self,

@@ -16,22 +16,7 @@ from sktpecr.tags._user import User
 
 
 def explain_item(tag_model: TagModel, user: User, column: int) -> Explanation:
-    """Explain one item for a user.
-
-    Parameters
-    ----------
-    tag_model : TagModel
-        What an explainer learned.
-    user : User
-        The user, refined or not.
-    column : int
-        Column of the item.
-
-    Returns
-    -------
-    Explanation
-        All of it.
-    """
+    """Explain one item for a user."""
     extractor, attribution = tag_model.extractor, tag_model.attribution
     embedding = user.embedding
     preferences = tag_model.tag_preferences_of(embedding)
@@ -70,24 +55,8 @@ def explain_item(tag_model: TagModel, user: User, column: int) -> Explanation:
 def certify(
     tag_model: TagModel, embedding: NDArray, column: int, explanation: Explanation
 ) -> Certificate:
-    """Measure how far an explanation can be trusted.
-
-    Parameters
-    ----------
-    tag_model : TagModel
-        What the explainer learned.
-    embedding : ndarray of shape (n_factors,)
-        The user's embedding.
-    column : int
-        Column of the item.
-    explanation : Explanation
-        What was said of them.
-
-    Returns
-    -------
-    Certificate
-        The measurements.
-    """
+    """Measure how far an explanation can be trusted."""
+    # `embedding` (n_factors,).
     scores = tag_model.scores_of(embedding).astype(np.float64)
     importances, contributed = explanation.importances, float(explanation.contributions.sum())
     parts = explanation.base_value + contributed + explanation.residual

@@ -24,26 +24,8 @@ def random_changes(random_state: np.random.RandomState, n_tags: int) -> NDArray:
 def faithfulness(
     tag_model: TagModel, embedding: NDArray, column: int, importances: NDArray, changes: NDArray
 ) -> float:
-    """Return the squared correlation of what importances predict with what happens.
-
-    Parameters
-    ----------
-    tag_model : TagModel
-        What the explainer learned.
-    embedding : ndarray of shape (n_factors,)
-        The user's embedding.
-    column : int
-        Column of the item.
-    importances : ndarray of shape (n_tags,)
-        What is tried.
-    changes : ndarray of shape (n, n_tags)
-        Changes of the tags, in standard deviations.
-
-    Returns
-    -------
-    float
-        0 to 1; NaN where nothing changes.
-    """
+    """Return the squared correlation of what importances predict with what happens."""
+    # `embedding` (n_factors,); `importances` (n_tags,); `changes` (n, n_tags).
     own = embedding.astype(np.float64)
     asked = tag_model.tag_preferences_of(own) + changes * tag_model.std
     scores = tag_model.composite(asked, own[np.newaxis], [column])[:, 0]
@@ -54,20 +36,7 @@ def faithfulness(
 
 
 def redrawn(tag_model: TagModel, seeds: Iterable[int]) -> Iterator[Any]:
-    """Yield the attribution with other seeds; nothing if it draws nothing.
-
-    Parameters
-    ----------
-    tag_model : TagModel
-        What the explainer learned.
-    seeds : iterable of int
-        The seeds.
-
-    Yields
-    ------
-    object
-        Fitted attributions.
-    """
+    """Yield the attribution with other seeds; nothing if it draws nothing."""
     if "random_state" not in tag_model.attribution.get_params():
         return
     learned = tag_model.learners
@@ -81,19 +50,8 @@ def redrawn(tag_model: TagModel, seeds: Iterable[int]) -> Iterator[Any]:
 
 
 def agreement(first: NDArray, second: NDArray) -> tuple[float, float, float]:
-    """Return how alike two sets of importances are.
-
-    Parameters
-    ----------
-    first, second : ndarray of shape (n_tags,)
-        Importances.
-
-    Returns
-    -------
-    tuple of float
-        Spearman's rho (NaN where one of them is constant), Jaccard overlap of the five largest
-        in size, share of signs that differ.
-    """
+    """Return how alike two sets of importances are."""
+    # `first`, `second` (n_tags,).
     from scipy.stats import spearmanr
 
     top = [set(np.argsort(-np.abs(weights))[:5].tolist()) for weights in (first, second)]

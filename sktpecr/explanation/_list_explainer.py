@@ -22,12 +22,10 @@ from sktpecr.tags._tag_model import TagModel
 _NUMBERS_A_BLOCK = 2**22
 
 
+# Raw ids, shape (n,); embeddings, shape (n, n_factors); and what not to list, shape (n, n_items),
+# None if nothing is to be left out.
 class SomeUsers(NamedTuple):
-    """What is known of some users: all that a worker is given of them.
-
-    Raw ids, shape (n,); embeddings, shape (n, n_factors); and what not to list, shape (n,
-    n_items), None if nothing is to be left out.
-    """
+    """What is known of some users: all that a worker is given of them."""
 
     ids: NDArray
     embeddings: NDArray
@@ -40,30 +38,17 @@ class SomeUsers(NamedTuple):
         return self.seen.indices[self.seen.indptr[place] : self.seen.indptr[place + 1]]
 
 
+# A pure function. Sent to another process, it leaves behind whatever there is of users: what is
+# sent is as large as items and tags make it, however many users there are.
 @dataclass(frozen=True, eq=False)
 class ListExplainer:
-    """Explain the lists of users who bring along what is known of them.
+    """Explain the lists of users who bring along what is known of them."""
 
-    A pure function. Sent to another process, it leaves behind whatever there is of users: what
-    is sent is as large as items and tags make it, however many users there are.
-
-    Parameters
-    ----------
-    tag_model : TagModel
-        What an explainer learned.
-    item_ids : ndarray of shape (n_all_items,)
-        Raw ids of all items.
-    listed : ndarray of bool, shape (n_all_items,)
-        Which items may be recommended.
-    n_items, n_tags : int
-        See :meth:`ExplainBatch.explain_batch`.
-    """
-
-    tag_model: TagModel
-    item_ids: NDArray
-    listed: NDArray
-    n_items: int
-    n_tags: int
+    tag_model: TagModel  # What an explainer learned
+    item_ids: NDArray  # Raw ids of all items
+    listed: NDArray  # Which items may be recommended
+    n_items: int  # See :meth:`ExplainBatch.explain_batch`
+    n_tags: int  # See :meth:`ExplainBatch.explain_batch`
 
     def __call__(self, users: SomeUsers) -> pd.DataFrame:
         """Return the part of the table that is of some users."""
@@ -96,11 +81,9 @@ class ListExplainer:
         )
 
     def _block(self, users: SomeUsers, block: slice) -> dict[str, NDArray]:
-        """Return columns of so few users that what is computed on the way has room.
-
-        Shape (n_pairs,), pairs of user and item in the order of the table, and (n_pairs, n_tags)
-        for what is said of tags.
-        """
+        """Return columns of so few users that what is computed on the way has room."""
+        # Shape (n_pairs,), pairs of user and item in the order of the table, and (n_pairs, n_tags)
+        # for what is said of tags.
         tag_model, embeddings = self.tag_model, users.embeddings[block]
         scores = tag_model.recommender.score_items(embeddings)
         lists = [

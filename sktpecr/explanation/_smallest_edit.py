@@ -26,42 +26,15 @@ _SCALES = (1.0, 0.5, 0.1)
 def smallest_edit(
     rows: NDArray, needs: NDArray, n_spare: int, max_change: float, deadline: float
 ) -> tuple[NDArray | None, bool]:
-    r"""Return the smallest edit that meets all conditions but some.
-
-    Parameters
-    ----------
-    rows : ndarray of shape (n_conditions, n_tags)
-        Condition j is ``rows[j] @ edit >= needs[j]``. The largest absolute entry of a row is 1.
-    needs : ndarray of shape (n_conditions,)
-        What the conditions ask for.
-    n_spare : int
-        How many conditions may stay unmet.
-    max_change : float
-        Largest absolute entry of the edit.
-    deadline : float
-        Until when to look for the proof that no edit is smaller, on ``time.monotonic()``.
-
-    Returns
-    -------
-    edit : ndarray of shape (n_tags,) or None
-        The edit; None if none was found.
-    proven : bool
-        Whether it is proven that no edit is smaller (by a part in 10,000), or that there is none.
-
-    Notes
-    -----
-    The mixed-integer linear programme
-
-    .. math:: \min \sum_t |x_t| \quad \text{such that} \quad a_j x + B_j z_j \ge b_j, \quad
-       \sum_j z_j \le s, \quad |x_t| \le x_{max}, \quad z_j \in \{0, 1\}
-
-    with :math:`B_j` large enough to switch condition j off. A linear programme with the
-    conditions to give up chosen by how far off they are gives an edit soon; as no smaller edit
-    moves a condition by more than its size, the :math:`B_j` are small, and conditions beyond
-    reach are given up at once. The programme is then solved over the conditions that its last
-    solution fails, and these alone: its solutions bound the smallest edit from below, and when
-    one of them leads to an edit of its own size, that is the smallest.
-    """
+    r"""Return the smallest edit that meets all conditions but some."""
+    # `rows` (n_conditions, n_tags); `needs` (n_conditions,); returns (n_tags,).
+    # The mixed-integer linear programme
+    # with B_j large enough to switch condition j off. A linear programme with the
+    # conditions to give up chosen by how far off they are gives an edit soon; as no smaller edit
+    # moves a condition by more than its size, the B_j are small, and conditions beyond
+    # reach are given up at once. The programme is then solved over the conditions that its last
+    # solution fails, and these alone: its solutions bound the smallest edit from below, and when
+    # one of them leads to an edit of its own size, that is the smallest.
     n_conditions, n_tags = rows.shape
     if n_spare < 0:
         return None, True

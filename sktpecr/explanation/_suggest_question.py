@@ -18,26 +18,8 @@ from sktpecr.tags._user import User
 def rank_questions(
     tag_model: TagModel, embedding: NDArray, candidates: NDArray, k: int, tags: NDArray
 ) -> pd.DataFrame:
-    r"""Rank tags by how much of a user's list the answer about each is expected to change.
-
-    Parameters
-    ----------
-    tag_model : TagModel
-        What an explainer learned.
-    embedding : ndarray of shape (n_factors,)
-        The user's embedding.
-    candidates : ndarray of bool, shape (n_items,)
-        Which items may be listed.
-    k : int
-        Length of the list.
-    tags : ndarray of int
-        Columns of the tags to choose from. Those that are the same for everybody are left out.
-
-    Returns
-    -------
-    DataFrame
-        Columns tag, expected_change, if_more, if_less; the largest expected change first.
-    """
+    """Rank tags by how much of a user's list the answer about each is expected to change."""
+    # `embedding` (n_factors,).
     tags = tags[tag_model.std[tags] > 0]
     # What is learned of one tag is learned of those that go with it: one standard deviation of it
     # moves each other tag by its correlation with it.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 # Contributions under this share of the largest one are not worth words.
 _WORTH_SAYING = 0.05
 
-#: The sentences of :meth:`Explanation.to_text` and :meth:`ConversationTurn.to_text`, by name;
+#: The sentences of Explanation.to_text and ConversationTurn.to_text, by name;
 #: others can take the place of any.
 ENGLISH: Mapping[str, str] = MappingProxyType(
     {
@@ -62,18 +62,7 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
 
 
 def complete_words(words: Mapping[str, str] | None) -> Mapping[str, str]:
-    """Return all sentences, some of them replaced, or say what is wrong with these.
-
-    Parameters
-    ----------
-    words : mapping of str to str, optional
-        Names and templates.
-
-    Returns
-    -------
-    mapping of str to str
-        All templates.
-    """
+    """Return all sentences, some of them replaced, or say what is wrong with these."""
     for name, template in (words or {}).items():
         if name not in ENGLISH:
             near = difflib.get_close_matches(str(name), ENGLISH, n=3)

@@ -29,28 +29,8 @@ def train(
     targets: NDArray,
     training: Training,
 ) -> tuple[nn.Module, list[dict[str, float]]]:
-    """Train a network; return the one with the best validation loss, and the losses by epoch.
-
-    Parameters
-    ----------
-    module : type
-        Class of the network; it takes ``module_params`` and ``generator``, for its noise.
-    module_params : dict
-        What the class is called with.
-    criterion : Module
-        Loss of (output, targets), a mean over rows.
-    inputs, targets : ndarray of shape (n_rows, ...)
-        Rows to learn from.
-    training : Training
-        How.
-
-    Returns
-    -------
-    module : Module
-        On the CPU, in evaluation mode.
-    history : list of dict
-        Keys epoch, train_loss, valid_loss.
-    """
+    """Train a network; return the one with the best validation loss, and the losses by epoch."""
+    # `inputs`, `targets` (n_rows, ...).
     device = pick_device(training.device)
     X = torch.as_tensor(inputs, dtype=torch.float32, device=device)
     y = torch.as_tensor(targets, dtype=torch.float32, device=device)

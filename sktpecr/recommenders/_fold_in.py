@@ -12,44 +12,19 @@ from numpy.typing import NDArray
 _ALPHA = 1e-3
 
 
+# What training made of the known users' rows, direction and length alike, is what a new row gets
+# too.
 class LearnedFoldIn(NamedTuple):
-    """The linear regression of trained user embeddings on what their rows hold.
+    """The linear regression of trained user embeddings on what their rows hold."""
 
-    What training made of the known users' rows, direction and length alike, is what a new row
-    gets too.
-
-    Parameters
-    ----------
-    items : ndarray of shape (n_items, n_factors)
-        Embeddings of the items.
-    weights : ndarray of shape (2 * n_factors + 2, n_factors)
-        Coefficients of what :func:`_describe` returns.
-    empty : ndarray of shape (n_factors,)
-        Embedding of a row without interactions: the mean of the known users.
-    """
-
-    items: NDArray
-    weights: NDArray
-    empty: NDArray
+    items: NDArray  # Embeddings of the items
+    weights: NDArray  # Coefficients of what :func:`_describe` returns
+    empty: NDArray  # Embedding of a row without interactions: the mean of the known users
 
     @classmethod
     def learn(cls, X: sp.csr_matrix, users: NDArray, items: NDArray) -> LearnedFoldIn:
-        """Learn from the known users.
-
-        Parameters
-        ----------
-        X : csr_matrix of shape (n_users, n_items)
-            Their interactions.
-        users : ndarray of shape (n_users, n_factors)
-            Their embeddings.
-        items : ndarray of shape (n_items, n_factors)
-            Embeddings of the items.
-
-        Returns
-        -------
-        LearnedFoldIn
-            In float64.
-        """
+        """Learn from the known users."""
+        # `X` (n_users, n_items); `users` (n_users, n_factors); `items` (n_items, n_factors).
         active = np.diff(X.indptr) > 0
         targets, items = users[active].astype(np.float64), items.astype(np.float64)
         inputs = _describe(_binary(X[active]), items)

@@ -158,11 +158,9 @@ def _step(movement: Callable[[float], float], target: float, first: float) -> fl
 def _pressed(
     tag_model: TagModel, embedding: NDArray, own: NDArray, values: dict[int, float]
 ) -> tuple[NDArray, NDArray]:
-    """Return tag preferences with some that are set, and an embedding that has those.
-
-    Asked to change some tags and to hold all others, a generator with more tags than factors
-    compromises. Newton's method on the named tags presses on them until they are met.
-    """
+    """Return tag preferences with some that are set, and an embedding that has those."""
+    # Asked to change some tags and to hold all others, a generator with more tags than factors
+    # compromises. Newton's method on the named tags presses on them until they are met.
     generate = tag_model.generator.generate
     unmoved = generate(own[np.newaxis], embedding[np.newaxis])[0]
     tags = list(values)

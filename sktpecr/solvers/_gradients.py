@@ -14,24 +14,8 @@ from sktpecr._utils._differences import differences
 def scores_and_pullback(
     recommender: Any, embedding: NDArray, items: NDArray
 ) -> tuple[NDArray, Callable[[NDArray], NDArray]]:
-    """Return scores of items, and the function from weights on them to a gradient.
-
-    Parameters
-    ----------
-    recommender : object
-        A dot product (``item_embeddings``), differentiable (``score_items_torch``), or neither.
-    embedding : ndarray of shape (n_factors,)
-        A user's embedding.
-    items : ndarray of int, shape (n,)
-        Columns, repeated or not.
-
-    Returns
-    -------
-    scores : ndarray of shape (n,)
-        Their scores.
-    pullback : callable
-        Weights of shape (n,) to the gradient of the weighted sum of scores at the embedding.
-    """
+    """Return scores of items, and the function from weights on them to a gradient."""
+    # `embedding` (n_factors,); returns (n,).
     if hasattr(recommender, "item_embeddings"):
         factors = np.asarray(recommender.item_embeddings)[items].astype(np.float64)
         scores = np.asarray(recommender.score_items(embedding[np.newaxis], items))[0]
@@ -52,24 +36,8 @@ def scores_and_pullback(
 def generator_gradient(
     generator: Any, preferences: NDArray, embedding: NDArray, output_gradient: NDArray
 ) -> NDArray:
-    """Return the gradient at the tag preferences of a function of the generated embedding.
-
-    Parameters
-    ----------
-    generator : object
-        With a method ``gradient``, or not.
-    preferences : ndarray of shape (n_tags,)
-        Tag preferences asked for.
-    embedding : ndarray of shape (n_factors,)
-        The user's own embedding.
-    output_gradient : ndarray of shape (n_factors,)
-        Gradient of the function at the generated embedding.
-
-    Returns
-    -------
-    ndarray of shape (n_tags,)
-        Gradient.
-    """
+    """Return the gradient at the tag preferences of a function of the generated embedding."""
+    # `preferences` (n_tags,); `embedding` (n_factors,); `output_gradient` (n_factors,).
     if hasattr(generator, "gradient"):
         return generator.gradient(
             preferences[np.newaxis], embedding[np.newaxis], output_gradient[np.newaxis]

@@ -18,12 +18,10 @@ from sktpecr.tags._user import User
 _NEGATIVES = 4
 
 
+# Rows are (better item, worse item) under BPR, (item, label) under cross-entropy; weights say how
+# much the tag behind a row counts.
 class Batch(NamedTuple):
-    """What one step compares.
-
-    Rows are (better item, worse item) under BPR, (item, label) under cross-entropy; weights say
-    how much the tag behind a row counts.
-    """
+    """What one step compares."""
 
     rows: NDArray
     weights: NDArray

@@ -39,31 +39,8 @@ def put(
     embedding: NDArray,
     step: Callable[[NDArray, NDArray, NDArray], NDArray],
 ) -> NDArray:
-    """Go on from an embedding until tags are where they were set.
-
-    Parameters
-    ----------
-    tag_model : TagModel
-        What the explainer learned.
-    values : dict of int to float
-        Column of each tag that was set, and its value in units of the score.
-    before : ndarray of shape (n_tags,)
-        Tag preferences before they were set, so that it is known how far they have to go.
-    embedding : ndarray of shape (n_factors,)
-        Where to start.
-    step : callable
-        From an embedding, what the tags are there, and by how much they miss, to the next.
-
-    Returns
-    -------
-    ndarray of shape (n_factors,)
-        Embedding.
-
-    Raises
-    ------
-    ValueError
-        If they cannot be met.
-    """
+    """Go on from an embedding until tags are where they were set."""
+    # `before` (n_tags,); `embedding` (n_factors,); returns (n_factors,).
     tags, asked = list(values), np.array(list(values.values()))
     far = np.maximum(np.abs(asked - before[tags]), tag_model.std[tags])
     # Rounding is a share of the numbers themselves: an absolute one would call a tag met whose

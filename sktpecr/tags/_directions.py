@@ -28,38 +28,18 @@ KEPT_WORD = 0.2
 _FULL_WORD = 0.1
 
 
+# A direction moves the score of every item; its *movement* is the standard deviation of these
+# changes over the items. Directions are put together scaled to equal movement, so that a tag of
+# many items does not drown one of few.
+# A tag asks for the linear discriminant (R. A. Fisher, 1936) between items to raise and items to lower: the
+# direction d that moves the two means apart the most for the scatter within them, :math:`W d =
+# \mu_+ - \mu_-`. Moving the means apart alone also stirs up the order within the list that the user
+# has; the discriminant spends as little of the movement on that as it can. Items count by
+# \exp(z / 2), z the user's score in standard deviations, so that it is the items to the
+# user's taste that are told apart; items in the history do not count, as they are not recommended
+# again.
 class Directions:
-    r"""Directions for likes and dislikes, where scores are linear in the embedding or nearly so.
-
-    Parameters
-    ----------
-    item_gradients : ndarray of shape (n_items, n_factors)
-        What one more of each factor adds to the score of each item: the items' embeddings, if
-        the score is a dot product.
-    item_tags : csc_matrix of shape (n_items, n_tags)
-        Tags of the items; only whether a tag is on an item counts.
-    tag_matrix : ndarray of shape (n_tags, n_factors)
-        M: the same for tag preferences.
-
-    Notes
-    -----
-    A direction moves the score of every item; its *movement* is the standard deviation of these
-    changes over the items. Directions are put together scaled to equal movement, so that a tag
-    of many items does not drown one of few.
-
-    A tag asks for Fisher's linear discriminant [1]_ between items to raise and items to lower:
-    the direction d that moves the two means apart the most for the scatter within them,
-    :math:`W d = \mu_+ - \mu_-`. Moving the means apart alone also stirs up the order within the
-    list that the user has; the discriminant spends as little of the movement on that as it can.
-    Items count by :math:`\exp(z / 2)`, z the user's score in standard deviations, so that it is
-    the items to the user's taste that are told apart; items in the history do not count, as they
-    are not recommended again.
-
-    References
-    ----------
-    .. [1] R. A. Fisher, "The use of multiple measurements in taxonomic problems", Annals of
-       Eugenics 7, 1936.
-    """
+    r"""Directions for likes and dislikes, where scores are linear in the embedding or nearly so."""
 
     def __init__(
         self, item_gradients: NDArray, item_tags: sp.csc_matrix, tag_matrix: NDArray
@@ -93,22 +73,8 @@ class Directions:
         scores: NDArray,
         history: NDArray,
     ) -> NDArray:
-        """Return one direction for several likes and dislikes.
-
-        Parameters
-        ----------
-        wishes : dict of int to float
-            Column of the tag to the strength of a like, or minus that of a dislike.
-        scores : ndarray of shape (n_items,)
-            The user's own scores.
-        history : ndarray of int
-            Columns of the user's interactions.
-
-        Returns
-        -------
-        ndarray of shape (n_factors,)
-            Direction with movement near 1, along which every named tag keeps its word.
-        """
+        """Return one direction for several likes and dislikes."""
+        # `scores` (n_items,); returns (n_factors,).
         taste = _taste(scores)
         strongest = max(map(abs, wishes.values()))
         direction, size = np.zeros(len(self._covariance)), 0.0
@@ -121,59 +87,22 @@ class Directions:
         return self.keep_words(self._unit(direction, size), scatter, wishes)
 
     def contrast(self, tag: int, scores: NDArray, history: NDArray) -> NDArray:
-        """Return the mean item of a tag less the mean of the others, by taste.
-
-        Parameters
-        ----------
-        tag : int
-            Column of the tag.
-        scores : ndarray of shape (n_items,)
-            The user's own scores.
-        history : ndarray of int
-            Columns of the user's interactions.
-
-        Returns
-        -------
-        ndarray of shape (n_factors,)
-            The gradient of the difference of the two mean scores.
-        """
+        """Return the mean item of a tag less the mean of the others, by taste."""
+        # `scores` (n_items,); returns (n_factors,).
         of_tag, of_others = self._sides(tag, _taste(scores), history)
         of_tag_mean, of_others_mean = self._means(of_tag, of_others)
         return of_tag_mean - of_others_mean
 
     def scatter(self, scores: NDArray, history: NDArray) -> NDArray:
-        """Return what a movement costs the list: how it changes the scores of items, by taste.
-
-        Parameters
-        ----------
-        scores : ndarray of shape (n_items,)
-            The user's own scores.
-        history : ndarray of int
-            Columns of the user's interactions.
-
-        Returns
-        -------
-        ndarray of shape (n_factors, n_factors)
-            Weighted covariance of the items to come, with a ridge: positive definite.
-        """
+        """Return what a movement costs the list: how it changes the scores of items, by taste."""
+        # `scores` (n_items,); returns (n_factors, n_factors).
         everything = np.ones(len(self._items), dtype=bool)
         weights = _weights(everything, _taste(scores), history)
         return self._within((1.0,), (weights,), self._means(weights))
 
     def words(self, wishes: dict[int, float]) -> NDArray:
-        """Return by how much each named tag moves its way at least, of the list's movement.
-
-        Parameters
-        ----------
-        wishes : dict of int to float
-            See :meth:`combined`.
-
-        Returns
-        -------
-        ndarray of shape (n_wishes,)
-            Share of the movement; ever less towards strength 0, also below 0, so that feedback
-            may fade out without a jump.
-        """
+        """Return by how much each named tag moves its way at least, of the list's movement."""
+        # returns (n_wishes,).
         strengths = np.abs(list(wishes.values()))
         shares = np.maximum(strengths / strengths.max(), 1e-6)
         return KEPT_WORD - (np.maximum(_FULL_WORD / shares, 1.0) - 1.0)
@@ -233,28 +162,11 @@ class Directions:
         return (weighted.T @ weighted).astype(np.float64)
 
     def keep_words(self, direction: NDArray, scatter: NDArray, wishes: dict[int, float]) -> NDArray:
-        """Correct a direction as little as possible so that every named tag moves its way.
-
-        Parameters
-        ----------
-        direction : ndarray of shape (n_factors,)
-            With movement near 1.
-        scatter : ndarray of shape (n_factors, n_factors)
-            What little means.
-        wishes : dict of int to float
-            See :meth:`combined`.
-
-        Returns
-        -------
-        ndarray of shape (n_factors,)
-            The direction, corrected.
-
-        Notes
-        -----
-        Least-distance programming (Lawson and Hanson, Solving Least Squares Problems, 1974,
-        chapter 23): the smallest y with G y >= h is -r[:-1] / r[-1], where r is the residual of
-        the non-negative least-squares problem [G^T; h^T] u ~ (0, ..., 0, 1).
-        """
+        """Correct a direction as little as possible so that every named tag moves its way."""
+        # `direction` (n_factors,); `scatter` (n_factors, n_factors); returns (n_factors,).
+        # Least-distance programming (Lawson and Hanson, Solving Least Squares Problems, 1974,
+        # chapter 23): the smallest y with G y >= h is -r[:-1] / r[-1], where r is the residual of
+        # the non-negative least-squares problem [G^T; h^T] u ~ (0, ..., 0, 1).
         rows = np.array([np.sign(wish) * self.tag_matrix[tag] for tag, wish in wishes.items()])
         h = self.words(wishes) - rows @ direction
         if h.max() <= 0:
@@ -281,10 +193,8 @@ class Directions:
         return direction + solve_triangular(lower, correction, lower=True, trans="T")
 
     def _unit(self, direction: NDArray, size: float = 0.0) -> NDArray:
-        """Return a direction scaled to movement 1, or none at all where it is only rounding.
-
-        `size` is how long that was of which it is a sum, where terms may have cancelled.
-        """
+        """Return a direction scaled to movement 1, or none at all where it is only rounding."""
+        # `size` is how long that was of which it is a sum, where terms may have cancelled.
         eps, length = np.finfo(self._items.dtype).eps, np.linalg.norm(direction)
         movement = self.movement(direction)
         rounding = np.sqrt(8 * eps * np.trace(self._covariance)) * length

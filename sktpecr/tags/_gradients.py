@@ -11,20 +11,8 @@ from sktpecr._utils._differences import differences
 
 
 def item_gradients(recommender: Any, embedding: NDArray) -> NDArray:
-    """Return what one more of each factor adds to the score of each item, at an embedding.
-
-    Parameters
-    ----------
-    recommender : object
-        A dot product (``item_embeddings``), one that knows (``item_gradients``), or neither.
-    embedding : ndarray of shape (n_factors,)
-        A user's embedding.
-
-    Returns
-    -------
-    ndarray of shape (n_items, n_factors)
-        Gradients.
-    """
+    """Return what one more of each factor adds to the score of each item, at an embedding."""
+    # `embedding` (n_factors,); returns (n_items, n_factors).
     if hasattr(recommender, "item_embeddings"):
         return np.asarray(recommender.item_embeddings)
     if hasattr(recommender, "item_gradients"):
@@ -34,22 +22,8 @@ def item_gradients(recommender: Any, embedding: NDArray) -> NDArray:
 
 
 def tag_gradients(extractor: Any, embedding: NDArray, items: NDArray) -> NDArray:
-    """Return what one more of each factor adds to each tag preference, at an embedding.
-
-    Parameters
-    ----------
-    extractor : TagPreferenceExtractor
-        Fitted.
-    embedding : ndarray of shape (n_factors,)
-        A user's embedding.
-    items : ndarray of shape (n_items, n_factors)
-        Gradients of the items' scores there.
-
-    Returns
-    -------
-    ndarray of shape (n_tags, n_factors)
-        Gradients.
-    """
+    """Return what one more of each factor adds to each tag preference, at an embedding."""
+    # `embedding` (n_factors,); `items` (n_items, n_factors); returns (n_tags, n_factors).
     if extractor.tag_matrix_ is not None:
         return np.asarray(extractor.tag_matrix_)
     if extractor._aggregates_linearly:

@@ -27,12 +27,10 @@ from sktpecr.tags._tag_transformer import check_range, fold_in
 _ALIKE = 1e-3
 
 
+# Tag preferences, shape (n, n_tags): the users' own, the ones asked for, and the ones met by the
+# generated embeddings, shape (n, n_factors).
 class Swap(NamedTuple):
-    """Tag preferences swapped between users, and what a generator made of that.
-
-    Tag preferences, shape (n, n_tags): the users' own, the ones asked for, and the ones met by
-    the generated embeddings, shape (n, n_factors).
-    """
+    """Tag preferences swapped between users, and what a generator made of that."""
 
     own: NDArray
     wanted: NDArray

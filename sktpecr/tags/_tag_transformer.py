@@ -197,10 +197,8 @@ def check_dot_product(recommender: Any) -> None:
 
 
 def check_range(recommender: Any, embeddings: NDArray) -> None:
-    """Make sure that products and squares of the recommender's numbers are numbers, too.
-
-    Beyond that, scores turn into infinities, or into zeros, which is worse: nobody sees it.
-    """
+    """Make sure that products and squares of the recommender's numbers are numbers, too."""
+    # Beyond that, scores turn into infinities, or into zeros, which is worse: nobody sees it.
     items = getattr(recommender, "item_embeddings", None)
     factors = [np.asarray(embeddings)] + ([] if items is None else [np.asarray(items)])
     dtype = np.result_type(*factors, np.float32)

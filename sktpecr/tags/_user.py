@@ -31,30 +31,14 @@ class Turn(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class User:
-    """Somebody whose recommendations are explained or refined.
+    """Somebody whose recommendations are explained or refined."""
 
-    Parameters
-    ----------
-    label : hashable
-        Raw id, or a few words for a user who has none.
-    embedding : ndarray of shape (n_factors,)
-        The user's embedding.
-    history : ndarray of int
-        Columns of the items that the user interacted with; none where that is not known.
-    is_known : bool
-        Whether the embedding says anything of this user. Where training began says nothing.
-    has_known_history : bool
-        Whether `history` is all of it.
-    turns : tuple of Turn
-        What the user said before; that is in the embedding already.
-    """
-
-    label: Any
-    embedding: NDArray
+    label: Any  # Raw id, or a few words for a user who has none
+    embedding: NDArray  # The user's embedding
     history: NDArray
     is_known: bool = True
-    has_known_history: bool = True
-    turns: tuple[Turn, ...] = ()
+    has_known_history: bool = True  # Whether `history` is all of it
+    turns: tuple[Turn, ...] = ()  # What the user said before; that is in the embedding already
 
     @classmethod
     def of(
@@ -65,31 +49,8 @@ class User:
         tags: Mapping[Hashable, float] | None = None,
         after: Any = None,
     ) -> User:
-        """Return a user of the population, or somebody new.
-
-        Parameters
-        ----------
-        tag_model : TagModel
-            What an explainer learned.
-        user : hashable, optional
-            Raw id.
-        interactions : sparse row, ndarray of shape (n_items,) or iterable of raw item ids, optional
-            What somebody new interacted with.
-        tags : dict of tag to value, optional
-            How somebody new stands to the population, in standard deviations.
-        after : Refinement, optional
-            Whose user it is, as refined.
-
-        Returns
-        -------
-        User
-            All that is asked of one.
-
-        Raises
-        ------
-        ValueError
-            If not exactly one of them is given, or it is not what it should be.
-        """
+        """Return a user of the population, or somebody new."""
+        # `interactions` (n_items,).
         given = {"user": user, "interactions": interactions, "tags": tags}
         if after is not None:
             given["after"] = after

@@ -13,7 +13,7 @@ from sktpecr.attribution._composite import CompositeFunction
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import FactorRecommender
 
-sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
 from experiments.other_attributions import KernelShap, Permutation, RandomOrder
 

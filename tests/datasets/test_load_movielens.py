@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from sktpecr.datasets import TaggedInteractions, _movielens, load_movielens
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FOLDER = files("sktpecr.datasets") / "data" / "movielens-latest-small-2016"
 
 

@@ -13,7 +13,7 @@ from sktpecr.datasets import make_tagged_interactions
 
 duckdb = pytest.importorskip("duckdb", reason="DuckDB is not installed")
 
-GUIDE = Path(__file__).parents[1] / "docs" / "guide" / "batch.rst"
+GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "batch.rst"
 DATA = make_tagged_interactions(random_state=0)
 
 

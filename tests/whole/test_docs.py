@@ -9,7 +9,7 @@ import pytest
 
 nodes = pytest.importorskip("docutils.nodes")
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "tools"))
 
 import check_docs  # noqa: E402

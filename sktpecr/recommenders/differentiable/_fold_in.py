@@ -30,18 +30,8 @@ class Prior(NamedTuple):
 
     @classmethod
     def of(cls, embeddings: NDArray) -> Prior:
-        """Take mean and covariance of the known users.
-
-        Parameters
-        ----------
-        embeddings : ndarray of shape (n_users, n_factors)
-            Their embeddings.
-
-        Returns
-        -------
-        Prior
-            In float64.
-        """
+        """Take mean and covariance of the known users."""
+        # `embeddings` (n_users, n_factors).
         mean = embeddings.mean(axis=0, dtype=np.float64)
         centred = embeddings - mean.astype(embeddings.dtype)
         values, vectors = np.linalg.eigh((centred.T @ centred).astype(np.float64) / len(embeddings))
@@ -51,26 +41,8 @@ class Prior(NamedTuple):
 def fold_in(
     scorer: PairScorer, prior: Prior, X: sp.csr_matrix, *, loss: str, max_pairs: int
 ) -> NDArray:
-    """Return the most probable embeddings of users with these interactions.
-
-    Parameters
-    ----------
-    scorer : PairScorer
-        The score.
-    prior : Prior
-        Where users are expected.
-    X : csr_matrix of shape (n, n_items)
-        Interactions, without stored zeros, columns ascending in each row.
-    loss : {"bce", "bpr"}
-        What their likelihood is.
-    max_pairs : int
-        Pairs scored at a time, unless one row alone has more.
-
-    Returns
-    -------
-    ndarray of shape (n, n_factors)
-        Embeddings, float64.
-    """
+    """Return the most probable embeddings of users with these interactions."""
+    # `X` (n, n_items); returns (n, n_factors).
     embeddings = np.tile(prior.mean, (X.shape[0], 1))
     n_pairs = np.diff(X.indptr) * (1 + _N_NEGATIVES)
     with torch.inference_mode(False), torch.enable_grad():

@@ -13,18 +13,7 @@ from torch import Tensor, nn
 
 
 def snapshot(score: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
-    """Copy a module, or a method of one, to the CPU in evaluation mode.
-
-    Parameters
-    ----------
-    score : callable
-        A module, a method of one, or any other function.
-
-    Returns
-    -------
-    callable
-        The copy. The original keeps its mode and its gradients.
-    """
+    """Copy a module, or a method of one, to the CPU in evaluation mode."""
     # Made in a caller's inference mode, autograd could never use it.
     with torch.inference_mode(False):
         score = copy.deepcopy(score)
@@ -44,19 +33,7 @@ def host_array(values: Any) -> Any:
 
 
 class PairScorer:
-    """A score function and the vectors of its items, on the device where they compute.
-
-    Parameters
-    ----------
-    score : callable
-        What :func:`snapshot` returned.
-    item_vectors : ndarray of shape (n_items, n_item_factors)
-        Vectors of the items.
-    device : torch.device
-        Where to compute.
-    dtype : numpy dtype
-        Precision to compute in if `score` has no parameters that say it.
-    """
+    """A score function and the vectors of its items, on the device where they compute."""
 
     def __init__(
         self,

@@ -44,20 +44,8 @@ def scores_rows(model: Any) -> bool:
 
 
 def score_of(model: Any, X: Any) -> NDArray:
-    """Return what a model scores X, where it has several columns one of each.
-
-    Parameters
-    ----------
-    model : object
-        Has one of the methods.
-    X : array or sparse matrix of shape (n, n_features)
-        What it is asked.
-
-    Returns
-    -------
-    ndarray
-        ``decision_function``, else the probability of the last class, else ``predict``.
-    """
+    """Return what a model scores X, where it has several columns one of each."""
+    # `X` (n, n_features).
     method = next(method for method in _METHODS if hasattr(model, method))
     scores = getattr(model, method)(X)
     if isinstance(scores, list):  # one pair of probabilities per item
@@ -66,17 +54,7 @@ def score_of(model: Any, X: Any) -> NDArray:
 
 
 class RowBox:
-    """A model that is asked a row of interactions and scores every item.
-
-    Parameters
-    ----------
-    model : object
-        Fitted.
-    X : csr_matrix of shape (n_users, n_items)
-        Interactions of the users that are asked for by number.
-    batch_size : int
-        Pairs asked for at a time; at least one row.
-    """
+    """A model that is asked a row of interactions and scores every item."""
 
     def __init__(self, model: Any, X: sp.csr_matrix, batch_size: int) -> None:
         self.model = model
@@ -113,17 +91,7 @@ class RowBox:
 
 
 class PairBox:
-    """A function that is asked pairs of users and items.
-
-    Parameters
-    ----------
-    predict : callable
-        ``predict(users, items) -> scores``, all three of shape (n,).
-    n_items : int
-        Number of items.
-    batch_size : int
-        Pairs asked for at a time.
-    """
+    """A function that is asked pairs of users and items."""
 
     def __init__(
         self, predict: Callable[[NDArray, NDArray], ArrayLike], n_items: int, batch_size: int
@@ -155,17 +123,7 @@ class PairBox:
 
 
 class FeaturePairs:
-    """Pairs of users and items, as a model of (user, item) features is asked them.
-
-    Parameters
-    ----------
-    model : object
-        Fitted on a row of features per pair, the user's first.
-    user_features : ndarray of shape (n_users, n_user_features)
-        Features of the users.
-    item_features : ndarray of shape (n_items, n_item_features)
-        Features of the items.
-    """
+    """Pairs of users and items, as a model of (user, item) features is asked them."""
 
     def __init__(self, model: Any, user_features: NDArray, item_features: NDArray) -> None:
         self.model = model

@@ -20,25 +20,13 @@ _ALPHAS = np.logspace(-3, 6, 19)
 
 
 class Prior(NamedTuple):
-    """What interactions alone say of an embedding: a ridge regression.
-
-    Parameters
-    ----------
-    regression : RidgeCV or None
-        From what :func:`_describe` returns to embeddings; None for the mean of all.
-    centre, scale : ndarray of shape (n_described,)
-        What comes off its input, and what that is divided by.
-    mean : ndarray of shape (n_factors,)
-        Mean embedding.
-    variance : ndarray of shape (n_factors,)
-        What is left of each factor.
-    """
+    """What interactions alone say of an embedding: a ridge regression."""
 
     regression: RidgeCV | None
-    centre: NDArray
-    scale: NDArray
-    mean: NDArray
-    variance: NDArray
+    centre: NDArray  # What comes off its input, and what that is divided by
+    scale: NDArray  # What comes off its input, and what that is divided by
+    mean: NDArray  # Mean embedding
+    variance: NDArray  # What is left of each factor
 
     @classmethod
     def learn(cls, X: sp.csr_matrix, embeddings: NDArray, items: NDArray) -> Prior:
@@ -64,24 +52,12 @@ class Prior(NamedTuple):
 
 
 class Factors(NamedTuple):
-    """Factors of the items, and how to embed users by them.
+    """Factors of the items, and how to embed users by them."""
 
-    Parameters
-    ----------
-    items : ndarray of shape (n_items, n_factors)
-        Embeddings of the items; those of the users vary by 1.
-    biases : ndarray of shape (n_items,)
-        Mean score of each item.
-    noise : ndarray of shape (n_items,)
-        Variance that the factors leave of each item's scores.
-    prior : Prior
-        Embeddings from interactions.
-    """
-
-    items: NDArray
-    biases: NDArray
-    noise: NDArray
-    prior: Prior
+    items: NDArray  # Embeddings of the items; those of the users vary by 1
+    biases: NDArray  # Mean score of each item
+    noise: NDArray  # Variance that the factors leave of each item's scores
+    prior: Prior  # Embeddings from interactions
 
     @classmethod
     def learn(
@@ -119,24 +95,8 @@ class Factors(NamedTuple):
     def embed(
         self, X: sp.csr_matrix, ask: Callable[[NDArray], NDArray], n_own: int
     ) -> tuple[NDArray, NDArray]:
-        """Embed users by their interactions and the scores of a few items.
-
-        Parameters
-        ----------
-        X : csr_matrix of shape (n, n_items)
-            Their interactions.
-        ask : callable
-            Takes columns of items, shape (n, n_asked), and returns what the users score them.
-        n_own : int
-            Items to ask of each.
-
-        Returns
-        -------
-        embeddings : ndarray of shape (n, n_factors)
-            Embeddings.
-        asked : ndarray of int, shape (n, n_own)
-            Columns that were asked.
-        """
+        """Embed users by their interactions and the scores of a few items."""
+        # `X` (n, n_items); returns (n, n_factors).
         n_items = len(self.items)
         if n_own == n_items:
             asked = np.broadcast_to(np.arange(n_items), (X.shape[0], n_items))
@@ -181,20 +141,8 @@ class Factors(NamedTuple):
 
 
 def variance_kept(scores: NDArray, approximate: NDArray, counted: NDArray) -> float:
-    """Return the share of the variance of each user's scores that is reproduced.
-
-    Parameters
-    ----------
-    scores, approximate : ndarray of shape (n, n_items)
-        What they are, and what is made of them.
-    counted : ndarray of bool, shape (n, n_items)
-        Which of them count.
-
-    Returns
-    -------
-    float
-        1 minus the share of the error; users' means do not count.
-    """
+    """Return the share of the variance of each user's scores that is reproduced."""
+    # `scores`, `approximate` (n, n_items).
     scores, n = scores.astype(np.float64), np.maximum(1, counted.sum(axis=1, keepdims=True))
     total, left = (
         np.where(counted, values - np.where(counted, values, 0.0).sum(axis=1, keepdims=True) / n, 0)

@@ -23,13 +23,11 @@ from sktpecr.recommenders._factor_recommender import FactorRecommender
 from sktpecr.recommenders._fold_in import LearnedFoldIn
 
 
+# A subclass has the training parameters as constructor parameters, names its `feedback_loss`, and
+# writes ``_train(X, training) -> history``, which keeps arrays or modules on the CPU, and
+# ``_recommender(dtype)``, which makes the recommender of them.
 class TrainedRecommender(BaseEstimator):
-    """Base of recommenders that are trained on interactions and are explained as they are.
-
-    A subclass has the training parameters as constructor parameters, names its `feedback_loss`,
-    and writes ``_train(X, training) -> history``, which keeps arrays or modules on the CPU, and
-    ``_recommender(dtype)``, which makes the recommender of them.
-    """
+    """Base of recommenders that are trained on interactions and are explained as they are."""
 
     _parameter_constraints: dict = {
         "n_factors": [Interval(Integral, 1, None, closed="left")],
@@ -48,31 +46,8 @@ class TrainedRecommender(BaseEstimator):
     @_fit_context(prefer_skip_nested_validation=True)
     @whole_fit
     def fit(self, X: Any, y: Any = None) -> TrainedRecommender:
-        """Train on interactions.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_users, n_items)
-            Interactions. All that are not zero count the same, whatever their weight.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self : object
-            The fitted recommender.
-
-        Raises
-        ------
-        ValueError
-            If X has nothing to learn from, the device is not there, or training diverges in its
-            first epoch.
-
-        Warns
-        -----
-        ConvergenceWarning
-            If training diverges later; what was learned before is kept.
-        """
+        """Train on interactions."""
+        # `X` (n_users, n_items).
         from sktpecr._utils._torch_training import Training
 
         self._check_item_ids(X)
@@ -109,18 +84,8 @@ class TrainedRecommender(BaseEstimator):
         return self
 
     def predict(self, X: Any) -> NDArray:
-        """Score all items for rows of interactions.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n, n_items)
-            Interactions; rows are folded in, whether or not they were trained on.
-
-        Returns
-        -------
-        ndarray of shape (n, n_items)
-            Scores, higher is better.
-        """
+        """Score all items for rows of interactions."""
+        # `X` (n, n_items); returns (n, n_items).
         check_is_fitted(self)
         X = _check_not_negative(check_interactions(self, X, reset=False))
         # In float64, so that a row's scores do not depend on its company.
@@ -128,22 +93,7 @@ class TrainedRecommender(BaseEstimator):
         return recommender.score_items(recommender.fold_in(X))
 
     def recommend(self, user: int, n: int = 10, exclude_seen: bool = True) -> pd.DataFrame:
-        """List the best items for a user.
-
-        Parameters
-        ----------
-        user : int
-            Row number in the interactions of fit.
-        n : int, default=10
-            Length of the list; it is shorter where there are fewer items.
-        exclude_seen : bool, default=True
-            Whether the user's own items are left out.
-
-        Returns
-        -------
-        DataFrame
-            Columns item (column number), score, rank.
-        """
+        """List the best items for a user."""
         embeddings = self.user_embeddings
         n = check_n(n)
         if not isinstance(user, Integral) or not 0 <= user < len(embeddings):
@@ -166,35 +116,13 @@ class TrainedRecommender(BaseEstimator):
         return self._read().user_embeddings
 
     def score_items(self, embeddings: ArrayLike, items: ArrayLike | None = None) -> NDArray:
-        """Score items for users given by their embeddings.
-
-        Parameters
-        ----------
-        embeddings : array-like of shape (n, n_factors)
-            User embeddings.
-        items : array-like of int, optional
-            Column numbers of the items to score. All items by default.
-
-        Returns
-        -------
-        ndarray of shape (n, n_items) or (n, len(items))
-            Scores, higher is better.
-        """
+        """Score items for users given by their embeddings."""
+        # `embeddings` (n, n_factors); returns (n, n_items).
         return self._read().score_items(embeddings, items)
 
     def fold_in(self, X: Any) -> NDArray:
-        """Embed rows of interactions, trained on or not.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n, n_items)
-            Interactions. All that are not zero count the same.
-
-        Returns
-        -------
-        ndarray of shape (n, n_factors)
-            User embeddings; the mean of the known users for an empty row.
-        """
+        """Embed rows of interactions, trained on or not."""
+        # `X` (n, n_items); returns (n, n_factors).
         return self._read().fold_in(X)
 
     def _read(self) -> Any:
@@ -235,10 +163,8 @@ class TrainedFactors(TrainedRecommender):
     def _train_factors(
         self, X: sp.csr_matrix, training: Training, **of_tags: Any
     ) -> tuple[NDArray, list[dict[str, float]]]:
-        """Keep users and items; return the embeddings of the tags, and the history.
-
-        `of_tags` are the parameters of ``train_ranking`` that concern tags.
-        """
+        """Keep users and items; return the embeddings of the tags, and the history."""
+        # `of_tags` are the parameters of ``train_ranking`` that concern tags.
         from sktpecr.recommenders.trained._modules import Factors
         from sktpecr.recommenders.trained._rank_training import train_ranking
 

@@ -48,12 +48,10 @@ class Dropout(nn.Module):
         return values * kept / (1 - self.share)
 
 
+# Its first layer is linear in [e_u, e_v] and so the sum of one of e_u and one of e_v: a user and an
+# item go through it once, however many pairs they are in.
 class Tower(nn.Module):
-    """The multi-layer perceptron of neural collaborative filtering.
-
-    Its first layer is linear in [e_u, e_v] and so the sum of one of e_u and one of e_v: a user
-    and an item go through it once, however many pairs they are in.
-    """
+    """The multi-layer perceptron of neural collaborative filtering."""
 
     def __init__(self, n_factors: int, hidden_dims: Sequence[int], dropout: Dropout) -> None:
         super().__init__()
@@ -136,17 +134,7 @@ class RankingLoss(nn.Module):
 
 
 class NeuMFLogit(nn.Module):
-    """Score pairs as neural matrix factorisation does, before its sigmoid.
-
-    Parameters
-    ----------
-    n_factors : int
-        How many of the first numbers of a vector are multiplied; the rest goes through the layers.
-    layers : nn.Module
-        The hidden layers.
-    logit : nn.Module
-        The last layer.
-    """
+    """Score pairs as neural matrix factorisation does, before its sigmoid."""
 
     def __init__(self, n_factors: int, layers: nn.Module, logit: nn.Module) -> None:
         super().__init__()

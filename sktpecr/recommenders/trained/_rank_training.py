@@ -31,12 +31,10 @@ _MAX_COMPARISONS = 8
 _BLOCK = 2**17
 
 
+# Their gradients add up, so that a tag in every tenth comparison would overshoot where a rare item
+# just learns.
 class GradientLimit(Callback):
-    """Let no row of a table learn from more than so many comparisons of a batch at once.
-
-    Their gradients add up, so that a tag in every tenth comparison would overshoot where a rare
-    item just learns.
-    """
+    """Let no row of a table learn from more than so many comparisons of a batch at once."""
 
     def on_grad_computed(self, net: Any, named_parameters: Any, batch: Any, **_: Any) -> None:
         """Scale the gradients of rows that occur too often down."""
@@ -47,15 +45,7 @@ class GradientLimit(Callback):
 
 
 class Outside:
-    """Draw columns that are not in given rows of a sparse matrix.
-
-    Parameters
-    ----------
-    X : csr_matrix of shape (n_rows, n_columns)
-        In canonical form; every stored entry counts.
-    device : torch.device
-        Where to draw.
-    """
+    """Draw columns that are not in given rows of a sparse matrix."""
 
     def __init__(self, X: sp.csr_matrix, device: torch.device) -> None:
         n_columns = X.shape[1]
@@ -81,22 +71,7 @@ class Outside:
 
 
 class Comparisons(Dataset):
-    """Users, what they interacted with and, drawn anew each epoch, what they did not.
-
-    Parameters
-    ----------
-    X : csr_matrix of shape (n_users, n_items)
-        Interactions, in canonical form.
-    n_negatives : int
-        Negatives for each positive.
-    device : torch.device
-        Where to draw.
-    item_tags : csr_matrix of shape (n_items, n_tags), optional
-        With it, further rows compare a tag of a positive item to one not on it; tags are columns
-        behind the items.
-    tag_weight : float, default=1.0
-        How many such rows there are for each interaction.
-    """
+    """Users, what they interacted with and, drawn anew each epoch, what they did not."""
 
     def __init__(
         self,
@@ -213,24 +188,8 @@ def _coordinates(X: sp.csr_matrix, device: torch.device) -> tuple[Tensor, Tensor
 def hold_out(
     X: sp.csr_matrix, fraction: float, random_state: np.random.RandomState
 ) -> tuple[sp.csr_matrix, sp.csr_matrix, NDArray]:
-    """Take interactions of some users away.
-
-    Parameters
-    ----------
-    X : csr_matrix of shape (n_users, n_items)
-        Interactions, in canonical form.
-    fraction : float
-        Share to take from each of the users chosen, one interaction at least.
-    random_state : RandomState
-        Chooses.
-
-    Returns
-    -------
-    rest, held_out : csr_matrix of shape (n_users, n_items)
-        What is left and what was taken.
-    users : ndarray of int
-        From whom, ascending; none where nobody has enough.
-    """
+    """Take interactions of some users away."""
+    # `X` (n_users, n_items); returns (n_users, n_items).
     lengths = np.diff(X.indptr)
     able = np.flatnonzero((lengths >= _MIN_INTERACTIONS) & (lengths < X.shape[1]))
     if fraction == 0 or not len(able):
@@ -261,36 +220,8 @@ def train_ranking(
     item_tags: sp.csr_matrix | None = None,
     tag_weight: float = 1.0,
 ) -> tuple[Any, list[dict[str, float]]]:
-    """Train a network to rank what users interacted with before what they did not.
-
-    Parameters
-    ----------
-    module : type
-        Class of the network, called with n_users, n_columns and ``module_params``.
-    module_params : dict
-        Further parameters of the class.
-    X : csr_matrix of shape (n_users, n_items)
-        Interactions, in canonical form.
-    training : Training
-        How.
-    loss : {"bpr", "bce"}
-        Loss.
-    regularization : float
-        Weight of the squared lengths of embeddings.
-    n_negatives : int, default=1
-        Negatives for each positive.
-    item_tags : csr_matrix of shape (n_items, n_tags), optional
-        Tags to be ranked as well.
-    tag_weight : float, default=1.0
-        Comparisons of tags for each interaction.
-
-    Returns
-    -------
-    module : Module
-        On the CPU, in evaluation mode.
-    history : list of dict
-        Keys epoch, train_loss and, if interactions were held out, valid_ndcg.
-    """
+    """Train a network to rank what users interacted with before what they did not."""
+    # `X` (n_users, n_items); `item_tags` (n_items, n_tags).
     device = pick_device(training.device)
     random_state = np.random.RandomState(training.seed)
     rest, held_out, users = hold_out(X, training.validation_fraction, random_state)

@@ -1,4 +1,4 @@
-"""Models of Cornac, by what they have; tests/adapters has the library itself."""
+"""Models of Cornac, by what they have; tests/recommenders/adapters/installed has the library itself."""
 
 from types import SimpleNamespace
 
