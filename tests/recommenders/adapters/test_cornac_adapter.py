@@ -1,4 +1,4 @@
-"""Models of Cornac, by what they have; tests/recommenders/adapters/installed has the library itself."""
+"""Models of Cornac, by what they have; `installed` beside it has the library."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""Models of Surprise, LightFM, Spark and RecTools, by what they have; tests/recommenders/adapters/installed has the real.
+"""Models of Surprise, LightFM, Spark and RecTools, by what they have; `installed` has the real.
 
 The factors are those of a model that is trained here, so that histories say what users like.
 """
