@@ -7,123 +7,92 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
-_MAX_STRENGTH = 10
-_AMOUNTS = "an object of tags and numbers"
-_STRENGTHS = f"{_AMOUNTS} between 0 and {_MAX_STRENGTH}"
-_ID = "a string or a whole number"
-# What each value of a body must be, for whoever sent something else.
-_EXPECTED = {
-    "user": _ID,
-    "item": _ID,
-    "tag": "a string",
-    "tags": _AMOUNTS,
-    "like": _STRENGTHS,
-    "dislike": _STRENGTHS,
-    "set": _AMOUNTS,
-    "action": "one of say, reject, hide, undo, redo, reset",
-    "turn": "the number of turns so far",
-}
-
 Label = StrictStr | StrictInt
 Amount = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Strength = Annotated[Amount, Field(ge=0, le=_MAX_STRENGTH)]
-Row = dict[str, Any]
+Strength = Annotated[Amount, Field(ge=0, le=10)]
+
+
+# Requests. A description is also what `complaint` says that a value must be.
 
 
 class Begin(BaseModel):
-    """A user, or tags for somebody new."""
-
     model_config = ConfigDict(
         json_schema_extra={"oneOf": [{"required": ["user"]}, {"required": ["tags"]}]}
     )
-    user: Label | None = Field(None, description="A user that the model knows.")
+    user: Label | None = Field(None, description="a string or a whole number: a known user's id")
     tags: dict[str, Amount] | None = Field(
-        None, description="Somebody new: tags, in standard deviations."
+        None, description="an object of tags and numbers: standard deviations, for somebody new"
     )
 
 
 class Feedback(BaseModel):
-    """What to like, dislike or set."""
-
-    like: dict[str, Strength] = Field({}, description="Tags to show more of, and how much more.")
-    dislike: dict[str, Strength] = Field({}, description="Tags to show less of.")
+    like: dict[str, Strength] = Field(
+        {}, description="an object of tags and numbers between 0 and 10: how much more to show"
+    )
+    dislike: dict[str, Strength] = Field(
+        {}, description="an object of tags and numbers between 0 and 10: how much less to show"
+    )
     set: dict[str, Amount] = Field(
-        {}, description="Where tags should stand, in standard deviations of the population."
+        {}, description="an object of tags and numbers: standard deviations to stand at"
     )
 
 
 class Item(BaseModel):
-    """An item."""
-
-    item: Label
+    item: Label = Field(description="a string or a whole number: an item's id")
 
 
-class Seen(BaseModel):
-    """How many turns the speaker saw: another window may have spoken since."""
+class Spoken(BaseModel):
+    # Another window may have spoken since.
+    turn: StrictInt = Field(description="the number of turns so far")
 
-    turn: StrictInt = Field(description="How many turns the speaker saw.")
 
-
-class Say(Feedback, Seen):
-    """Like, dislike or set tags."""
-
+class Say(Feedback, Spoken):
     action: Literal["say"]
 
 
-class Reject(Item, Seen):
-    """Never list an item again."""
-
+class Reject(Item, Spoken):
     action: Literal["reject"]
 
 
-class Hide(Seen):
-    """Never use a tag to explain."""
-
+class Hide(Spoken):
     action: Literal["hide"]
-    tag: StrictStr
+    tag: StrictStr = Field(description="a string: a tag")
 
 
-class Step(Seen):
-    """Take one turn back, take it again, or take all of them back."""
-
+class Step(Spoken):
     action: Literal["undo", "redo", "reset"]
 
 
-Spoken = Annotated[Say | Reject | Hide | Step, Field(discriminator="action")]
+Action = Annotated[Say | Reject | Hide | Step, Field(discriminator="action")]
+
+
+# Answers.
 
 
 class Model(BaseModel):
-    """What there is to talk about."""
-
     n_users: int
     n_items: int
     tags: list[str]
-    users: list[Label] = Field(description="The first ones.")
+    users: list[Label] = Field(description="the first ones")
 
 
 class Listed(BaseModel):
-    """An item of the list, and where it stood before the last turn and before the first."""
-
     item: Label
     name: str
     rank: int
-    rank_before: int
-    rank_first: int
+    rank_before: int = Field(description="before the last turn")
+    rank_first: int = Field(description="before the first turn")
     tags: list[str]
 
 
 class Turn(BaseModel):
-    """What a turn changed, or would change."""
-
     words: str
-    kept: float = Field(description="Share of the list that stays.")
-    items: list[Row]
-    tags: list[Row]
+    kept: float = Field(description="share of the list that stays")
+    items: list[dict[str, Any]]
+    tags: list[dict[str, Any]]
 
 
 class State(BaseModel):
-    """Where a conversation stands."""
-
     id: str
     user: Label
     turn: int
@@ -133,14 +102,10 @@ class State(BaseModel):
     last: Turn | None
     hidden: Sequence[str]
     rejected: Sequence[Label]
-    left_out: Sequence[str] = Field(
-        description="What was said of things that this model does not know."
-    )
+    left_out: Sequence[str] = Field(description="what was said of things unknown to this model")
 
 
 class Reason(BaseModel):
-    """What a tag adds to the score of an item."""
-
     tag: str
     on_item: bool
     vs_population: float
@@ -148,8 +113,6 @@ class Reason(BaseModel):
 
 
 class Explanation(BaseModel):
-    """Why an item gets its score, in words and by tags."""
-
     item: Label
     name: str
     text: str
@@ -161,32 +124,37 @@ class Explanation(BaseModel):
 
 
 class Question(BaseModel):
-    """The tag to ask about next, or null when all were spoken of."""
-
-    tag: str | None
+    tag: str | None = Field(description="null when all were spoken of")
 
 
 class Error(BaseModel):
-    """What is wrong with a request."""
-
     error: str
 
 
 class Stale(Error):
-    """Another window spoke in between; this is where the conversation stands."""
-
     state: State
+
+
+_FIELDS = {
+    name: field
+    for body in (Begin, Say, Reject, Hide)
+    for name, field in body.model_fields.items()
+    if field.description
+}
 
 
 def complaint(error: Mapping[str, Any]) -> str:
     """Say what is wrong with a body, from an error of pydantic."""
-    kind, place = error["type"], error["loc"]
+    kind, context = error["type"], error.get("ctx", {})
     if kind == "json_invalid":
         return "the body is not JSON"
-    tagged = kind.startswith("union_tag")
-    name = "action" if tagged else next((part for part in place if part in _EXPECTED), None)
+    if kind == "union_tag_not_found":
+        return "action is missing"
+    if kind == "union_tag_invalid":
+        return f"action must be one of {context['expected_tags']}, got {context['tag']!r:.80}"
+    name = next((part for part in error["loc"] if part in _FIELDS), None)
     if name is None:
         return "the body must be a JSON object"
-    if kind in ("missing", "union_tag_not_found"):
+    if kind == "missing":
         return f"{name} is missing"
-    return f"{name} must be {_EXPECTED[name]}, got {error['input']!r:.80}"
+    return f"{name} must be {_FIELDS[name].description}, got {error['input']!r:.80}"

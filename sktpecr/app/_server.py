@@ -137,9 +137,9 @@ def create_app(
         responses={"4XX": {"model": Error, "description": _REFUSED}},
     )
     app.state.talks = talks
-    app.add_route("/", _page("index.html"), include_in_schema=False)
-    for name in ("app.js", "app.css", "icon.svg"):
-        app.add_route(f"/{name}", _page(name), include_in_schema=False)
+    for path in ("/", "/app.js", "/app.css", "/icon.svg"):
+        page = _page(path.lstrip("/") or "index.html")
+        app.add_route(path, page, include_in_schema=False)
     one = "/api/conversations/{id}"
     app.get("/api/model")(talks.model)
     app.post("/api/conversations", status_code=201)(talks.begin)
@@ -203,7 +203,7 @@ def _page(name: str) -> Callable[[Request], Response]:
 
 
 def _guarded(app: Any) -> Any:
-    """Wrap an app: headers for every answer, and bodies only from its own page and within bounds."""
+    """Wrap an app: headers for every answer, and bodies only of its own page, within bounds."""
     from fastapi import HTTPException, Request
 
     headers = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
@@ -250,7 +250,7 @@ def _check_sender(request: Request) -> None:
         raise HTTPException(415, "the body must be application/json")
 
 
-def _handlers() -> dict[Any, Callable[[Request, Any], Response]]:
+def _handlers() -> dict[Any, Any]:
     """Return what answers which error: the trace goes to the log, nothing of it to who asks."""
     from fastapi.exceptions import RequestValidationError
     from pydantic import ValidationError

@@ -18,18 +18,9 @@ CREATE INDEX IF NOT EXISTS conversation_touched ON conversation (touched);
 
 
 class ConversationStore:
-    """Keep conversations as the JSON that they write of themselves.
+    """Keep conversations as JSON in an SQLite file, by default only while the process lives.
 
-    Parameters
-    ----------
-    path : str or path, default=":memory:"
-        SQLite file; made if it is not there. By default nothing outlives the process.
-    max_conversations : int, default=10_000
-        How many are kept; beyond it those go that were not touched for longest.
-    max_age : float, default=30 days
-        Seconds after which a conversation that nobody touches is gone.
-    clock : callable, default=time.time
-        Seconds.
+    Kept are the `max_conversations` touched last, for `max_age` seconds since.
     """
 
     def __init__(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections import OrderedDict
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,21 +14,7 @@ import numpy as np
 from sktpecr._conversation import Conversation
 from sktpecr._feedback_refiner import FeedbackRefiner
 from sktpecr._ids import Ids, plain
-from sktpecr.app._schemas import (
-    Begin,
-    Explanation,
-    Feedback,
-    Hide,
-    Item,
-    Label,
-    Model,
-    Question,
-    Reject,
-    Say,
-    Spoken,
-    State,
-    Turn,
-)
+from sktpecr.app import _schemas as schemas
 from sktpecr.app._store import ConversationStore
 
 if TYPE_CHECKING:
@@ -36,6 +24,7 @@ _IN_MEMORY = 256
 # Threads that wait for each other's conversations: more than a server has workers.
 _N_LOCKS = 64
 _N_USERS_SHOWN = 200
+_SUMMANDS = ("score", "base_value", "residual")
 
 
 class UnknownConversationError(LookupError):
@@ -45,7 +34,7 @@ class UnknownConversationError(LookupError):
 class StaleTurnError(ValueError):
     """Somebody else spoke in between; the message says so, `state` is what there is now."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: schemas.State) -> None:
         super().__init__("the conversation has moved on in another window; here is where it is")
         self.state = state
 
@@ -69,35 +58,34 @@ class Talks:
         # They are the keys of JSON objects.
         _check_ids(self._population.tags, (str,))
 
-    def model(self) -> Model:
+    def model(self) -> schemas.Model:
         """Return what there is to talk about: tags, how much of everything, the first users."""
         users, items = self._population.catalogue.users, self._population.catalogue.items
-        return Model(
+        return schemas.Model(
             n_users=len(users),
             n_items=len(items),
             tags=self._population.tags.array().tolist(),
             users=[users[row] for row in range(min(len(users), _N_USERS_SHOWN))],
         )
 
-    def begin(self, said: Begin) -> State:
+    def begin(self, said: schemas.Begin) -> schemas.State:
         """Begin a conversation with a user, or with somebody new who likes some tags."""
-        if (said.user is None) == (said.tags is None):
+        who = said.model_dump(exclude_none=True)
+        if len(who) != 1:
             raise ValueError("give a user, or tags for somebody new")
-        if said.user is not None:
-            user = _as_typed(self._population.catalogue.users, said.user)
-            conversation = Conversation(self.explainer, user=user)
-        else:
-            conversation = Conversation(self.explainer, tags=said.tags)
+        if "user" in who:
+            who["user"] = _as_typed(self._population.catalogue.users, who["user"])
+        conversation = Conversation(self.explainer, **who)
         id = self.store.create(conversation.to_json())
         self._remember(id, conversation)
         return self._state(id, conversation)
 
-    def state(self, id: str) -> State:
+    def state(self, id: str) -> schemas.State:
         """Return where a conversation stands."""
         with self._lock(id):
             return self._state(id, self._conversation(id))
 
-    def speak(self, id: str, said: Spoken) -> State:
+    def speak(self, id: str, said: schemas.Action) -> schemas.State:
         """Take a turn, or take one back; nothing changes if it fails."""
         with self._lock(id):
             conversation = self._conversation(id)
@@ -105,11 +93,11 @@ class Talks:
                 raise StaleTurnError(self._state(id, conversation))
             changed = conversation.fork()
             match said:
-                case Say():
+                case schemas.Say():
                     changed.say(**_feedback(said))
-                case Reject():
+                case schemas.Reject():
                     changed.reject(self._item(said))
-                case Hide():
+                case schemas.Hide():
                     changed.hide(said.tag)
                 case _:
                     getattr(changed, said.action)()
@@ -117,34 +105,32 @@ class Talks:
             self._remember(id, changed)
             return self._state(id, changed)
 
-    def preview(self, id: str, said: Feedback) -> Turn:
+    def preview(self, id: str, said: schemas.Feedback) -> schemas.Turn:
         """Return what a turn would change."""
         with self._lock(id):
             turn = self._conversation(id).preview(**_feedback(said))
-        return Turn.model_validate(turn.to_dict())
+        return schemas.Turn.model_validate(turn.to_dict())
 
-    def explain(self, id: str, said: Item) -> Explanation:
+    def explain(self, id: str, said: schemas.Item) -> schemas.Explanation:
         """Return why an item gets its score as things stand."""
         with self._lock(id):
             explanation = self._conversation(id).explain(self._item(said))
-        return Explanation.model_validate(
+        return schemas.Explanation.model_validate(
             {
                 "item": plain(explanation.item),
                 "name": str(explanation.item_name),
                 "text": explanation.to_text(),
                 "certificate": str(explanation.certificate),
-                "score": float(explanation.score),
-                "base_value": float(explanation.base_value),
-                "residual": float(explanation.residual),
                 "tags": explanation.to_frame().to_dict("records"),
+                **{key: float(getattr(explanation, key)) for key in _SUMMANDS},
             }
         )
 
-    def question(self, id: str) -> Question:
+    def question(self, id: str) -> schemas.Question:
         """Return the tag to ask about next; null when all were spoken of."""
         with self._lock(id):
             asked = self._conversation(id).suggest_question(1)
-        return Question(tag=plain(asked["tag"].iloc[0]) if len(asked) else None)
+        return schemas.Question(tag=plain(asked["tag"].iloc[0]) if len(asked) else None)
 
     def export(self, id: str) -> dict[str, Any]:
         """Return a conversation as the JSON that `Conversation.from_json` reads."""
@@ -159,31 +145,20 @@ class Talks:
             with self._recent_lock:
                 self._recent.pop(id, None)
 
-    def _state(self, id: str, conversation: Conversation) -> State:
-        listed = conversation.recommend(conversation.n)
-        history = conversation.history
-        moves: dict[Any, Any] = {}
+    def _state(self, id: str, conversation: Conversation) -> schemas.State:
+        history, hidden = conversation.history, set(conversation.hidden)
+        ranks: dict[Hashable, int] = {}
         if history:
             last = history[-1].items
-            moves = dict(zip(last["item"], last["rank_before"].tolist(), strict=True))
-        population, hidden = self._population, set(conversation.hidden)
+            ranks = dict(zip(last["item"], last["rank_before"].tolist(), strict=True))
         rows = []
-        for row in listed.to_dict("records"):
-            column = population.catalogue.items.row(row["item"])
-            carried = np.flatnonzero(population.extractor.tags_of(column)).tolist()
-            names = [population.tags[tag] for tag in carried]
-            rows.append(
-                {
-                    "item": plain(row["item"]),
-                    "name": str(row["name"]),
-                    "rank": row["rank"],
-                    "rank_before": int(moves.get(row["item"], row["rank"])),
-                    "rank_first": row["rank_first"],
-                    "tags": [tag for tag in names if tag not in hidden],
-                }
-            )
+        for row in conversation.recommend(conversation.n).to_dict("records"):
+            item = row["item"]
+            tags = [tag for tag in self._tags_of(item) if tag not in hidden]
+            moved = {"name": str(row["name"]), "rank_before": ranks.get(item, row["rank"])}
+            rows.append(row | moved | {"tags": tags})
         replay = conversation.replay
-        return State.model_validate(
+        return schemas.State.model_validate(
             {
                 "id": id,
                 "user": plain(conversation.user),
@@ -220,13 +195,18 @@ class Talks:
             while len(self._recent) > _IN_MEMORY:
                 self._recent.popitem(last=False)
 
-    def _item(self, said: Item) -> Label:
+    def _tags_of(self, item: Hashable) -> list[str]:
+        population = self._population
+        weights = population.extractor.tags_of(population.catalogue.items.row(item))
+        return [population.tags[tag] for tag in np.flatnonzero(weights).tolist()]
+
+    def _item(self, said: schemas.Item) -> Hashable:
         return _as_typed(self._population.catalogue.items, said.item)
 
 
-def _as_typed(ids: Ids, label: Label) -> Label:
+def _as_typed(ids: Ids, label: Any) -> Any:
     """Return an id that was typed: the number 42 where "42" is none of the ids."""
-    if isinstance(label, str) and label not in ids and label.strip().lstrip("-").isdecimal():
+    if isinstance(label, str) and label not in ids and re.fullmatch(r"\s*-?\d{1,18}\s*", label):
         return int(label)
     return label
 
@@ -242,7 +222,7 @@ def _check_ids(ids: Ids, kinds: tuple[type, ...]) -> None:
             )
 
 
-def _feedback(said: Feedback) -> dict[str, dict[str, float]]:
+def _feedback(said: schemas.Feedback) -> dict[str, dict[str, float]]:
     """Return what like, dislike and set say, for Conversation.say."""
     found = said.model_dump(include={"like", "dislike", "set"}, exclude_unset=True)
     if not any(found.values()):
