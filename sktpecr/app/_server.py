@@ -216,7 +216,12 @@ def _guarded(app: Any) -> Any:
         # What is raised here meets the route that reads the body, which makes an answer of it.
         async def body() -> Any:
             nonlocal size
-            _check_sender(Request(scope))
+            url, sent = Request(scope).url, Request(scope).headers
+            own, site = f"{url.scheme}://{url.netloc}", sent.get("sec-fetch-site", "none")
+            if sent.get("origin", own) != own or site not in ("same-origin", "none"):
+                raise HTTPException(403, "requests of other origins are refused")
+            if sent.get("content-type", "").split(";")[0].strip() != "application/json":
+                raise HTTPException(415, "the body must be application/json")
             try:
                 async with asyncio.timeout_at(ends):
                     part = await receive()
@@ -236,18 +241,6 @@ def _guarded(app: Any) -> Any:
         await app(scope, body if scope["method"] == "POST" else receive, answer)
 
     return guard
-
-
-def _check_sender(request: Request) -> None:
-    """Refuse what neither the page itself sends nor somebody without a page."""
-    from fastapi import HTTPException
-
-    own = f"{request.url.scheme}://{request.url.netloc}"
-    site = request.headers.get("sec-fetch-site", "none")
-    if request.headers.get("origin", own) != own or site not in ("same-origin", "none"):
-        raise HTTPException(403, "requests of other origins are refused")
-    if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
-        raise HTTPException(415, "the body must be application/json")
 
 
 def _handlers() -> dict[Any, Any]:
