@@ -18,10 +18,7 @@ CREATE INDEX IF NOT EXISTS conversation_touched ON conversation (touched);
 
 
 class ConversationStore:
-    """Keep conversations as JSON in an SQLite file, by default only while the process lives.
-
-    Kept are the `max_conversations` touched last, for `max_age` seconds since.
-    """
+    """Keep the conversations touched last, as JSON in an SQLite file; `max_age` is in seconds."""
 
     def __init__(
         self,

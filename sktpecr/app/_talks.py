@@ -24,7 +24,7 @@ _IN_MEMORY = 256
 # Threads that wait for each other's conversations: more than a server has workers.
 _N_LOCKS = 64
 _N_USERS_SHOWN = 200
-_SUMMANDS = ("score", "base_value", "residual")
+_NUMBERS = ("score", "base_value", "residual")
 
 
 class UnknownConversationError(LookupError):
@@ -40,10 +40,7 @@ class StaleTurnError(ValueError):
 
 
 class Talks:
-    """All conversations over one explainer; the public methods are the routes of the app.
-
-    `explainer` is fitted, `store` is where conversations are kept.
-    """
+    """All conversations over a fitted explainer; the public methods are the routes of the app."""
 
     def __init__(self, explainer: TPECRExplainer, store: ConversationStore) -> None:
         self.explainer, self.store = explainer, store
@@ -122,7 +119,7 @@ class Talks:
                 "text": explanation.to_text(),
                 "certificate": str(explanation.certificate),
                 "tags": explanation.to_frame().to_dict("records"),
-                **{key: float(getattr(explanation, key)) for key in _SUMMANDS},
+                **{key: float(getattr(explanation, key)) for key in _NUMBERS},
             }
         )
 
