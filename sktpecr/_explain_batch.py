@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from sktpecr._blocks import blocks, let_go
 from sktpecr._list_explainer import ListExplainer, SomeUsers
-from sktpecr._parts import run_parts
 from sktpecr._ranking import check_n
 from sktpecr._user import User
+from sktpecr._utils._resumable_parts import run_parts
 
 if TYPE_CHECKING:
     from sktpecr._population import Population

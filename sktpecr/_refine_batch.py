@@ -12,8 +12,8 @@ import numpy as np
 
 from sktpecr._feedback import Feedback
 from sktpecr._frames import in_pandas
-from sktpecr._parts import run_parts
 from sktpecr._ranking import check_n
+from sktpecr._utils._resumable_parts import run_parts
 
 if TYPE_CHECKING:
     import pandas as pd

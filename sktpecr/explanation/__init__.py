@@ -1,0 +1,1 @@
+"""Why an item is recommended to a user, by tags."""
