@@ -23,3 +23,9 @@ def atomic_file(path: Path) -> Iterator[BufferedRandom]:
         half.replace(path)
     finally:
         half.unlink(missing_ok=True)
+    if os.name == "posix":  # there, what a name stands for is written apart from the name
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

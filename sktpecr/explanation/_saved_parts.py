@@ -32,21 +32,16 @@ class LostFoldIn(NamedTuple):
         )
 
 
-_FOLD_INS = (RidgeFoldIn, RatingsFoldIn, LinearFoldIn, LearnedFoldIn, LostFoldIn)
 # All that is ever made of what a file says. Their constructors store, and run nothing.
-_KNOWN: dict[str, Any] = {
-    each.__name__: each
-    for each in (
-        GaussianGenerator,
-        CVAEGenerator,
-        InversionGenerator,
-        MLPGenerator,
-        ExactAttribution,
-        LimeAttribution,
-        ShapleyAttribution,
-        FactorRecommender,
-        *_FOLD_INS,
-    )
+_GENERATORS = (CVAEGenerator, GaussianGenerator, InversionGenerator, MLPGenerator)
+_ATTRIBUTIONS = (ExactAttribution, LimeAttribution, ShapleyAttribution)
+_FOLD_INS = (RidgeFoldIn, RatingsFoldIn, LinearFoldIn, LearnedFoldIn, LostFoldIn)
+_CLASSES = (*_GENERATORS, *_ATTRIBUTIONS, FactorRecommender, *_FOLD_INS)
+_KNOWN: dict[str, Any] = {each.__name__: each for each in _CLASSES}
+_STORED_AS = {
+    "user_factors": "user_embeddings",
+    "item_factors": "item_embeddings",
+    "fold_in": "_fold_in",
 }
 _PRECISIONS = ("float16", "float32", "float64")
 
@@ -70,7 +65,8 @@ def to_plain(value: Any, name: str, arrays: dict[str, NDArray]) -> Any:
         return {"array": known}
     if getattr(value, "format", None) in ("csr", "csc"):
         parts = {part: getattr(value, part) for part in ("data", "indices", "indptr")}
-        return {value.format: {**_each_to_plain(parts, name, arrays), "shape": list(value.shape)}}
+        parts["shape"] = list(value.shape)
+        return {value.format: _each_to_plain(parts, name, arrays)}
     if isinstance(value, np.dtype) and value.name in _PRECISIONS:
         return {"dtype": value.name}
     if _KNOWN.get(type(value).__name__) is type(value):
@@ -103,9 +99,9 @@ def from_plain(written: Any, arrays: Mapping[str, NDArray]) -> Any:
     if kind == "array":
         return arrays[content]
     if kind in ("csr", "csc"):
-        return _sparse(kind, arrays, **content)
+        return _sparse(kind, **_each_from_plain(content, arrays))
     if kind == "dict":
-        return {key: from_plain(each, arrays) for key, each in content.items()}
+        return _each_from_plain(content, arrays)
     if kind == "tuple":
         return tuple(from_plain(each, arrays) for each in content)
     if kind == "labels":
@@ -132,45 +128,42 @@ def _each_to_plain(values: Mapping[str, Any], name: str, arrays: dict[str, NDArr
     return {key: to_plain(each, f"{name}.{key}", arrays) for key, each in values.items()}
 
 
+def _each_from_plain(written: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> dict[str, Any]:
+    return {key: from_plain(each, arrays) for key, each in written.items()}
+
+
 def _params(part: Any) -> dict[str, Any]:
     """Return what a part has to be made with to be made again."""
-    if type(part) is not FactorRecommender:
-        return {name: getattr(part, name) for name in signature(type(part)).parameters}
-    fold_in = getattr(part._fold_in, "__self__", part._fold_in)  # of a bound method
-    if fold_in is not None and type(fold_in) not in _FOLD_INS:
-        fold_in = LostFoldIn(type(getattr(fold_in, "model", fold_in)).__name__)
-    return {
-        "user_factors": part.user_embeddings,
-        "item_factors": part.item_embeddings,
-        "item_biases": part.item_biases,
-        "fold_in": fold_in,
-        "user_ids": part.user_ids,
-        "item_ids": part.item_ids,
-    }
+    stored_as = _STORED_AS if type(part) is FactorRecommender else {}
+    names = signature(type(part)).parameters
+    params = {name: getattr(part, stored_as.get(name, name)) for name in names}
+    fold_in = params.get("fold_in")
+    if fold_in is not None:
+        fold_in = getattr(fold_in, "__self__", fold_in)  # of a bound method
+        lost = LostFoldIn(type(getattr(fold_in, "model", fold_in)).__name__)
+        params["fold_in"] = fold_in if type(fold_in) in _FOLD_INS else lost
+    return params
 
 
 def _part(cls: Any, params: Any, state: Any, arrays: Mapping[str, NDArray]) -> Any:
-    made = {key: from_plain(each, arrays) for key, each in params.items()}
+    made = _each_from_plain(params, arrays)
     fold_in = made.get("fold_in")
     if fold_in is not None:
         if type(fold_in) not in _FOLD_INS:
             raise ValueError(f"{type(fold_in).__name__} embeds nothing")
         made["fold_in"] = getattr(fold_in, "embed", fold_in)
     part = cls(**made)
-    for key, each in state.items():
+    for key, each in _each_from_plain(state, arrays).items():
         # What is fitted stands beside the class, never in front of what it does.
         if key.startswith("__") or hasattr(cls, key):
             raise ValueError(f"{cls.__name__} learns no {key!r:.80}")
-        setattr(part, key, from_plain(each, arrays))
+        setattr(part, key, each)
     if hasattr(part, "_parameter_constraints"):
         part._validate_params()
     return part
 
 
-def _sparse(
-    form: str, arrays: Mapping[str, NDArray], data: Any, indices: Any, indptr: Any, shape: Any
-) -> Any:
-    data, indices, indptr = (from_plain(each, arrays) for each in (data, indices, indptr))
+def _sparse(form: str, data: NDArray, indices: NDArray, indptr: NDArray, shape: Any) -> Any:
     if data.dtype.kind != "f" or indices.dtype.kind != "i" or indptr.dtype.kind != "i":
         raise ValueError("a sparse matrix has numbers, and whole ones to say where they are")
     make = sp.csr_matrix if form == "csr" else sp.csc_matrix
