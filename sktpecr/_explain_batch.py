@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sktpecr._blocks import blocks, let_go
+from sktpecr._ids import listing
 from sktpecr._list_explainer import ListExplainer, SomeUsers
 from sktpecr._ranking import check_n
 from sktpecr._user import User
@@ -137,7 +138,7 @@ class ExplainBatch:
             ListExplainer(population, catalogue.item_ids, listed, **settings),
             [rows[start : start + size] for start in range(0, len(rows), size)],
             known_of,
-            lambda part: ids[part].tolist(),
+            lambda part: listing(ids[part].tolist()),
             to=to,
             job=lambda: {
                 **settings,

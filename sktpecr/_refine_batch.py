@@ -12,6 +12,7 @@ import numpy as np
 
 from sktpecr._feedback import Feedback
 from sktpecr._frames import in_pandas
+from sktpecr._ids import listing
 from sktpecr._ranking import check_n
 from sktpecr._utils._resumable_parts import run_parts
 
@@ -112,7 +113,7 @@ class RefineBatch:
             partial(_refined, self, **settings),
             parts,
             lambda part: part,
-            list,
+            lambda part: listing(list(part)),
             to=to,
             job=lambda: {**settings, "batch_size": size, "made of": made_of()},
             n_jobs=n_jobs,

@@ -385,9 +385,9 @@ class TPECRExplainer(Questions, Pictures, ExplainBatch, OverRecommender):
         :class:`~sktpecr.recommenders.MatrixFactorization`, and the factors of whatever was adapted
         to one, such as models of `implicit`; any other recommender has to be given to
         :meth:`load`. Kept are the generators and attributions of this package, ids that are text,
-        numbers or tuples of them, and a `random_state` that is a whole number or None. Functions, such as
-        an `aggregate` of one's own, are code and are not kept: there pickle and joblib remain,
-        for files that you made yourself.
+        numbers or tuples of them, and a `random_state` that is a whole number or None. Functions,
+        such as an `aggregate` of one's own, are code and are not kept: there pickle and joblib
+        remain, for files that you made yourself.
 
         Examples
         --------

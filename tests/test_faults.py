@@ -261,7 +261,7 @@ def test_killed_in_the_middle_of_a_batch(tmp_path):
         SETUP
         + """
     import os, signal
-    from sktpecr import _parts
+    from sktpecr._utils import _resumable_parts as _parts
     explainer = TPECRExplainer(factors)
     write, n = _parts._write, [0]
     def killed(table, path):
