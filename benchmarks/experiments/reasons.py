@@ -1,0 +1,320 @@
+"""Reasons that people read: today's importances against the account, on trained models.
+
+    python benchmarks/experiments/reasons.py --data-dir DIR
+    python benchmarks/experiments/reasons.py --data-dir DIR --data goodbooks --tags shelves-300
+
+For users drawn by seed and the first ten of their lists: what each method would name, and whether
+it holds. "today" is ExactAttribution with what its text names (at most three own tags for and three
+against, two others each way); "account" is AccountAttribution with `select_reasons`. Trainings
+are the same model with another seed, and with another seed on 98 % of the interactions.
+
+* odd sign, off item: shares of the tags named.
+* claims true: the tag's share of the user's own history lies on the side of the average share that
+  was claimed.
+* less obeyed: "less X", X the first tag named for the item, closed form, strength 1, lowers the
+  score of the item against the mean of the other nine of the list.
+* same top, Spearman, top 3 kept: of own tags' contributions, between trainings.
+* none: pairs without any tag named. more than chance: items whose own tags tell of their scores
+  what dealt tags do not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import joblib
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from implicit.als import AlternatingLeastSquares
+from implicit.bpr import BayesianPersonalizedRanking
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from experiments.data import load
+from sktpecr import FeedbackRefiner, GaussianGenerator, TagPreferenceExtractor, TPECRExplainer
+from sktpecr._composite import CompositeFunction
+from sktpecr._words import worth_saying
+from sktpecr.attribution import AccountAttribution
+from sktpecr.explanation._reasons import OwnTags, select_reasons
+from sktpecr.metrics import (
+    claims_true,
+    contribution_stability,
+    lowered_in_list,
+    same_top_tag,
+    sign_sense,
+    tags_on_item,
+)
+from sktpecr.recommenders import as_recommender
+
+_MEMORY = joblib.Memory(os.environ.get("SKTPECR_BENCHMARK_CACHE"), verbose=0)
+N_USERS, N_LISTED, N_ASKED, FEWEST = 300, 10, 150, 5
+# Seeds of the trainings, and the share of interactions that each leaves out.
+TRAININGS = ((0, 0.0), (1, 0.0), (2, 0.02))
+
+
+class Tagged(NamedTuple):
+    """Interactions (n_users, n_items), item tags (n_items, n_tags), and names of the tags."""
+
+    interactions: sp.csr_matrix
+    item_tags: sp.csr_matrix
+    tag_names: NDArray
+
+
+class Told(NamedTuple):
+    """What a method says of pairs.
+
+    Contributions of own tags (n_pairs, n_tags); what it names: pairs, tags, contributions and
+    likings, shape (n_named,); and seconds of its fit.
+    """
+
+    own: sp.csr_matrix
+    pairs: NDArray
+    tags: NDArray
+    contributions: NDArray
+    likings: NDArray
+    fit_seconds: float
+
+
+@_MEMORY.cache
+def trained(name: str, X: sp.csr_matrix, seed: int, left_out: float) -> Any:
+    kept = X.copy()
+    kept.data[np.random.RandomState(seed).random_sample(X.nnz) < left_out] = 0
+    kept.eliminate_zeros()
+    makes = {"als": AlternatingLeastSquares, "bpr": BayesianPersonalizedRanking}
+    model = makes[name](factors=64, random_state=seed, num_threads=1)
+    model.fit(kept, show_progress=False)
+    return as_recommender(model)
+
+
+def tagged(data_name: str, data_dir: Path, kind: str) -> Tagged:
+    data = load(data_name, data_dir)
+    X = data.interactions.tocsr().astype(np.float32)
+    if kind == "genres":
+        return Tagged(
+            X,
+            sp.csr_matrix(data.item_tags.to_numpy(dtype=np.float64)),
+            np.asarray(data.item_tags.columns),
+        )
+    shelves = pd.read_parquet(data_dir / "goodbooks-10k" / "item_tags.parquet")
+    names = shelves["tag"].value_counts().index[: int(kind.removeprefix("shelves-"))]
+    rows, columns = (
+        index.get_indexer(shelves[column])
+        for index, column in ((pd.Index(data.item_ids), "item_id"), (names, "tag"))
+    )
+    known = (rows >= 0) & (columns >= 0)
+    cells = np.ones(known.sum()), (rows[known], columns[known])
+    return Tagged(X, sp.csr_matrix(cells, shape=(X.shape[1], len(names))), np.asarray(names))
+
+
+def tell_today(recommender: Any, data: Tagged, pairs: NDArray) -> Told:
+    """Say what the exact attribution's text names."""
+    extractor = TagPreferenceExtractor(recommender, data.item_tags).fit(data.interactions)
+    embeddings = recommender.user_embeddings.astype(np.float64)
+    preferences = extractor.tag_preferences(embeddings)
+    start = time.perf_counter()
+    generator = GaussianGenerator().fit(preferences, embeddings, tag_matrix=extractor.tag_matrix_)
+    weights = recommender.item_embeddings.astype(np.float64) @ generator.gain_
+    seconds = time.perf_counter() - start
+    std = preferences.std(axis=0)
+    moved = preferences[pairs[:, 0]] - preferences.mean(axis=0)
+    contributions = weights[pairs[:, 1]] * moved
+    likings = moved / np.where(std > 0, std, np.inf)
+    on_item = data.item_tags[pairs[:, 1]]
+    named = [
+        (row, tag)
+        for row, each in enumerate(contributions)
+        for tag in _text_names(each, on_item[row].indices)
+    ]
+    rows, tags = np.array(named, dtype=np.intp).reshape(-1, 2).T
+    own = on_item.copy()
+    own.data = contributions[np.repeat(np.arange(len(pairs)), np.diff(own.indptr)), own.indices]
+    return Told(own, rows, tags, contributions[rows, tags], likings[rows, tags], seconds)
+
+
+def _text_names(contributions: NDArray, own: NDArray) -> Iterator[int]:
+    on_item = np.isin(np.arange(len(contributions)), own)
+    tags = worth_saying(contributions)
+    for mask, most in ((on_item[tags], 3), (~on_item[tags], 2)):
+        for sign in (1, -1):
+            yield from tags[mask & (sign * contributions[tags] > 0)][:most]
+
+
+def fitted_account(
+    recommender: Any, data: Tagged, **params: Any
+) -> tuple[AccountAttribution, NDArray, float]:
+    """Return the account, everybody's tastes and how long fitting took."""
+    extractor = TagPreferenceExtractor(recommender, data.item_tags).fit(data.interactions)
+    embeddings = recommender.user_embeddings.astype(np.float64)
+    preferences = extractor.tag_preferences(embeddings)
+    start = time.perf_counter()
+    account = AccountAttribution(random_state=0, **params).fit(
+        CompositeFunction(recommender, None),
+        preferences,
+        embeddings,
+        item_tags=data.item_tags,
+        tag_matrix=extractor.tag_matrix_,
+        interactions=data.interactions,
+    )
+    seconds = time.perf_counter() - start
+    return account, account.tastes(preferences, embeddings), seconds
+
+
+def tell_account(
+    account: AccountAttribution, tastes: NDArray, seconds: float, data: Tagged, pairs: NDArray
+) -> Told:
+    """Say what the account names."""
+    own = account.contributions(tastes, pairs[:, 0], pairs[:, 1])
+    says = account.says_more_than_chance(pairs[:, 1])
+    names, named = np.arange(own.shape[1]), []
+    for row in np.flatnonzero(says):
+        columns = own.indices[own.indptr[row] : own.indptr[row + 1]]
+        tags = OwnTags(
+            columns,
+            own.data[own.indptr[row] : own.indptr[row + 1]],
+            tastes[pairs[row, 0], columns] / account.scale_[columns],
+            account.aliases_[columns],
+        )
+        named += [
+            (row, reason.tag, reason.contribution, reason.liking)
+            for reason in select_reasons(tags, names)
+        ]
+    table = np.array(named).reshape(-1, 4)
+    rows, columns = table[:, :2].astype(np.intp).T
+    return Told(own, rows, columns, table[:, 2], table[:, 3], seconds)
+
+
+def listed_pairs(recommender: Any, X: sp.csr_matrix) -> NDArray:
+    """Draw users, and return them with the first ten unseen items of each (n_pairs, 2)."""
+    enough = np.flatnonzero(np.diff(X.indptr) >= FEWEST)
+    users = np.random.RandomState(0).permutation(enough)[:N_USERS]
+    scores = recommender.score_items(recommender.user_embeddings[users])
+    for row, user in enumerate(users):
+        scores[row, X[user].indices] = -np.inf
+    items = np.argsort(-scores, axis=1, kind="stable")[:, :N_LISTED]
+    return np.column_stack([np.repeat(users, N_LISTED), items.ravel()])
+
+
+def measure(data: Tagged, told: list[Told], pairs: NDArray, refiner: FeedbackRefiner) -> dict:
+    """Return the figures of one method, told of the same pairs after each training."""
+    first, other, fewer = told
+    X = data.interactions
+    carried = (data.item_tags > 0).astype(np.float64)
+    shares = sp.diags(1.0 / np.maximum(1, np.diff(X.indptr))) @ ((X > 0).astype(float) @ carried)
+    users, items = pairs[first.pairs].T
+    own_shares = np.asarray(shares[users, first.tags]).ravel()
+    usual = np.asarray(shares.mean(axis=0)).ravel()
+    in_catalogue = np.asarray(carried.mean(axis=0)).ravel()
+    return {
+        "odd sign": 1 - sign_sense(first.contributions, first.likings),
+        "off item": 1 - tags_on_item(data.item_tags, items, first.tags),
+        "claims true": claims_true(first.likings, own_shares, usual[first.tags]),
+        "claims, against the catalogue": claims_true(
+            first.likings, own_shares, in_catalogue[first.tags]
+        ),
+        "less obeyed": _obeyed(first, pairs, refiner),
+        "same top": same_top_tag(first.own, other.own),
+        "Spearman": contribution_stability(first.own, other.own),
+        "top 3 kept": _kept(first.own, fewer.own),
+        "none": 1 - len(np.unique(first.pairs)) / len(pairs),
+        "named": len(first.pairs) / len(pairs),
+        "fit s": first.fit_seconds,
+    }
+
+
+def _kept(first: sp.csr_matrix, second: sp.csr_matrix) -> float:
+    """Return which share of the first three own tags for the item stay among them."""
+    kept = []
+    for row in range(first.shape[0]):
+        tops = []
+        for each in (first, second):
+            part = slice(each.indptr[row], each.indptr[row + 1])
+            order = np.argsort(-each.data[part], kind="stable")[:3]
+            tops.append(set(each.indices[part][order][each.data[part][order] > 0].tolist()))
+        if tops[0]:
+            kept.append(len(tops[0] & tops[1]) / len(tops[0]))
+    return float(np.mean(kept))
+
+
+def _obeyed(told: Told, pairs: NDArray, refiner: FeedbackRefiner) -> float:
+    """Return how often "less" of the first tag named for an item lowers it in its list."""
+    on_side = told.contributions > 0
+    rows, places = np.unique(told.pairs[on_side], return_index=True)
+    tags = told.tags[on_side][places]
+    some = np.random.RandomState(0).permutation(len(rows))[:N_ASKED]
+    extractor = refiner.explainer.extractor_
+    recommender = extractor.recommender_
+    fell = []
+    for row, tag in zip(rows[some], tags[some], strict=True):
+        user, item = pairs[row]
+        block = row - row % N_LISTED
+        others = np.setdiff1d(pairs[block : block + N_LISTED, 1], [item])
+        after = refiner.refine(int(user), dislike=extractor.tag_names_[tag]).embedding
+        before = recommender.user_embeddings[user]
+        scores = recommender.score_items(np.stack([before, after]))
+        fell.append(lowered_in_list(scores[0], scores[1], item, others))
+    return float(np.mean(fell)) if fell else float("nan")
+
+
+def cell(data_name: str, model_name: str, kind: str, data_dir: Path) -> pd.DataFrame:
+    """Return a column of figures for each method."""
+    data = tagged(data_name, data_dir, kind)
+    recommenders = [trained(model_name, data.interactions, *each) for each in TRAININGS]
+    pairs = listed_pairs(recommenders[0], data.interactions)
+    explainer = TPECRExplainer(recommenders[0], data.item_tags, tag_names=data.tag_names)
+    refiner = FeedbackRefiner(explainer.fit(data.interactions))
+    accounts = [fitted_account(each, data) for each in recommenders]
+    today = [tell_today(each, data, pairs) for each in recommenders]
+    account = [tell_account(*each, data, pairs) for each in accounts]
+    columns = {
+        "today": measure(data, today, pairs, refiner),
+        "account": measure(data, account, pairs, refiner),
+    }
+    one = accounts[0][0]
+    columns["account"] |= _told(one)
+    dealt = data._replace(
+        item_tags=data.item_tags[np.random.RandomState(0).permutation(data.item_tags.shape[0])]
+    )
+    by_chance = fitted_account(recommenders[0], dealt)
+    random = tell_account(*by_chance, dealt, pairs)
+    columns["account, tags dealt"] = _told(by_chance[0]) | {
+        "none": 1 - len(np.unique(random.pairs)) / len(pairs),
+        "named": len(random.pairs) / len(pairs),
+    }
+    print(f"\n{data_name} {model_name} {kind}: level {one.level_} of {one.level_agreement_}")
+    print(pd.DataFrame(columns).round(3).to_string(na_rep="-"), flush=True)
+    return pd.DataFrame(columns)
+
+
+def _told(account: AccountAttribution) -> dict[str, float]:
+    items = np.arange(len(account.explained_))
+    return {
+        "explained": account.explained_.mean(),
+        "explained by chance": account.explained_by_chance_.mean(),
+        "more than chance": account.says_more_than_chance(items).mean(),
+        "tags used": account.used_.mean(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--data", nargs="+", default=["movielens-1m", "goodbooks"])
+    parser.add_argument("--model", nargs="+", default=["als", "bpr"])
+    parser.add_argument("--tags", nargs="+", default=["genres"])
+    given = parser.parse_args()
+    for data_name in given.data:
+        for model_name in given.model:
+            for kind in given.tags:
+                cell(data_name, model_name, kind, given.data_dir)
+
+
+if __name__ == "__main__":
+    main()
