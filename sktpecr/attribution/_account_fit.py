@@ -11,12 +11,12 @@ from scipy.optimize import nnls
 
 # Numbers in a block of arrays that are computed on the way: 32 MB.
 _NUMBERS_A_BLOCK = 2**22
-# Variances below this share of the mean item's are rounding.
+# Variances below this share of what they are left of are rounding.
 _ROUNDING = 1e-10
 # Tags whose tastes correlate above this are one.
 _ALIKE = 0.9
 # Dealt tags whose strength is drawn, and items whose dealt tags are regressed on, each time.
-_DEALT, _ITEMS_A_DEAL = 2000, 1000
+_DEALT, _ITEMS_A_DEAL = 1000, 1000
 # Kinds of items by their number of tags, for what chance tells of each.
 _KINDS = 10
 
@@ -59,11 +59,18 @@ def without_level(rows: Rows, level: str) -> Levelled:
     else:
         beta, gamma = rows.level @ rows.scores / variance, rows.level @ rows.tags / variance
     return Levelled(
-        rows.scores - np.outer(rows.level, beta).astype(rows.scores.dtype),
-        rows.tags - np.outer(rows.level, gamma),
+        _less(rows.scores, np.outer(rows.level, beta)),
+        _less(rows.tags, np.outer(rows.level, gamma)),
         beta,
         gamma,
     )
+
+
+def _less(columns: NDArray, parts: NDArray) -> NDArray:
+    """Take parts off columns, and leave nothing where it would be rounding."""
+    left = columns - parts.astype(columns.dtype)
+    left[:, np.square(left).sum(axis=0) <= _ROUNDING * np.square(columns).sum(axis=0)] = 0.0
+    return left
 
 
 def history_agreement(
@@ -163,6 +170,7 @@ class Strength:
         totals = np.asarray(item_tags.sum(axis=0)).ravel()
         self.shares = sp.csr_matrix(item_tags @ sp.diags(1.0 / totals))
         self.scores = scores
+        self._by_tag, self._by_item = sp.csr_matrix(self.shares.T), np.ascontiguousarray(scores.T)
         self.average = scores.mean(axis=1)
         apart = np.square(scores).sum(axis=0).mean() - self.average @ self.average
         # Sampling without replacement: a tag on all items is no draw at all.
@@ -178,11 +186,10 @@ class Strength:
         possible = self.expected > 0
         return np.divide(distances, self.expected, out=np.zeros(len(distances)), where=possible)
 
-    def dealt(self, random_state: np.random.RandomState) -> tuple[sp.csr_matrix, NDArray]:
-        """Deal the tags out at random: who then carries what, and the tastes that come of it."""
+    def dealt(self, random_state: np.random.RandomState) -> tuple[NDArray, NDArray]:
+        """Deal scores out to the items at random: whose each gets, and the tastes that result."""
         order = random_state.permutation(self.shares.shape[0])
-        shares = self.shares[order]
-        return shares, np.asarray(shares.T @ self.scores.T).T
+        return order, np.asarray(self._by_tag @ self._by_item[order]).T
 
 
 def strength_by_chance(strength: Strength, random_state: np.random.RandomState) -> float:
@@ -200,13 +207,13 @@ def explained_by_chance(
     """Return what dealt tags tell of an item with as many tags as each has, shape (n_items,)."""
     n_items = strength.shares.shape[0]
     n_own, explained = [], []
+    counts = np.diff(strength.shares.indptr)
     for _ in range(n_deals):
-        shares, tastes = strength.dealt(random_state)
+        order, tastes = strength.dealt(random_state)
         some = random_state.permutation(n_items)[:_ITEMS_A_DEAL]
-        n_own.append(np.diff(shares.indptr)[some])
-        explained.append(
-            own_weights(strength.scores[:, some], tastes, shares[some], ridge).explained
-        )
+        n_own.append(counts[some])
+        scores, shares = strength.scores[:, order[some]], strength.shares[some]
+        explained.append(own_weights(scores, tastes, shares, ridge).explained)
     sizes, told = np.concatenate(n_own), np.concatenate(explained)
     order = np.argsort(sizes, kind="stable")[np.sort(sizes) > 0]
     if not len(order):
@@ -216,8 +223,7 @@ def explained_by_chance(
     means = np.array([told[kind].mean() for kind in kinds])
     known, first = np.unique(middles, return_inverse=True)
     means = np.bincount(first, weights=means) / np.bincount(first)
-    actual = np.diff(strength.shares.indptr)
-    return np.where(actual > 0, np.interp(actual, known, means), 0.0)
+    return np.where(counts > 0, np.interp(counts, known, means), 0.0)
 
 
 def alias_groups(tastes: NDArray, sizes: NDArray) -> NDArray:
