@@ -6,7 +6,11 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sktpecr.explanation._reasons import History, OwnTags, select_reasons
+from sktpecr import TagPreferenceExtractor
+from sktpecr._composite import CompositeFunction
+from sktpecr.attribution import AccountAttribution
+from sktpecr.explanation._reasons import History, OwnTags, reasons_of, select_reasons
+from sktpecr.recommenders import FactorRecommender
 
 NAMES = np.array(list("abcdefgh"))
 
@@ -92,3 +96,61 @@ def test_what_holds_of_all_reasons(tags, k):
         assert reason.speaks_for == (reason.liking > 0) == (reason.contribution > 0)
         assert abs(reason.liking) >= 0.25
         assert abs(reason.contribution) >= 0.2 * max(abs(each.contribution) for each in reasons)
+
+
+@pytest.fixture(scope="module")
+def account():
+    """Four tags of thirty items each, which users like and dislike; tag 3 is dealt at random."""
+    rng = np.random.RandomState(0)
+    tags = np.repeat(np.eye(4), 30, axis=0)
+    items = tags[:, :3] + 0.3 * rng.normal(size=(120, 3))
+    tags[:, 3] = rng.permutation(tags[:, 3])
+    users = rng.normal(size=(200, 3))
+    recommender = FactorRecommender(users, items)
+    extractor = TagPreferenceExtractor(recommender, tags).fit(np.zeros((200, 120)))
+    preferences = extractor.tag_preferences(users)
+    fitted = AccountAttribution(random_state=0).fit(
+        CompositeFunction(recommender, None),
+        preferences,
+        users,
+        item_tags=tags,
+        tag_matrix=extractor.tag_matrix_,
+    )
+    return fitted, sp.csr_matrix(tags), preferences, users
+
+
+def reasons_for(account, user, item, history):
+    fitted, tags, preferences, users = account
+    told = fitted.attribute(preferences[user], users[user], [item])
+    ids = np.array([f"item {i}" for i in range(120)])
+    return reasons_of(
+        fitted,
+        told.contributions[0],
+        told.tastes,
+        item,
+        tags,
+        NAMES[:4],
+        ids,
+        np.array(history, dtype=int),
+    )
+
+
+def test_reasons_of_a_user_have_evidence_from_the_history(account):
+    fitted, _, preferences, users = account
+    user = int(np.argmax(fitted.tastes(preferences, users)[:, 1]))
+    (reason,) = reasons_for(account, user, 40, [40, 2, 41, 50, 100])
+    assert (reason.tag, reason.speaks_for) == ("b", True)
+    assert set(reason.evidence) == {"item 41", "item 50"}
+    nearest = max([41, 50], key=lambda other: fitted.alike(40, [other])[0])
+    assert reason.evidence[0] == f"item {nearest}"
+    # A belief of the model that no item taken speaks for.
+    assert reasons_for(account, user, 40, [2])[0].evidence == ()
+
+
+def test_items_whose_tags_tell_nothing_have_no_reasons(account):
+    fitted, tags, _, _ = account
+    assert fitted.used_.tolist() == [True, True, True, False]
+    only_dealt = np.flatnonzero(tags.toarray()[:, :3].sum(axis=1) == 0)
+    assert len(only_dealt) > 5
+    for item in only_dealt:
+        assert not any(reasons_for(account, user, item, []) for user in range(20))

@@ -10,7 +10,8 @@ are the same model with another seed, and with another seed on 98 % of the inter
 
 * odd sign, off item: shares of the tags named.
 * claims true: the tag's share of the user's own history lies on the side of the average share that
-  was claimed.
+  was claimed. The account words a liking for a tag that nothing taken carries as the model's
+  belief, which is no such claim; "beliefs too" counts them.
 * less obeyed: "less X", X the tag named with the largest contribution for the item, closed form,
   strength 1, lowers the item's score against the mean of the user's first hundred.
 * same top, Spearman, top 3 kept: of own tags' contributions, between trainings.
@@ -40,10 +41,13 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from experiments.data import load
+from experiments.planted_world import Planted, Rung
 from sktpecr import FeedbackRefiner, GaussianGenerator, TagPreferenceExtractor, TPECRExplainer
 from sktpecr._composite import CompositeFunction
+from sktpecr._over_recommender import fold_in
 from sktpecr._words import worth_saying
 from sktpecr.attribution import AccountAttribution
+from sktpecr.explanation import Reason
 from sktpecr.explanation._reasons import OwnTags, select_reasons
 from sktpecr.metrics import (
     claims_true,
@@ -57,6 +61,7 @@ from sktpecr.recommenders import as_recommender
 
 _MEMORY = joblib.Memory(os.environ.get("SKTPECR_BENCHMARK_CACHE"), verbose=0)
 N_USERS, N_LISTED, N_ASKED, N_BESIDE, FEWEST = 300, 10, 300, 100, 5
+_DISLIKED = 0.5  # below the average taste by so many standard deviations
 # Seeds of the trainings, and the share of interactions that each leaves out.
 TRAININGS = ((0, 0.0), (1, 0.0), (2, 0.02))
 
@@ -174,18 +179,11 @@ def tell_account(
     """Say what the account names."""
     own = account.contributions(tastes, pairs[:, 0], pairs[:, 1])
     says = account.says_more_than_chance(pairs[:, 1])
-    names, named = np.arange(own.shape[1]), []
+    named = []
     for row in np.flatnonzero(says):
-        columns = own.indices[own.indptr[row] : own.indptr[row + 1]]
-        tags = OwnTags(
-            columns,
-            own.data[own.indptr[row] : own.indptr[row + 1]],
-            tastes[pairs[row, 0], columns] / account.scale_[columns],
-            account.aliases_[columns],
-        )
         named += [
             (row, reason.tag, reason.contribution, reason.liking)
-            for reason in select_reasons(tags, names)
+            for reason in _reasons(account, own, row, tastes[pairs[row, 0]], 3)
         ]
     table = np.array(named).reshape(-1, 4)
     rows, columns = table[:, :2].astype(np.intp).T
@@ -203,7 +201,9 @@ def listed_pairs(recommender: Any, X: sp.csr_matrix) -> NDArray:
     return np.column_stack([np.repeat(users, N_LISTED), items.ravel()])
 
 
-def measure(data: Tagged, told: list[Told], pairs: NDArray, refiner: FeedbackRefiner) -> dict:
+def measure(
+    data: Tagged, told: list[Told], pairs: NDArray, refiner: FeedbackRefiner, beliefs: bool
+) -> dict[str, float]:
     """Return the figures of one method, told of the same pairs after each training."""
     first, other, fewer = told
     X = data.interactions
@@ -211,15 +211,16 @@ def measure(data: Tagged, told: list[Told], pairs: NDArray, refiner: FeedbackRef
     shares = sp.diags(1.0 / np.maximum(1, np.diff(X.indptr))) @ ((X > 0).astype(float) @ carried)
     users, items = pairs[first.pairs].T
     own_shares = np.asarray(shares[users, first.tags]).ravel()
+    # Of a tag that nothing taken carries, the account says that the model believes it.
+    claimed = (first.likings < 0) | (own_shares > 0) if beliefs else np.ones(len(users), bool)
     usual = np.asarray(shares.mean(axis=0)).ravel()
-    in_catalogue = np.asarray(carried.mean(axis=0)).ravel()
     return {
         "odd sign": 1 - sign_sense(first.contributions, first.likings),
         "off item": 1 - tags_on_item(data.item_tags, items, first.tags),
-        "claims true": claims_true(first.likings, own_shares, usual[first.tags]),
-        "claims, against the catalogue": claims_true(
-            first.likings, own_shares, in_catalogue[first.tags]
+        "claims true": claims_true(
+            first.likings[claimed], own_shares[claimed], usual[first.tags][claimed]
         ),
+        "claims true, beliefs too": claims_true(first.likings, own_shares, usual[first.tags]),
         "less obeyed": _obeyed(first, pairs, refiner, X),
         "same top": same_top_tag(first.own, other.own),
         "Spearman": contribution_stability(first.own, other.own),
@@ -278,11 +279,12 @@ def cell(data_name: str, model_name: str, kind: str, data_dir: Path) -> pd.DataF
     today = [tell_today(each, data, pairs) for each in recommenders]
     account = [tell_account(*each, data, pairs) for each in accounts]
     columns = {
-        "today": measure(data, today, pairs, refiner),
-        "account": measure(data, account, pairs, refiner),
+        "today": measure(data, today, pairs, refiner, False),
+        "account": measure(data, account, pairs, refiner, True),
     }
     one = accounts[0][0]
     columns["account"] |= _told(one)
+    columns["account"] |= poisoned(recommenders[0], *accounts[0][:2], data)
     dealt = data._replace(
         item_tags=data.item_tags[np.random.RandomState(0).permutation(data.item_tags.shape[0])]
     )
@@ -295,6 +297,103 @@ def cell(data_name: str, model_name: str, kind: str, data_dir: Path) -> pd.DataF
     print(f"\n{data_name} {model_name} {kind}: level {one.level_} of {one.level_agreement_}")
     print(pd.DataFrame(columns).round(3).to_string(na_rep="-"), flush=True)
     return pd.DataFrame(columns)
+
+
+def poisoned(
+    recommender: Any, account: AccountAttribution, tastes: NDArray, data: Tagged
+) -> dict[str, float]:
+    """Add items of a tag that users dislike to their histories, and see whether reasons say so.
+
+    A fifth of the history more, at least three items. Counted are the items of the tag that are new
+    in the list, and whether a reason for them names the tag: of three reasons, and of two.
+    """
+    X, rng = data.interactions, np.random.RandomState(0)
+    enough = np.flatnonzero(np.diff(X.indptr) >= 2 * FEWEST)
+    extractor = TagPreferenceExtractor(recommender, data.item_tags).fit(X)
+    carried = data.item_tags.tocsc()
+    named: dict[int, list[bool]] = {2: [], 3: []}
+    for user in rng.permutation(enough)[:N_USERS]:
+        likings = tastes[user] / account.scale_
+        disliked = np.flatnonzero((likings < -_DISLIKED) & account.used_)
+        if not len(disliked):
+            continue
+        tag = int(rng.choice(disliked))
+        of_tag = carried.indices[carried.indptr[tag] : carried.indptr[tag + 1]]
+        history = X[user].indices
+        wrong = rng.permutation(np.setdiff1d(of_tag, history))[: max(3, len(history) // 5)]
+        row = X[user].tolil()
+        row[0, wrong] = X[user].data.mean()
+        before, after = (
+            fold_in(recommender, sp.csr_matrix(each)).astype(np.float64) for each in (X[user], row)
+        )
+        lists = []
+        for embedding in (before, after):
+            scores = recommender.score_items(embedding)[0]
+            scores[np.append(history, wrong)] = -np.inf
+            lists.append(np.argsort(-scores, kind="stable")[:N_LISTED])
+        new = np.setdiff1d(np.intersect1d(lists[1], of_tag), lists[0])
+        now = account.tastes(extractor.tag_preferences(after), after)
+        for item in new:
+            own = account.contributions(now, [0], [item])
+            for k in named:
+                reasons = _reasons(account, own, 0, now[0], k) if len(own.data) else []
+                says = account.says_more_than_chance([item])[0]
+                tags = [t for each in reasons if each.speaks_for for t in each.tags]
+                named[k].append(bool(says and tag in tags))
+    return {
+        f"wrong belief named, k={k}": float(np.mean(each)) if each else float("nan")
+        for k, each in named.items()
+    } | {"wrong items listed": float(len(named[3]))}
+
+
+def _reasons(
+    account: AccountAttribution, own: sp.csr_matrix, row: int, tastes: NDArray, k: int
+) -> list[Reason]:
+    part = slice(own.indptr[row], own.indptr[row + 1])
+    columns = own.indices[part]
+    likings = tastes[columns] / account.scale_[columns]
+    tags = OwnTags(columns, own.data[part], likings, account.aliases_[columns])
+    return select_reasons(tags, np.arange(own.shape[1]), k=k)
+
+
+def planted() -> pd.DataFrame:
+    """Return how often the tag that truly did most is named first, of items that get a reason."""
+    table = {}
+    for trained_by, unseen in ((None, False), (None, True), ("ALS", False), ("ALS", True)):
+        for correlation in (0.3, 0.6, 0.9):
+            right: dict[str, list[bool]] = {"today": [], "account": []}
+            for seed in (1, 2, 3):
+                rung = Rung("", unseen=unseen, correlation=correlation, trained=trained_by)
+                _planted_cases(Planted(rung, seed), np.random.RandomState(seed), right)
+            what = f"{trained_by or 'given'}{', unseen taste' if unseen else ''}, {correlation}"
+            table[what] = {name: np.mean(each) for name, each in right.items()}
+    return pd.DataFrame(table).T
+
+
+def _planted_cases(
+    world: Planted, rng: np.random.RandomState, right: dict[str, list[bool]]
+) -> None:
+    given, X = world.recommender()
+    recommender, item_tags = as_recommender(given), sp.csr_matrix(world.item_tags, dtype=float)
+    data = Tagged(sp.csr_matrix(X), item_tags, np.arange(item_tags.shape[1]))
+    account, tastes, _ = fitted_account(recommender, data)
+    for user in rng.permutation(len(tastes))[:50]:
+        items = rng.permutation(item_tags.shape[0])[:20]
+        first = np.abs(world.truth(user, items)[0]).argmax(axis=1)
+        pairs = np.column_stack([np.full(len(items), user), items])
+        own = account.contributions(tastes, pairs[:, 0], items)
+        says = account.says_more_than_chance(items)
+        for row in np.flatnonzero(says):
+            reasons = _reasons(account, own, row, tastes[user], 3)
+            if reasons:
+                largest = max(reasons, key=lambda each: abs(each.contribution))
+                right["account"].append(first[row] in largest.tags)
+        # Of what the text names of the item itself; what it says of other tags is no reason here.
+        today = tell_today(recommender, data, pairs)
+        for row in np.unique(today.pairs):
+            places = np.flatnonzero(today.pairs == row)
+            largest_place = places[np.abs(today.contributions[places]).argmax()]
+            right["today"].append(first[row] == today.tags[largest_place])
 
 
 def _told(account: AccountAttribution) -> dict[str, float]:
@@ -318,6 +417,7 @@ def main() -> None:
         for model_name in given.model:
             for kind in given.tags:
                 cell(data_name, model_name, kind, given.data_dir)
+    print(f"\nplanted: largest named right\n{planted().round(3)}")
 
 
 if __name__ == "__main__":

@@ -423,6 +423,24 @@ class AccountAttribution(BaseEstimator):
         columns = np.asarray(items)
         return self.explained_[columns] >= self.explained_by_chance_[columns] + _MORE_THAN_CHANCE
 
+    def alike(self, item: int, others: ArrayLike) -> NDArray:
+        """Return how the scores of items go with those of one item, over users.
+
+        Parameters
+        ----------
+        item : int
+            Column number of the item.
+        others : array-like of int
+            Column numbers of the others.
+
+        Returns
+        -------
+        ndarray of shape (len(others),)
+            Correlations of the scores, less the level.
+        """
+        check_is_fitted(self)
+        return self.loadings_[np.asarray(others, dtype=np.intp)] @ self.loadings_[item]
+
     def _own_weights(self, columns: NDArray) -> NDArray:
         """Return rows of the weights, dense; quicker for a few than what scipy does."""
         indptr, rows = self.weights_.indptr, np.zeros((len(columns), self.weights_.shape[1]))

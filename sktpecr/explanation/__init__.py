@@ -1,1 +1,5 @@
-"""What is said of recommendations: explanations, reasons, and how far they can be trusted."""
+"""Why an item gets its score, in tags."""
+
+from sktpecr.explanation._reason import Reason
+
+__all__ = ["Reason"]

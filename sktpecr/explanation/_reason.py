@@ -29,7 +29,7 @@ class Reason:
 
     Examples
     --------
-    >>> from sktpecr.explanation._reason import Reason
+    >>> from sktpecr.explanation import Reason
     >>> reason = Reason("Western", ("Western",), 1.5, 0.2, True, ("Rio Bravo",))
     >>> reason.tag, reason.speaks_for
     ('Western', True)

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from sktpecr.attribution import AccountAttribution
 from sktpecr.explanation._reason import Reason
 
 # A taste nearer to the average than this, in standard deviations, is nothing to speak of.
@@ -72,6 +73,37 @@ def select_reasons(
         )
         for places, contribution in [*speaking, *against]
     ]
+
+
+def reasons_of(
+    attribution: AccountAttribution,
+    contributions: NDArray,
+    likings: NDArray,
+    column: int,
+    item_tags: sp.csr_matrix,
+    tag_names: NDArray,
+    item_ids: NDArray,
+    history: NDArray,
+    k: int = 3,
+) -> list[Reason]:
+    """Return the reasons for one item; none where its own tags say no more than chance.
+
+    Contributions and likings (n_tags,) are what the account tells of the item and user; item_tags
+    (n_items, n_tags) and item_ids are of all items, `column` and `history` are column numbers.
+    """
+    if not attribution.says_more_than_chance([column])[0]:
+        return []
+    tags = attribution.weights_.indices[
+        attribution.weights_.indptr[column] : attribution.weights_.indptr[column + 1]
+    ]
+    own = OwnTags(tags, contributions[tags], likings[tags], attribution.aliases_[tags])
+    taken = history[history != column]
+    return select_reasons(
+        own,
+        tag_names,
+        History(item_ids[taken], item_tags[taken], attribution.alike(column, taken)),
+        k,
+    )
 
 
 def _merged(own: OwnTags) -> Iterator[tuple[NDArray, float]]:
