@@ -14,27 +14,25 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sktpecr._composite import CompositeFunction
-from sktpecr._numerics import spread, square_root
-from sktpecr.attribution._account_fit import (
+from sktpecr.attribution._account_fit import alias_groups, own_weights
+from sktpecr.attribution._account_rows import (
     Levelled,
     Rows,
-    Strength,
-    alias_groups,
-    explained_by_chance,
+    closed_form_rows,
     history_agreement,
-    own_weights,
-    strength_by_chance,
+    loadings_of,
+    sampled_rows,
+    variances,
     without_level,
 )
 from sktpecr.attribution._attributed import Attributed
+from sktpecr.attribution._chance import Strength, explained_by_chance, strength_by_chance
 
 _LEVELS = ("regression", "difference", "none")
 # Users whose tastes are held against their histories.
 _READERS = 5000
 # Own tags have to tell more than chance by so much of the variance of an item's score.
 _MORE_THAN_CHANCE = 0.05
-# An item is told apart by so many numbers at most.
-_N_LOADINGS = 64
 
 
 class AccountAttribution(BaseEstimator):
@@ -207,7 +205,7 @@ class AccountAttribution(BaseEstimator):
         self._learn(levelled, level, tags, random_state)
         self.fidelity_ = np.ones(tags.shape[0])
         if self._average_item is None:
-            left, whole = (_variances(scores) for scores in (levelled.scores, rows.scores))
+            left, whole = (variances(scores) for scores in (levelled.scores, rows.scores))
             self.fidelity_ -= left * (1 - self.explained_) / np.where(whole > 0, whole, np.inf)
         return self
 
@@ -221,38 +219,19 @@ class AccountAttribution(BaseEstimator):
         """Return rows whose products are covariances, and keep what scores and levels need."""
         recommender = self._composite.recommender
         n_trained = getattr(recommender, "n_trained", None)
-        varies = spread(users, recommender.user_embeddings.dtype) > 0
-        self._average_user = users.mean(axis=0)
         self._average_preferences = preferences.mean(axis=0)
+        self._average_item: NDArray | None = None
         if tag_matrix is not None and hasattr(recommender, "item_embeddings"):
-            items = np.asarray(recommender.item_embeddings, dtype=np.float64)
-            centred = np.where(varies, users - self._average_user, 0.0)
-            root = square_root(centred.T @ centred / len(users)).T
-            scores = root @ items.T
-            tags = root @ np.asarray(tag_matrix, dtype=np.float64).T
-            average = recommender.score_items(self._average_user[np.newaxis])[0]
-            self._average_item: NDArray | None = items[:n_trained].mean(axis=0)
-            self._average_level = float(self._average_user @ self._average_item)
-            self.average_scores_ = average.astype(np.float64)
-        else:
-            some = random_state.permutation(len(users))[: self.n_samples]
-            # Half the memory: the scores of 2,000 users for 10,000 items are 80 MB.
-            scores = np.concatenate(
-                [
-                    recommender.score_items(users[part])
-                    for part in np.array_split(some, -(-len(some) // 128))
-                ]
-            ).astype(np.float32)
-            average = scores.mean(axis=0, dtype=np.float64)
-            scores = np.where(
-                spread(scores, np.float32) > 0, scores - average.astype(np.float32), 0
-            )
-            scores /= np.sqrt(np.float32(len(some)))
-            tags = (preferences[some] - preferences[some].mean(axis=0)) / np.sqrt(len(some))
-            self._average_item = None
-            self._average_level = float(average[:n_trained].mean())
-            self.average_scores_ = average
-        return Rows(scores, tags, scores[:, :n_trained].mean(axis=1, dtype=np.float64))
+            matrix = np.asarray(tag_matrix, dtype=np.float64)
+            rows, self.average_scores_ = closed_form_rows(recommender, users, matrix)
+            items = np.asarray(recommender.item_embeddings, dtype=np.float64)[:n_trained]
+            self._average_item = items.mean(axis=0)
+            self._average_level = float(users.mean(axis=0) @ self._average_item)
+            return rows
+        some = random_state.permutation(len(users))[: self.n_samples]
+        rows, self.average_scores_ = sampled_rows(recommender, users, preferences, some)
+        self._average_level = float(self.average_scores_[:n_trained].mean())
+        return rows
 
     def _choose_level(
         self,
@@ -306,7 +285,7 @@ class AccountAttribution(BaseEstimator):
             strength, self.ridge, self.n_permutations, random_state
         )
         self.aliases_ = alias_groups(tastes, np.diff(item_tags.tocsc().indptr))
-        self.loadings_ = _loadings(scores, random_state)
+        self.loadings_ = loadings_of(scores, random_state)
 
     def tastes(self, tag_preferences: ArrayLike, embeddings: ArrayLike) -> NDArray:
         """Return how much users like each tag beyond the population and their own level.
@@ -470,24 +449,6 @@ class AccountAttribution(BaseEstimator):
             )
             - self._average_level
         )
-
-
-def _variances(scores: NDArray) -> NDArray:
-    return np.square(scores).sum(axis=0, dtype=np.float64)
-
-
-def _loadings(scores: NDArray, random_state: np.random.RandomState) -> NDArray:
-    """Return few numbers an item whose products are about the correlations of scores."""
-    found = scores.T
-    if found.shape[1] > _N_LOADINGS:
-        from sklearn.utils.extmath import randomized_svd
-
-        n_loadings = min(_N_LOADINGS, *scores.shape)
-        left, sizes, _ = randomized_svd(found, n_loadings, random_state=random_state)
-        found = left * sizes
-    # Of a row that is shortened, the correlation is with what the row was.
-    lengths = np.sqrt(_variances(scores))[:, np.newaxis]
-    return (found / np.where(lengths > 0, lengths, np.inf)).astype(np.float32)
 
 
 def _check_shapes(
