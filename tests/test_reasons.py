@@ -65,7 +65,7 @@ def test_aliases_of_other_sign_stay_apart():
 
 
 def test_evidence_carries_the_tag_nearest_first():
-    tags = sp.csr_matrix([[1, 0], [1, 0], [0, 1], [1, 1]])
+    tags = np.array([[1, 0], [1, 0], [0, 1], [1, 1]], dtype=bool)
     history = History(np.array([10, 11, 12, 13]), tags, np.array([0.1, 0.9, 1.0, 0.5]))
     reasons = select_reasons(own([0.4, 0.3]), NAMES, history)
     assert [reason.evidence for reason in reasons] == [(11, 13), (12, 13)]

@@ -196,6 +196,7 @@ class AccountAttribution(BaseEstimator):
         preferences = np.asarray(tag_preferences, dtype=np.float64)
         users = np.asarray(embeddings, dtype=np.float64)
         tags = sp.csr_matrix(item_tags, dtype=np.float64, copy=True)
+        tags.sum_duplicates()
         tags.eliminate_zeros()
         _check_shapes(preferences, users, tags, interactions)
         self._composite = composite

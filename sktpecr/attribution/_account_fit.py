@@ -61,6 +61,7 @@ def own_weights(
     solved /= np.where(std > 0, std, 1.0)[tags]
     weights = sp.csr_matrix((solved, tags.copy(), indptr.copy()), shape=(n_items, n_tags))
     weights.eliminate_zeros()
+    weights.sort_indices()
     return Weights(weights, explained)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -28,10 +28,10 @@ class OwnTags(NamedTuple):
 
 
 class History(NamedTuple):
-    """Items that a user took: ids (n,), their tags (n, n_tags), and how near to the item (n,)."""
+    """Items taken: ids (n,), which own tags each carries (n, n_own), and how near it is (n,)."""
 
     ids: NDArray
-    tags: sp.csr_matrix
+    carries: NDArray
     nearness: NDArray
 
 
@@ -69,7 +69,7 @@ def select_reasons(
             liking=float(own.likings[places[0]]),
             contribution=float(contribution),
             speaks_for=bool(contribution > 0),
-            evidence=_evidence(own.columns[places], history, n_evidence),
+            evidence=_evidence(places, history, n_evidence),
         )
         for places, contribution in [*speaking, *against]
     ]
@@ -98,12 +98,9 @@ def reasons_of(
     ]
     own = OwnTags(tags, contributions[tags], likings[tags], attribution.aliases_[tags])
     taken = history[history != column]
-    return select_reasons(
-        own,
-        tag_names,
-        History(item_ids[taken], item_tags[taken], attribution.alike(column, taken)),
-        k,
-    )
+    carries = item_tags[taken][:, tags].toarray() > 0
+    nearness = attribution.alike(column, taken)
+    return select_reasons(own, tag_names, History(item_ids[taken], carries, nearness), k)
 
 
 def _merged(own: OwnTags) -> Iterator[tuple[NDArray, float]]:
@@ -116,10 +113,9 @@ def _merged(own: OwnTags) -> Iterator[tuple[NDArray, float]]:
                 yield places[largest], float(own.contributions[places].sum())
 
 
-def _evidence(tags: NDArray, history: History | None, n: int) -> tuple[object, ...]:
-    """Return the ids of items taken that carry one of the tags, the nearest first."""
-    if history is None or not len(history.ids):
+def _evidence(places: NDArray, history: History | None, n: int) -> tuple[Any, ...]:
+    """Return the ids of items taken that carry one of some own tags, the nearest first."""
+    if history is None:
         return ()
-    carries = np.asarray(history.tags[:, tags].sum(axis=1)).ravel() > 0
-    nearest = np.argsort(-history.nearness, kind="stable")
-    return tuple(history.ids[nearest[carries[nearest]]][:n])
+    found = np.flatnonzero(history.carries[:, places].any(axis=1))
+    return tuple(history.ids[found[np.argsort(-history.nearness[found], kind="stable")[:n]]])
