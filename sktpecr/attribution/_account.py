@@ -403,6 +403,39 @@ class AccountAttribution(BaseEstimator):
         columns = np.asarray(items)
         return self.explained_[columns] >= self.explained_by_chance_[columns] + _MORE_THAN_CHANCE
 
+    def directions(self, item: int, tag_matrix: NDArray) -> tuple[NDArray, NDArray]:
+        """Return where each contribution to an item's score grows, where all is linear.
+
+        Parameters
+        ----------
+        item : int
+            Column number of the item.
+        tag_matrix : ndarray of shape (n_tags, n_factors)
+            The linear map from embeddings to tag preferences that `fit` was given.
+
+        Returns
+        -------
+        tags : ndarray of int, shape (n_own,)
+            The item's own tags that weigh something.
+        directions : ndarray of shape (n_own, n_factors)
+            Their products with an embedding, less the average user's, are the contributions.
+
+        Raises
+        ------
+        ValueError
+            If `fit` was given no tag matrix: the score is not linear in the embedding then.
+        """
+        check_is_fitted(self)
+        if self._average_item is None:
+            raise ValueError(
+                "directions needs a score that is a dot product, and a fit with tag_matrix; got "
+                "neither, so contributions do not grow the same way everywhere"
+            )
+        part = slice(*self.weights_.indptr[item : item + 2])
+        tags = self.weights_.indices[part]
+        growing = tag_matrix[tags] - np.outer(self.gamma_[tags], self._average_item)
+        return tags, self.weights_.data[part, np.newaxis] * growing
+
     def alike(self, item: int, others: ArrayLike) -> NDArray:
         """Return how the scores of items go with those of one item, over users.
 
