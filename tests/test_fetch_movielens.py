@@ -130,8 +130,10 @@ def server(monkeypatch):
             archive = server.files[f"ml-{name}.zip"] = pack(release_files(name))
             md5 = hashlib.md5(archive, usedforsecurity=False).hexdigest()
             server.files[f"ml-{name}.zip.md5"] = f"MD5 (ml-{name}.zip) = {md5}\n".encode()
-            if RELEASES[name].md5:
-                monkeypatch.setitem(RELEASES, name, RELEASES[name]._replace(md5=md5))
+            if name != "latest-small":
+                sha256 = hashlib.sha256(archive).hexdigest()
+                known = f"md5:{md5}" if name == "10m" else sha256
+                monkeypatch.setitem(_fetch_movielens._CHECKSUMS, name, known)
         yield server
 
 
@@ -152,7 +154,7 @@ def test_every_release_is_downloaded_once(name, server, cache):
 
 @pytest.mark.parametrize("name", RELEASES)
 def test_every_release_may_be_brought_along(name, tmp_path, monkeypatch):
-    monkeypatch.setattr(pooch, "create", None)  # nothing is downloaded
+    monkeypatch.setattr(pooch, "retrieve", None)  # nothing is downloaded
     files = release_files(name)
     flat = {path.split("/")[1]: content for path, content in files.items()}
     for number, content in enumerate((files, flat)):
@@ -165,9 +167,12 @@ def test_every_release_may_be_brought_along(name, tmp_path, monkeypatch):
 
 def test_checksums_are_pinned_but_for_the_release_that_changes():
     assert list(RELEASES) == ["10m", "1m", "100k", "latest-small", "20m", "25m"]
-    unpinned = [name for name, release in RELEASES.items() if release.md5 is None]
+    checksums = _fetch_movielens._CHECKSUMS
+    assert list(checksums) == list(RELEASES)
+    unpinned = [name for name, known in checksums.items() if known == "published"]
     assert unpinned == ["latest-small"]
-    assert len({release.md5 for release in RELEASES.values()}) == 6
+    assert len(set(checksums.values())) == 6
+    assert {len(known) for known in checksums.values()} == {64, len("md5:") + 32, len("published")}
 
 
 def test_half_stars_and_letters_of_all_scripts(tmp_path):
@@ -238,7 +243,7 @@ BROKEN = {
     "damaged": (spoil_bytes, ""),
     "a page": (spoil_page, "not the whole file: .*not a zip"),
     "no films": (spoil_members, r"must hold ratings\.dat and movies\.dat, directly or in ml-1m"),
-    "checksum": (spoil_checksum, "MD5 hash .*does not match"),
+    "checksum": (spoil_checksum, "SHA256 hash .*does not match"),
     "gone": (lambda server: (server.shutdown(), server.server_close()), ""),
 }
 

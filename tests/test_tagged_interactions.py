@@ -80,7 +80,8 @@ def test_from_frames_equals_a_loop(label, rows, tag_rows):
     for item, tag, weight in tag_rows:
         weights[item, tag] = weight
 
-    data = build(interactions_frame(rows), tags_frame(tag_rows), value="value", weight="weight")
+    how = {"value": "value", "weight": "weight", "repeated": "last"}
+    data = build(interactions_frame(rows), tags_frame(tag_rows), **how)
 
     items = {item for _, item, _ in rows} | {item for item, _, _ in tag_rows}
     tags = {tag for (_, tag), weight in weights.items() if weight}
@@ -137,7 +138,9 @@ def test_types_are_the_documented_ones():
 def test_last_of_a_repeated_pair_counts():
     rows = [*WATCHED, ("ann", 7, 2.0), ("bob", 7, 0.0)]
     tag_rows = [*GENRES, (5, "Drama", 3.0), (7, "Crime", 0.0)]
-    data = build(interactions_frame(rows), tags_frame(tag_rows), value="value", weight="weight")
+    how = {"value": "value", "weight": "weight"}
+    with pytest.warns(UserWarning, match=r"2 rows whose \(user, item\) .*repeated='last'.*'sum'"):
+        data = build(interactions_frame(rows), tags_frame(tag_rows), **how)
     assert data.interactions.toarray().tolist() == [
         [0.0, 3.0, 2.0, 0.0],
         [0.0, 0.0, 0.0, 0.0],  # bob's only interaction was taken back; bob is still there

@@ -10,18 +10,17 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 from sklearn.utils._param_validation import Interval, validate_params
 from tqdm.auto import tqdm
 
-from sktpecr.datasets._download import DAMAGE, check_name, download
+from sktpecr.datasets._download import DAMAGE, download
+from sktpecr.datasets._near import check_name
 from sktpecr.datasets._shelves import check_shelves, informative_shelves
 from sktpecr.datasets._tagged_interactions import TaggedInteractions
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Parsed = TypeVar("Parsed")
 
@@ -31,16 +30,11 @@ _TERMS = (
     "commercially, and the papers named there are to be cited; the full terms: "
     "https://cseweb.ucsd.edu/~jmcauley/datasets/goodreads.html"
 )
-_GENRES = (
-    "comics_graphic",
-    "children",
-    "fantasy_paranormal",
-    "history_biography",
-    "mystery_thriller_crime",
-    "poetry",
-    "romance",
-    "young_adult",
+_ALL_GENRES = (
+    "comics_graphic children fantasy_paranormal history_biography mystery_thriller_crime poetry "
+    "romance young_adult"
 )
+_GENRES = _ALL_GENRES.split()
 # What one reader alone calls a book is no tag of it.
 _MIN_READERS = 2
 # Lines between two looks at how much of a file is read.
@@ -164,15 +158,13 @@ def fetch_goodreads(
     >>> data.item_names.tolist(), data.item_tags["manga"].tolist()
     (['Akira, Vol. 1', 'Maus'], [1, 0])
     """
-    import pandas as pd
-
     check_name(name, _GENRES)
     files = [f"goodreads_{kind}_{name}.json.gz" for kind in ("books", "interactions")]
     if local_path is not None:
         paths = [_in_folder(Path(local_path).expanduser(), file) for file in files]
     else:
         paths = [
-            download(_BASE_URL, file, _check_whole, terms=terms, data_home=data_home)
+            download(f"{_BASE_URL}{file}", _check_whole, terms=terms, data_home=data_home)
             for file, terms in zip(files, (_TERMS, None), strict=True)  # told once
         ]
     titles, carriers = _read_books(paths[0])
@@ -190,6 +182,7 @@ def fetch_goodreads(
         _read_interactions(paths[1]),
         pd.DataFrame(tagged, columns=["item", "tag"]),
         item_names=titles,
+        repeated="last",
     ).drop_rare(
         min_item_interactions=min_item_interactions, min_user_interactions=min_user_interactions
     )
@@ -232,20 +225,15 @@ def _read_books(path: Path) -> tuple[dict[int, str], dict[str, list[int]]]:
 
 def _read_interactions(path: Path) -> pd.DataFrame:
     """Return a table of users and books that holds every id once."""
-    import pandas as pd
-
     users: dict[str, int] = {}
     books: dict[int, int] = {}
     rows, columns = array("i"), array("i")
     for user, book in _parsed(path, lambda record: (record["user_id"], int(record["book_id"]))):
         rows.append(users.setdefault(user, len(users)))
         columns.append(books.setdefault(book, len(books)))
-    return pd.DataFrame(
-        {
-            "user": pd.Categorical.from_codes(np.array(rows), pd.Index(list(users))),
-            "item": pd.Categorical.from_codes(np.array(columns), pd.Index(list(books))),
-        }
-    )
+    user = pd.Categorical.from_codes(np.array(rows), pd.Index(list(users)))
+    item = pd.Categorical.from_codes(np.array(columns), pd.Index(list(books)))
+    return pd.DataFrame({"user": user, "item": item})
 
 
 def _parsed(path: Path, parse: Callable[[Any], Parsed]) -> Iterator[Parsed]:
@@ -254,14 +242,7 @@ def _parsed(path: Path, parse: Callable[[Any], Parsed]) -> Iterator[Parsed]:
     with (
         open(path, "rb") as raw,
         gzip.open(raw) if path.suffix == ".gz" else raw as lines,
-        tqdm(
-            desc=path.name,
-            total=path.stat().st_size,
-            unit="B",
-            unit_scale=True,
-            disable=None,
-            delay=3,
-        ) as bar,
+        tqdm(total=path.stat().st_size, desc=path.name, unit="B", disable=None, delay=3) as bar,
     ):
         try:
             for number, line in enumerate(lines, 1):
