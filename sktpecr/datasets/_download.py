@@ -8,10 +8,12 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable
+from numbers import Integral
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from sklearn.utils._param_validation import Interval
 from tqdm.auto import tqdm
 
 HOME_VARIABLE = "SKTPECR_DATA"
@@ -19,6 +21,16 @@ HOME_VARIABLE = "SKTPECR_DATA"
 DAMAGE = (EOFError, zipfile.BadZipFile, zlib.error)
 # The checksum of a file that may change: in a file beside it, named with ".md5" at the end.
 PUBLISHED = "published"
+# What every fetch_... takes, for validate_params.
+PARAMETERS = {
+    "name": [str],
+    "min_item_interactions": [Interval(Integral, 0, None, closed="left")],
+    "min_user_interactions": [Interval(Integral, 0, None, closed="left")],
+    "local_path": [str, os.PathLike, None],
+    "data_home": [str, os.PathLike, None],
+}
+# A bar of progress, none where nobody watches.
+IN_BYTES: dict[str, Any] = {"unit": "B", "unit_scale": True, "disable": None}
 # Two threads that want the same file: the second finds what the first has brought.
 _ONE_AT_A_TIME = Lock()
 
@@ -43,7 +55,7 @@ def download(
         if terms:
             pooch.get_logger().info(terms)
         # pooch sets the total; without one beforehand, it would take the bar for none.
-        with tqdm(desc=file, total=1, unit="B", unit_scale=True, disable=None) as bar:
+        with tqdm(desc=file, total=1, **IN_BYTES) as bar:
             pooch.HTTPDownloader(progressbar=bar, chunk_size=2**16)(url, target, None)
         try:
             check(Path(target))

@@ -17,7 +17,7 @@ import pandas as pd
 from sklearn.utils._param_validation import Interval, validate_params
 from tqdm.auto import tqdm
 
-from sktpecr.datasets._download import DAMAGE, download
+from sktpecr.datasets._download import DAMAGE, IN_BYTES, PARAMETERS, download
 from sktpecr.datasets._near import check_name
 from sktpecr.datasets._shelves import check_shelves, informative_shelves
 from sktpecr.datasets._tagged_interactions import TaggedInteractions
@@ -42,15 +42,8 @@ _LINES = 10_000
 
 
 @validate_params(
-    {
-        "name": [str],
-        "tags": ["array-like", None],
-        "n_tags": [Interval(Integral, 1, None, closed="left")],
-        "min_item_interactions": [Interval(Integral, 0, None, closed="left")],
-        "min_user_interactions": [Interval(Integral, 0, None, closed="left")],
-        "local_path": [str, os.PathLike, None],
-        "data_home": [str, os.PathLike, None],
-    },
+    PARAMETERS
+    | {"tags": ["array-like", None], "n_tags": [Interval(Integral, 1, None, closed="left")]},
     prefer_skip_nested_validation=True,
 )
 def fetch_goodreads(
@@ -242,7 +235,7 @@ def _parsed(path: Path, parse: Callable[[Any], Parsed]) -> Iterator[Parsed]:
     with (
         open(path, "rb") as raw,
         gzip.open(raw) if path.suffix == ".gz" else raw as lines,
-        tqdm(total=path.stat().st_size, desc=path.name, unit="B", disable=None, delay=3) as bar,
+        tqdm(total=path.stat().st_size, desc=path.name, delay=3, **IN_BYTES) as bar,
     ):
         try:
             for number, line in enumerate(lines, 1):

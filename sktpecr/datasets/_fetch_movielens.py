@@ -7,15 +7,13 @@ import io
 import os
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from numbers import Integral
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import pandas as pd
-from sklearn.utils._param_validation import Interval, validate_params
+from sklearn.utils._param_validation import validate_params
 
-from sktpecr.datasets._download import DAMAGE, PUBLISHED, download
+from sktpecr.datasets._download import DAMAGE, PARAMETERS, PUBLISHED, download
 from sktpecr.datasets._near import check_name
 from sktpecr.datasets._tagged_interactions import TaggedInteractions
 
@@ -58,16 +56,7 @@ _CHECKSUMS = {
 }
 
 
-@validate_params(
-    {
-        "name": [str],
-        "min_item_interactions": [Interval(Integral, 0, None, closed="left")],
-        "min_user_interactions": [Interval(Integral, 0, None, closed="left")],
-        "local_path": [str, os.PathLike, None],
-        "data_home": [str, os.PathLike, None],
-    },
-    prefer_skip_nested_validation=True,
-)
+@validate_params(PARAMETERS, prefer_skip_nested_validation=True)
 def fetch_movielens(
     name: str,
     *,
@@ -160,7 +149,7 @@ def fetch_movielens(
     else:
         path = download(
             f"{_BASE_URL}ml-{name}.zip",
-            lambda came: _check_archive(came, release),
+            lambda came: _files(came, release),
             checksum=_CHECKSUMS[name],
             terms=(
                 f"MovieLens data are for research only, not for commercial use without permission "
@@ -174,31 +163,18 @@ def fetch_movielens(
     )
 
 
-@contextmanager
-def _files(path: Path, release: _Release) -> Iterator[tuple[Any, Any]]:
+def _files(path: Path, release: _Release) -> list[Any]:
     """Find the ratings and the films in a folder or an archive, whichever it is."""
-    if path.is_dir():
-        yield _locate(path, path, release)
-        return
-    with zipfile.ZipFile(path) as archive:
-        yield _locate(path, zipfile.Path(archive), release)
-
-
-def _locate(path: Path, root: Any, release: _Release) -> tuple[Any, Any]:
+    root: Any = path if path.is_dir() else zipfile.Path(path)
     for folder in (root / release.folder, root):
-        ratings, films = (folder / file for file in release.files)
-        if ratings.exists() and films.exists():
-            return ratings, films
+        found = [folder / file for file in release.files]
+        if all(file.exists() for file in found):
+            return found
     held = sorted(entry.name for entry in root.iterdir())
     raise FileNotFoundError(
         f"{path} must hold {' and '.join(release.files)}, directly or in {release.folder}, got "
         f"{', '.join(held[:10]) or 'nothing'}{', ...' if len(held) > 10 else ''}"
     )
-
-
-def _check_archive(path: Path, release: _Release) -> None:
-    with _files(path, release):
-        pass
 
 
 def _read(path: Path, release: _Release) -> TaggedInteractions:
@@ -207,17 +183,17 @@ def _read(path: Path, release: _Release) -> TaggedInteractions:
     names: dict[int, str] = {}
     tagged: list[tuple[int, str]] = []
     try:
-        with _files(path, release) as (ratings_file, films_file):
-            part = films_file.name
-            text = _decoded(films_file.read_bytes(), release.encoding)
-            for number, title, genres in _films(io.StringIO(text, newline=""), films_file.name):
-                names[number] = title.strip()
-                some = (genre.strip() for genre in genres)
-                tagged.extend((number, genre) for genre in some if genre not in _NO_GENRES)
-                part = f"{films_file.name} behind film {number}"
-            part = ratings_file.name
-            with ratings_file.open("rb") as file:
-                ratings = _ratings(file, ratings_file.name)
+        ratings_file, films_file = _files(path, release)
+        part = films_file.name
+        text = _decoded(films_file.read_bytes(), release.encoding)
+        for number, title, genres in _films(io.StringIO(text, newline=""), films_file.name):
+            names[number] = title.strip()
+            some = (genre.strip() for genre in genres)
+            tagged.extend((number, genre) for genre in some if genre not in _NO_GENRES)
+            part = f"{films_file.name} behind film {number}"
+        part = ratings_file.name
+        with ratings_file.open("rb") as file:
+            ratings = _ratings(file, ratings_file.name)
     except (ValueError, csv.Error, *DAMAGE) as error:
         raise ValueError(
             f"{path} must hold {' and '.join(release.files)} as GroupLens writes them, got "

@@ -121,12 +121,10 @@ class TaggedInteractions:
 
     def __repr__(self) -> str:
         """Tell the counts."""
-        counts = self.counts()
-        density = counts["interactions"] / max(1, counts["users"] * counts["items"])
+        users, items, tags, n = self.counts().values()
         return (
-            f"{type(self).__name__}({counts['users']} users, {counts['items']} items, "
-            f"{counts['tags']} tags; {counts['interactions']} interactions, "
-            f"density {100 * density:.3g}%)"
+            f"{type(self).__name__}({users} users, {items} items, {tags} tags; {n} interactions, "
+            f"density {100 * n / max(1, users * items):.3g}%)"
         )
 
     def counts(self) -> dict[str, int]:
@@ -144,12 +142,8 @@ class TaggedInteractions:
         {'users': 671, 'items': 9066, 'tags': 19, 'interactions': 100004}
         """
         n_users, n_items = self.interactions.shape
-        return {
-            "users": n_users,
-            "items": n_items,
-            "tags": self.item_tags.shape[1],
-            "interactions": self.interactions.nnz,
-        }
+        n_tags, n = self.item_tags.shape[1], self.interactions.nnz
+        return {"users": n_users, "items": n_items, "tags": n_tags, "interactions": n}
 
     @validate_params(
         {
