@@ -138,17 +138,18 @@ def clean_tags(
         items, given = list(frame.index), list(frame.columns)
         rows, codes, weights = _entries(frame)
 
-    def clean(name: Any) -> str:
-        return readable(name).lower() if lower else readable(name)
+    def clean(names: Iterable[Any]) -> list[str]:
+        return list(map(str.lower, readable(names))) if lower else readable(names)
 
-    renamed = {clean(old): clean(new) for old, new in (aliases or {}).items()}
+    aliases = aliases or {}
+    renamed = dict(zip(clean(aliases), clean(aliases.values()), strict=True))
     chained = [new for old, new in renamed.items() if renamed.get(new, new) != new]
     if chained:
         raise ValueError(
             f"aliases must lead to names that have none themselves, got {chained[0]!r} on both "
             f"sides; give the last name for each"
         )
-    texts = [clean(name) for name in given]
+    texts = clean(given)
     became = [renamed.get(text, text) for text in texts]
     names = sorted(set(became))
     position = {name: number for number, name in enumerate(names)}
@@ -160,7 +161,7 @@ def clean_tags(
     merged.data[merged.data < min_weight] = 0
     merged.eliminate_zeros()
     n_items = np.diff(merged.indptr)
-    unwanted = {clean(name) for name in drop}
+    unwanted = set(clean(drop))
     reasons = np.where(n_items < min_items, f"dropped: on fewer than {min_items} items", "")
     reasons = reasons.astype(object)
     reasons[[name in unwanted for name in names]] = "dropped: named"
@@ -180,8 +181,8 @@ def clean_tags(
     what = np.where(sizes > 1, "merged", np.where(same, "kept", "renamed")).astype(object)
     gone = reasons[group] != ""
     what[gone] = reasons[group][gone]
-    known = set(texts) | set(became)
-    missing = [name for name in [*(aliases or {}), *drop] if clean(name) not in known]
+    known, asked = set(texts) | set(became), [*aliases, *drop]
+    missing = [name for name, text in zip(asked, clean(asked), strict=True) if text not in known]
     report = pd.DataFrame(
         {
             "tag": label_array([*given, *missing]),

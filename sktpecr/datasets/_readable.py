@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 
-def readable(label: Any) -> str:
-    """Return the text of a label, its letters composed, its spaces single and none at the ends."""
-    return " ".join(unicodedata.normalize("NFC", str(label)).split())
+def readable(labels: Iterable[Any]) -> list[str]:
+    """Return the texts of labels, letters composed, spaces single and none at the ends."""
+    # No line of Python per label: there may be millions.
+    texts = map(partial(unicodedata.normalize, "NFC"), map(str, labels))
+    return list(map(" ".join, map(str.split, texts)))
 
 
-def check_readable(kind: str, labels: Iterable[Any]) -> None:
+def check_readable(kind: str, labels: list[Any]) -> None:
     """Raise if a reader cannot tell two labels apart; tags that differ in case count as one."""
-    labels = list(labels)
     if set(map(type, labels)) <= {int}:
         return
+    texts = readable(labels)
+    if kind == "tag":
+        texts = list(map(str.casefold, texts))
+    if len(set(texts)) == len(texts):
+        return
     seen: dict[str, Any] = {}
-    for label in labels:
-        text = readable(label)
-        other = seen.setdefault(text.casefold() if kind == "tag" else text, label)
-        if other is not label:
+    for text, label in zip(texts, labels, strict=True):
+        if text in seen:
             way_out = (
                 "merge them with sktpecr.datasets.clean_tags"
                 if kind == "tag"
@@ -29,6 +34,7 @@ def check_readable(kind: str, labels: Iterable[Any]) -> None:
                 ".str.normalize('NFC').str.split().str.join(' ')"
             )
             raise ValueError(
-                f"{kind} ids must look different to a reader, got {other!r} "
-                f"({type(other).__name__}) and {label!r} ({type(label).__name__}); {way_out}"
+                f"{kind} ids must look different to a reader, got {seen[text]!r} "
+                f"({type(seen[text]).__name__}) and {label!r} ({type(label).__name__}); {way_out}"
             )
+        seen[text] = label

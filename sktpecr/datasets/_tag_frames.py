@@ -31,7 +31,7 @@ def to_frame(
 
 def is_sparse(frame: pd.DataFrame) -> bool:
     """Tell whether all columns are sparse."""
-    return all(isinstance(dtype, pd.SparseDtype) for dtype in set(frame.dtypes))
+    return all(isinstance(dtype, pd.SparseDtype) for dtype in frame.dtypes)
 
 
 def to_matrix(frame: Any) -> sp.csc_matrix:

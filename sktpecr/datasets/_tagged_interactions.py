@@ -318,8 +318,8 @@ class TaggedInteractions:
         seen = encode(interactions, item, "interactions", "item")
         tagged = encode(item_tags, item, "item_tags", "item")
         tags, (tag_columns,) = merge("tag", encode(item_tags, tag, "item_tags", "tag"))
-        joined = next((text for text in tags if isinstance(text, str) and "|" in text), None)
-        if joined is not None:
+        if "|" in "".join(map(str, tags)):
+            joined = next(text for text in map(str, tags) if "|" in text)
             raise ValueError(
                 f"item_tags[{tag!r}] (parameter tag) must hold one tag a row, got {joined!r}; "
                 f"split them: item_tags.assign(**{{{tag!r}: item_tags[{tag!r}].str.split('|')}})"
@@ -365,7 +365,7 @@ class TaggedInteractions:
         called.update((label, name) for label, name in names.items() if name)
         return cls(
             interactions=matrix,
-            item_tags=to_frame(table[:, used], items, [tags[column] for column in used]),
+            item_tags=to_frame(table[:, used], items, map(tags.__getitem__, used)),
             user_ids=label_array(users),
             item_ids=label_array(items),
             item_names=label_array(map(called.__getitem__, items)),

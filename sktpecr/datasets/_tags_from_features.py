@@ -131,7 +131,7 @@ def _tags_of(
                 f"one, or missing"
             )
         lists = MultiLabelBinarizer(sparse_output=True)
-        block = lists.fit_transform([{readable(each) for each in cell} for cell in values])
+        block = lists.fit_transform([set(readable(cell)) for cell in values])
         return block, [f"{column}: {name}" for name in lists.classes_]
     if kinds.is_numeric_dtype(values.dtype):
         numbers = values.to_numpy(dtype=np.float64)[:, np.newaxis]
@@ -148,7 +148,7 @@ def _tags_of(
         texts = (years if dates == "year" else years // 10 * 10).astype(str).astype(object)
         texts = texts if dates == "year" else texts + "s"
     else:
-        texts = np.array([readable(value) for value in values], dtype=object)
+        texts = np.array(readable(values), dtype=object)
         if len(set(texts)) == len(texts) > 1:
             raise ValueError(
                 f"features[{column!r}] must have values that items share, got a different one for "
