@@ -239,7 +239,7 @@ class TaggedInteractions:
         cannot be compared with each other, such as numbers mixed with strings, keeps the order of
         first appearance: in `interactions`, then `item_tags`, then `item_names`. Ids that look the
         same to a reader are refused: 1 and "1", two ways to write "é", a space at the end; and
-        tags that differ in case only, which :func:`clean_tags` merges.
+        tags that differ in case only, which :func:`sktpecr.datasets.clean_tags` merges.
 
         Parameters
         ----------
@@ -275,7 +275,7 @@ class TaggedInteractions:
             Its users are those of `interactions`. Its items are all that occur anywhere: in
             `interactions`, `item_tags` or `item_names`. So an item may have no interactions (a
             column of zeros) or no tags (a row of zeros). With more than 33 million pairs of an
-            item and a tag, the columns of its `item_tags` are sparse (:class:`pandas.SparseDtype`).
+            item and a tag, the columns of its `item_tags` are sparse (``pandas.SparseDtype``).
 
         Raises
         ------

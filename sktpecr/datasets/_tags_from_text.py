@@ -53,8 +53,8 @@ def tags_from_text(
         Terms in the texts of a larger share of the items are left out.
     vectorizer : scikit-learn vectorizer, default=None
         What makes weights of terms out of texts; a clone of it is fitted. By default a
-        :class:`~sklearn.feature_extraction.text.TfidfVectorizer` of words and pairs of words
-        without English stop words; pass one with other `stop_words` for another language.
+        ``TfidfVectorizer`` of words and pairs of words without English stop words; pass one with
+        other `stop_words` for another language.
 
     Returns
     -------
