@@ -5,7 +5,7 @@ import unicodedata
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sktpecr import TPECRExplainer
@@ -16,8 +16,8 @@ GIVEN = pd.DataFrame(
         (1, "Rock", 2.0),
         (1, "rock ", 1.0),
         (2, "ROCK", 4.0),
-        (2, "caf\N{LATIN SMALL LETTER E WITH ACUTE}", 1.0),
-        (3, unicodedata.normalize("NFD", "Café"), 1.0),
+        (2, "beyonc\N{LATIN SMALL LETTER E WITH ACUTE}", 1.0),
+        (3, unicodedata.normalize("NFD", "Beyoncé"), 1.0),
         (3, "seen  live", 9.0),
         (3, "prog-rock", 0.5),
         (4, "  ", 1.0),
@@ -52,6 +52,7 @@ def by_plain_loops(rows, min_items, min_weight, lower, aliases, drop, max_tags):
     return {pair: weight for pair, weight in total.items() if pair[1] in left[:max_tags]}
 
 
+@settings(max_examples=40)
 @given(
     rows=st.lists(
         st.tuples(st.integers(0, 5), st.sampled_from(TAGS), st.integers(0, 4).map(float)),
@@ -99,7 +100,12 @@ def test_long_and_wide_tables_equal_a_loop(rows, how):
 def test_report_tells_what_was_merged_and_dropped():
     how = {"aliases": {"prog-rock": "progressive rock", "zouk": "x"}, "drop": ["Seen Live", "own"]}
     tags, report = clean_tags(GIVEN, weight="weight", min_items=2, **how)
-    assert tags.values.tolist() == [[1, "rock", 3], [2, "café", 1], [2, "rock", 4], [3, "café", 1]]
+    assert tags.values.tolist() == [
+        [1, "rock", 3],
+        [2, "beyoncé", 1],
+        [2, "rock", 4],
+        [3, "beyoncé", 1],
+    ]
     assert report["what"].tolist() == [
         *["merged"] * 5,
         "dropped: named",
@@ -108,7 +114,7 @@ def test_report_tells_what_was_merged_and_dropped():
         *["not found"] * 2,
     ]
     assert report["tag"].tolist()[-2:] == ["zouk", "own"]
-    assert report["became"].tolist() == [*["rock"] * 3, *["café"] * 2, *[""] * 5]
+    assert report["became"].tolist() == [*["rock"] * 3, *["beyoncé"] * 2, *[""] * 5]
     assert report["n_items_before"].tolist() == [1] * 8 + [0] * 2
     assert report["n_items"].tolist() == [2] * 5 + [0] * 5
     _, report = clean_tags(GIVEN, max_tags=1)
@@ -119,7 +125,15 @@ def test_report_tells_what_was_merged_and_dropped():
 
 def test_case_is_kept_on_request():
     tags, _ = clean_tags(GIVEN, lower=False)
-    assert set(tags["tag"]) == {"Rock", "rock", "ROCK", "café", "Café", "seen live", "prog-rock"}
+    assert set(tags["tag"]) == {
+        "Rock",
+        "rock",
+        "ROCK",
+        "beyoncé",
+        "Beyoncé",
+        "seen live",
+        "prog-rock",
+    }
 
 
 def test_other_columns_and_polars():

@@ -5,7 +5,7 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sktpecr import TPECRExplainer
@@ -63,6 +63,7 @@ def test_ranges_are_named_by_their_edges():
     assert len({tags[0] for tags in tags_of([0] * 8 + [1, 2, 3, 4, 5])}) == 2
 
 
+@settings(max_examples=30)
 @given(
     numbers=st.lists(st.integers(-(10**6), 10**6), min_size=6, max_size=60, unique=True),
     n_bins=st.integers(2, 5),
