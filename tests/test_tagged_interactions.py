@@ -139,7 +139,8 @@ def test_last_of_a_repeated_pair_counts():
     rows = [*WATCHED, ("ann", 7, 2.0), ("bob", 7, 0.0)]
     tag_rows = [*GENRES, (5, "Drama", 3.0), (7, "Crime", 0.0)]
     how = {"value": "value", "weight": "weight"}
-    with pytest.warns(UserWarning, match=r"2 rows whose \(user, item\) .*repeated='last'.*'sum'"):
+    message = r"2 rows of interactions and 2 rows of item_tags have .*repeated='last'.*'sum'"
+    with pytest.warns(UserWarning, match=message):
         data = build(interactions_frame(rows), tags_frame(tag_rows), **how)
     assert data.interactions.toarray().tolist() == [
         [0.0, 3.0, 2.0, 0.0],
@@ -356,6 +357,16 @@ def test_repeated_pairs_are_counted_or_added_on_request():
     assert added.item_tags["Crime"].tolist() == [0, 3]
     with pytest.raises(ValueError, match="repeated must be 'last', 'sum' or None, got 'first'"):
         build(*frames, repeated="first")
+
+
+def test_repeated_rows_are_told_where_they_matter():
+    twice = interactions_frame([*WATCHED, WATCHED[0]])
+    with pytest.warns(UserWarning, match=r"^1 rows of interactions have a pair that comes again"):
+        build(twice)
+    tags_twice = tags_frame([*GENRES, GENRES[1]])
+    with pytest.warns(UserWarning, match=r"^1 rows of item_tags have a pair that comes again"):
+        build(item_tags=tags_twice, weight="weight")
+    assert_same(build(item_tags=tags_twice), build())  # a tag that is told twice is that tag
 
 
 COMPOSED, DECOMPOSED = (

@@ -267,7 +267,7 @@ class TaggedInteractions:
             What counts where a (user, item) pair comes more than once: the value of its last row,
             or the sum of all, such as the number of plays where `value` is left out. The same for
             the weights of (item, tag) pairs. By default the last row, and a warning says how many
-            interactions were left out.
+            others were left out.
 
         Returns
         -------
@@ -289,7 +289,8 @@ class TaggedInteractions:
         Warns
         -----
         UserWarning
-            If a (user, item) pair comes more than once and `repeated` does not say what counts.
+            If an interaction or a weight comes more than once and `repeated` does not say what
+            counts.
 
         Examples
         --------
@@ -342,24 +343,25 @@ class TaggedInteractions:
                 f"interactions[{value!r}] (parameter value) must not be 0 everywhere: 0 says that "
                 f"there is no interaction; leave value out to count every row as 1.0"
             )
-        if n_repeated and repeated is None:
-            warnings.warn(
-                f"interactions has {n_repeated} rows whose ({user}, {item}) pair comes again "
-                f"further down: the last row of each pair counts; say so with repeated='last', or "
-                f"add them up with repeated='sum'",
-                stacklevel=2,
-            )
 
         weights = np.ones(len(tag_rows), dtype=np.int8)
         if weight is not None:
             weights = take_weights(item_tags, weight, "item_tags")
         add, shape = add and weight is not None, (len(items), len(tags))
-        table, _ = matrix_of(tag_rows, tag_columns, weights, shape, add)
+        table, n_tags_repeated = matrix_of(tag_rows, tag_columns, weights, shape, add)
         used = np.flatnonzero(np.diff(table.tocsc().indptr))
         if not len(used):
             raise ValueError(
                 f"item_tags[{weight!r}] (parameter weight) must leave tags, got only weights of 0; "
                 f"leave weight out to count every row as 1"
+            )
+        again = {"interactions": n_repeated, "item_tags": 0 if weight is None else n_tags_repeated}
+        if repeated is None and any(again.values()):
+            warnings.warn(
+                f"{' and '.join(f'{n} rows of {table}' for table, n in again.items() if n)} have a "
+                f"pair that comes again further down: the last row of each pair counts; say so "
+                f"with repeated='last', or add them up with repeated='sum'",
+                stacklevel=2,
             )
         called = dict(zip(items, map(str, items), strict=True))
         called.update((label, name) for label, name in names.items() if name)
