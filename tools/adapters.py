@@ -105,8 +105,7 @@ def inside(key: str) -> dict[str, Any]:
     """Run the tests of a library in this environment, and return a row for each model."""
     import pytest
 
-    sys.path.append(str(ROOT / "benchmarks" / "experiments"))
-    from fold_in import overlap_with_refit
+    from benchmarks.beyond.fold_in import overlap_with_refit
 
     file = TESTS / f"test_{key}.py"
     options = ["-q", "--noconftest", "-c", os.devnull, "--rootdir", str(TESTS)]

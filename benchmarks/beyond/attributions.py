@@ -7,9 +7,9 @@ from typing import Any
 
 from sklearn.frozen import FrozenEstimator
 
-from experiments.other_attributions import KernelShap, Permutation, RandomOrder
-from experiments.rows import Row, mean_row, prefix
-from experiments.world import World, world
+from benchmarks.beyond.other_attributions import KernelShap, Permutation, RandomOrder
+from benchmarks.common.rows import Row, mean_row, prefix
+from benchmarks.common.world import World, world
 from sktpecr import FeedbackRefiner, TPECRExplainer, published_explainer
 from sktpecr.attribution import ExactAttribution, LimeAttribution, ShapleyAttribution
 from sktpecr.evaluation import evaluate_calibration, evaluate_explanations

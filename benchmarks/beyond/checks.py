@@ -14,8 +14,8 @@ from implicit.lmf import LogisticMatrixFactorization
 from numpy.typing import NDArray
 from sklearn.decomposition import TruncatedSVD
 
-from experiments.rows import Row, prefix, row
-from experiments.world import World, world
+from benchmarks.common.rows import Row, prefix, row
+from benchmarks.common.world import World, world
 from sktpecr import FeedbackRefiner, TPECRExplainer
 from sktpecr._edit_search import edited_embeddings
 

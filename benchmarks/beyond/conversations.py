@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from experiments.refinement import _refiners as published_refiners
-from experiments.rows import Row, mean_row, prefix, row
-from experiments.world import World, world
+from benchmarks.common.rows import Row, mean_row, prefix, row
+from benchmarks.common.world import World, world
+from benchmarks.paper.refinement import _refiners as published_refiners
 from sktpecr import Conversation, FeedbackRefiner
 from sktpecr.evaluation import evaluate_conversation, read_at_overlap
 

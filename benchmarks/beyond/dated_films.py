@@ -9,7 +9,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from experiments.rows import Row, mean_row
+from benchmarks.common.rows import Row, mean_row
 from sktpecr._ranking import ranks_of
 
 STRENGTHS = (0.5, 1.0, 2.0)

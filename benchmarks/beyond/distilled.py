@@ -18,8 +18,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.preprocessing import normalize
 from sklearn.utils.extmath import randomized_svd
 
-from experiments.data import load
-from experiments.rows import Row, mean_row, prefix, row
+from benchmarks.common.data import load
+from benchmarks.common.rows import Row, mean_row, prefix, row
 from sktpecr.evaluation import split_interactions
 from sktpecr.recommenders import DistilledRecommender
 

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
-from experiments.rows import Row, mean_row, prefix, row
-from experiments.world import trained, world
+from benchmarks.common.rows import Row, mean_row, prefix, row
+from benchmarks.common.world import trained, world
 from sktpecr import TagPreferenceExtractor
 from sktpecr.recommenders import NewItemsRecommender
 

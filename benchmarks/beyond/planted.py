@@ -40,8 +40,8 @@ from scipy.stats import spearmanr
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 
-from experiments.planted_world import N_ITEMS, N_LEARNERS, N_TAGS, ROUNDING, RUNGS, Planted
-from experiments.rows import Row, figure_file, mean_row, prefix
+from benchmarks.beyond.planted_world import N_ITEMS, N_LEARNERS, N_TAGS, ROUNDING, RUNGS, Planted
+from benchmarks.common.rows import Row, figure_file, mean_row, prefix
 from sktpecr import CVAEGenerator, GaussianGenerator, TPECRExplainer, published_explainer
 from sktpecr.attribution import LimeAttribution, ShapleyAttribution
 

@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from experiments.data import load_dated
-from experiments.dated_films import STRENGTHS, Dates, gain, gains, item_tags, means, split
-from experiments.rivals import PlainStep
-from experiments.rows import Row, mean_row, prefix, row
-from experiments.world import trained
+from benchmarks.beyond.dated_films import STRENGTHS, Dates, gain, gains, item_tags, means, split
+from benchmarks.beyond.rivals import PlainStep
+from benchmarks.common.data import load_dated
+from benchmarks.common.rows import Row, mean_row, prefix, row
+from benchmarks.common.world import trained
 from sktpecr import FeedbackRefiner, TPECRExplainer
 
 # Scores that are dot products: every tag is tried on every user.

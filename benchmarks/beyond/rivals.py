@@ -20,9 +20,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from experiments.refinement import _refiners
-from experiments.rows import Row, mean_row, prefix, row
-from experiments.world import World, world
+from benchmarks.common.rows import Row, mean_row, prefix, row
+from benchmarks.common.world import World, world
+from benchmarks.paper.refinement import _refiners
 from sktpecr import FeedbackRefiner
 from sktpecr._gradients import item_gradients
 from sktpecr.evaluation import evaluate_refinement, read_at_overlap

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from experiments.rows import Row, mean_row, prefix
-from experiments.world import world
+from benchmarks.common.rows import Row, mean_row, prefix
+from benchmarks.common.world import world
 from sktpecr.attribution import LimeAttribution
 
 # Users who are not learned from; items of each: its first, and some drawn at random.

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from experiments.rivals import _N_PILOT, _OVERLAPS, _STRENGTHS, PlainStep, _strengths
-from experiments.rows import Row, mean_row, prefix, row
-from experiments.world import World, world
+from benchmarks.beyond.rivals import _N_PILOT, _OVERLAPS, _STRENGTHS, PlainStep, _strengths
+from benchmarks.common.rows import Row, mean_row, prefix, row
+from benchmarks.common.world import World, world
 from sktpecr import FeedbackRefiner
 from sktpecr.evaluation import read_at_overlap
 from sktpecr.metrics import list_overlap, rank

@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from experiments.rows import Row, mean_row, prefix
-from experiments.world import world
+from benchmarks.common.rows import Row, mean_row, prefix
+from benchmarks.common.world import world
 
 _LENGTH, _USERS = 10, 1000
 _TAGS = (1, 3, 5)

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from experiments.rows import Row, belongs, prefix
+from benchmarks.common.rows import Row, belongs, prefix
 
 PACKAGES = ("sktpecr", "implicit", "lime", "numpy", "scikit-learn", "scipy", "skorch", "torch")
 NO_FILES = ("synthetic", "movielens-small")

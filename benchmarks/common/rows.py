@@ -64,7 +64,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import bootstrap
 
-from experiments.published import published
+from benchmarks.common.published import published
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import train_test_split
 
-from experiments.data import PAPERS, load
+from benchmarks.common.data import PAPERS, load
 from sktpecr import (
     CVAEGenerator,
     GaussianGenerator,

@@ -37,12 +37,12 @@ import joblib
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from experiments import results
-from experiments.data import load
-from experiments.processes import Watch, peak
-from experiments.rows import Row, row, show
-from goals.places import Sizes, World
 
+from benchmarks.common import results
+from benchmarks.common.data import load
+from benchmarks.common.rows import Row, row, show
+from benchmarks.everybody.processes import Watch, peak
+from benchmarks.speed.places import Sizes, World
 from sktpecr import CVAEGenerator, TPECRExplainer
 from sktpecr.attribution import LimeAttribution
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from experiments import ledger
-from experiments.rivals_page import csv_table
-from experiments.rows import belongs, number
+from benchmarks.common.rows import belongs, number
+from benchmarks.pages import ledger
+from benchmarks.pages.rivals import csv_table
 
 EXPLANATIONS, CHECKS = "beyond explanations", "beyond checks"
 _METRICS = {

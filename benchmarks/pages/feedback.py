@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from experiments import ledger
-from experiments.dated_films import METRICS
-from experiments.rivals_page import csv_table
-from experiments.rows import belongs, number
+from benchmarks.beyond.dated_films import METRICS
+from benchmarks.common.rows import belongs, number
+from benchmarks.pages import ledger
+from benchmarks.pages.rivals import csv_table
 
 EXPERIMENT = "beyond feedback"
 _TEXT = """\

@@ -6,8 +6,8 @@ import itertools
 from dataclasses import dataclass
 from typing import Any
 
-from experiments.results import command
-from experiments.rows import number
+from benchmarks.common.results import command
+from benchmarks.common.rows import number
 
 # How a row may stand to a rule.
 YES, NO, OPEN = True, False, None

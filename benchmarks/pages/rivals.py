@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from experiments import ledger
-from experiments.rows import belongs, number
+from benchmarks.common.rows import belongs, number
+from benchmarks.pages import ledger
 
 EXPERIMENT = "beyond rivals"
 FIGURE = "beyond-rivals.png"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from experiments.rivals_page import csv_table
+from benchmarks.pages.rivals import csv_table
 
 TITLES = {
     "everybody size": "The size of MovieLens-10M, exact",

@@ -19,16 +19,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from experiments import (
-    adapters_table,
-    explanations_page,
-    feedback_page,
-    ledger,
-    results,
-    rivals_page,
-    scaling_page,
-)
-from experiments.rows import belongs, figure_file, number
+from benchmarks.common import results
+from benchmarks.common.rows import belongs, figure_file, number
+from benchmarks.pages import adapters as adapters_table
+from benchmarks.pages import explanations as explanations_page
+from benchmarks.pages import feedback as feedback_page
+from benchmarks.pages import ledger
+from benchmarks.pages import rivals as rivals_page
+from benchmarks.pages import scaling as scaling_page
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"

@@ -22,10 +22,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments import results
-from experiments.data import DATED, REAL
-from experiments.rows import Row, prefix, show
 from sklearn.exceptions import ConvergenceWarning
+
+from benchmarks.common import results
+from benchmarks.common.data import DATED, REAL
+from benchmarks.common.rows import Row, prefix, show
 
 SYNTHETIC = ("synthetic",)
 # The paper's three, and implicit's, which are only run when named.
@@ -42,7 +43,7 @@ class Experiment(NamedTuple):
     models: bool
 
     def load(self) -> Callable[[str, Path | None, str | None, Path | None], list[Row]]:
-        return getattr(import_module(f"experiments.{self.module}"), self.function)
+        return getattr(import_module(f"benchmarks.{self.module}"), self.function)
 
 
 EXPERIMENTS = {

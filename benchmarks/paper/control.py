@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments.rows import Row, figure_file, mean_row, prefix, row
-from experiments.world import world
+from benchmarks.common.rows import Row, figure_file, mean_row, prefix, row
+from benchmarks.common.world import world
 from sktpecr.evaluation import evaluate_control
 
 _K = (1000, 0.14)  # the paper's, and the share of its catalogue that this was

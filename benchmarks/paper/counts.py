@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.data import PAPERS, load
-from experiments.published import published
-from experiments.rows import Row, prefix, row
+from benchmarks.common.data import PAPERS, load
+from benchmarks.common.published import published
+from benchmarks.common.rows import Row, prefix, row
 
 KINDS = ("users", "items", "tags", "interactions")
 

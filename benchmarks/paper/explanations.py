@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import spearmanr
 
-from experiments.rows import Row, figure_file, mean_row, prefix, row
-from experiments.world import world
+from benchmarks.common.rows import Row, figure_file, mean_row, prefix, row
+from benchmarks.common.world import world
 from sktpecr.evaluation import evaluate_explanations, explained_tags
 
 # The authors' width of bins and range, for importances per standard deviation.

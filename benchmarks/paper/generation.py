@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from experiments.rows import Row, mean_row, prefix, ratio_row, row
-from experiments.world import world
+from benchmarks.common.rows import Row, mean_row, prefix, ratio_row, row
+from benchmarks.common.world import world
 from sktpecr.evaluation import evaluate_generation
 
 # The most that the CVAE's error may be of the unedited embedding's, on MovieLens-1M.

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments.rows import Row, figure_file, mean_row, prefix, ratio_row, row
-from experiments.world import World, world
+from benchmarks.common.rows import Row, figure_file, mean_row, prefix, ratio_row, row
+from benchmarks.common.world import World, world
 from sktpecr import FeedbackRefiner
 from sktpecr.evaluation import evaluate_refinement, read_at_overlap
 from sktpecr.solvers import EmbeddingSolver, OnlineSolver

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Bunch
 
-from experiments.published import published
-from experiments.rows import Row, mean_row, prefix, ratio_row, row
+from benchmarks.common.published import published
+from benchmarks.common.rows import Row, mean_row, prefix, ratio_row, row
 from sktpecr import CVAEGenerator, GaussianGenerator, MLPGenerator, TPECRExplainer
 from sktpecr.attribution import LimeAttribution
 from sktpecr.datasets import make_tpecr_synthetic

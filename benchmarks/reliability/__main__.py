@@ -25,10 +25,10 @@ from pathlib import Path
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # before numpy comes in
 
 import numpy as np
-from experiments import results
-from experiments.fifty_digits import FiftyDigits, case
-from experiments.rows import Row, row, show
 
+from benchmarks.common import results
+from benchmarks.common.rows import Row, row, show
+from benchmarks.reliability.fifty_digits import FiftyDigits, case
 from sktpecr import GaussianGenerator, TPECRExplainer
 from sktpecr.datasets import make_tagged_interactions
 

@@ -21,10 +21,10 @@ from pathlib import Path
 
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # before numpy comes in
 
-from experiments import results
-from experiments.rows import Row, prefix, show
-from goals import app, curves, exact, feedback, floor, lime, lists, preferences, training
-from goals.places import MOVIELENS_10M, QUICK, Place
+from benchmarks.common import results
+from benchmarks.common.rows import Row, prefix, show
+from benchmarks.speed import app, curves, exact, feedback, floor, lime, lists, preferences, training
+from benchmarks.speed.places import MOVIELENS_10M, QUICK, Place
 
 GOALS: dict[str, Callable[[Place], list[Row]]] = {
     "floor": floor.machine,

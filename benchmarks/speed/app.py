@@ -6,9 +6,9 @@ import statistics
 import time
 
 import numpy as np
-from experiments.rows import Row, row
 
-from goals.places import Place
+from benchmarks.common.rows import Row, row
+from benchmarks.speed.places import Place
 
 
 def answers(place: Place) -> list[Row]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from experiments.rows import Row, row
 
-from goals.places import Place, World
-from goals.timing import medians
+from benchmarks.common.rows import Row, row
+from benchmarks.speed.places import Place, World
+from benchmarks.speed.timing import medians
 from sktpecr import CVAEGenerator, FeedbackRefiner
 from sktpecr.attribution import LimeAttribution
 
@@ -58,7 +58,7 @@ def _words(sizes: dict[str, int]) -> str:
 
 
 def _world(sizes: dict[str, int]) -> World:
-    from goals.places import Sizes
+    from benchmarks.speed.places import Sizes
 
     return World.random(Sizes(**sizes))
 

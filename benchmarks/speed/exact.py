@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from experiments.rows import Row, row
 
-from goals.places import Place
-from goals.timing import cpu_seconds, medians, same
+from benchmarks.common.rows import Row, row
+from benchmarks.speed.places import Place
+from benchmarks.speed.timing import cpu_seconds, medians, same
 from sktpecr import CVAEGenerator
 from sktpecr.attribution import LimeAttribution
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from experiments.rows import Row, row
 from numpy.typing import NDArray
 
-from goals.places import Place
-from goals.timing import cpu_seconds, medians, same
+from benchmarks.common.rows import Row, row
+from benchmarks.speed.places import Place
+from benchmarks.speed.timing import cpu_seconds, medians, same
 from sktpecr import CVAEGenerator, FeedbackRefiner, TPECRExplainer
 from sktpecr._feedback import Feedback
 from sktpecr._user import User

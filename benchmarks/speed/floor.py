@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from experiments.rows import Row, row
 from threadpoolctl import threadpool_info
 
-from goals.places import Place
-from goals.timing import medians
+from benchmarks.common.rows import Row, row
+from benchmarks.speed.places import Place
+from benchmarks.speed.timing import medians
 
 
 def machine(place: Place) -> list[Row]:

@@ -6,12 +6,12 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
-from experiments.rows import Row, row
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from goals.places import Place
-from goals.timing import cpu_seconds, medians, same
+from benchmarks.common.rows import Row, row
+from benchmarks.speed.places import Place
+from benchmarks.speed.timing import cpu_seconds, medians, same
 from sktpecr import CVAEGenerator, TPECRExplainer
 from sktpecr.attribution import LimeAttribution
 

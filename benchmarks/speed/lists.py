@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
-from experiments.rows import Row, row
 from implicit.als import AlternatingLeastSquares
 from numpy.typing import NDArray
 
-from goals.places import Place
-from goals.timing import medians
+from benchmarks.common.rows import Row, row
+from benchmarks.speed.places import Place
+from benchmarks.speed.timing import medians
 from sktpecr._ranking import top_items
 
 

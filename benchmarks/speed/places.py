@@ -68,7 +68,7 @@ class World:
     @classmethod
     def real(cls, data_name: str, data_dir: Path | None, model_name: str) -> World:
         """Return a model trained on real data."""
-        from experiments.world import world
+        from benchmarks.common.world import world
 
         here = world(data_name, data_dir, model_name)
         # By row numbers: what ids are called costs nothing that is measured.

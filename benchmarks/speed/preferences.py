@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from experiments.rows import Row, row
 from numpy.typing import NDArray
 
-from goals.places import Place, Sizes, World
-from goals.timing import added_megabytes, medians, same
+from benchmarks.common.rows import Row, row
+from benchmarks.speed.places import Place, Sizes, World
+from benchmarks.speed.timing import added_megabytes, medians, same
 from sktpecr import TagPreferenceExtractor
 from sktpecr.recommenders import FactorRecommender, TorchRecommender
 

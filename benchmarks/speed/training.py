@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from experiments.rows import Row, interval, row
 from numpy.typing import NDArray
 from skorch import NeuralNet
 from torch.utils.data import DataLoader
 
-from goals.places import Place
-from goals.timing import cpu_seconds
+from benchmarks.common.rows import Row, interval, row
+from benchmarks.speed.places import Place
+from benchmarks.speed.timing import cpu_seconds
 from sktpecr import CVAEGenerator, TagPreferenceExtractor
 
 _LEARNERS = 55_902  # four fifths of MovieLens-10M's users

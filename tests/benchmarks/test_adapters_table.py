@@ -1,16 +1,14 @@
 """tools/adapters.py and the table that the manual has of it."""
 
 import json
-import sys
 from pathlib import Path
 
+import adapters
 import pytest
 
-ROOT = Path(__file__).parents[1]
-sys.path += [str(ROOT / "benchmarks"), str(ROOT / "tools")]
+from benchmarks.pages import adapters as adapters_table
 
-import adapters  # noqa: E402
-from experiments import adapters_table  # noqa: E402
+ROOT = Path(__file__).parents[2]
 
 MODEL = {
     "model": "SVD",

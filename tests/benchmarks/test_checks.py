@@ -1,19 +1,14 @@
 """The benchmark's checks notice a counterfactual that is wrong."""
 
 import dataclasses
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.decomposition import TruncatedSVD
 
+from benchmarks.beyond import checks
 from sktpecr import FeedbackRefiner, TPECRExplainer
 from sktpecr.datasets import make_tagged_interactions
-
-sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
-
-from experiments import checks
 
 DATA = make_tagged_interactions(n_users=60, n_items=80, n_tags=5, random_state=0)
 EXPLAINER = TPECRExplainer(TruncatedSVD(8, random_state=0), DATA.item_tags).fit(DATA.interactions)

@@ -1,15 +1,10 @@
 """The benchmark of conversations: who is compared with whom, and where it is read."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
-sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
-
-from experiments import conversations
+from benchmarks.beyond import conversations
 
 
 def fake(method, success, overlap=0.6):

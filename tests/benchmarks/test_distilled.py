@@ -1,16 +1,11 @@
 """The benchmark of boxes without factors: what it counts, by brute force."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.metrics import ndcg_score
 
-sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
-
-from experiments import distilled
+from benchmarks.beyond import distilled
 
 RNG = np.random.RandomState(0)
 X = sp.csr_matrix((RNG.uniform(size=(60, 40)) < 0.2).astype(np.float32))

@@ -3,12 +3,10 @@
 import sys
 from pathlib import Path
 
+import engines
 import pytest
 
-ROOT = Path(__file__).parents[1]
-sys.path.append(str(ROOT / "tools"))
-
-import engines  # noqa: E402
+ROOT = Path(__file__).parents[2]
 
 
 def environment(folder, script):

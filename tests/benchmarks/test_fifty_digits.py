@@ -1,17 +1,13 @@
 """Numbers against the same formulas in 50 digits: rounding is lost, or there is a warning."""
 
-import sys
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("mpmath")
-sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
-from experiments.fifty_digits import FiftyDigits, case
-
+from benchmarks.reliability.fifty_digits import FiftyDigits, case
 from sktpecr import FeedbackRefiner, GaussianGenerator, TPECRExplainer
 
 N_USERS, N_ITEMS = 30, 14

@@ -1,15 +1,10 @@
 """The experiment on items that came after training."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
-
-from experiments.new_items import auc, new_items
+from benchmarks.beyond.new_items import auc, new_items
 
 
 def test_auc_is_that_of_scikit_learn():

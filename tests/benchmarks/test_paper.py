@@ -1,7 +1,6 @@
 """The frame of benchmarks/paper.py: rows, the file of results, the ledger, the command line."""
 
 import json
-import sys
 import tomllib
 from dataclasses import asdict
 from functools import cache
@@ -12,14 +11,16 @@ import pytest
 from sklearn.metrics import ndcg_score
 from sklearn.utils import Bunch
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-sys.path.append(str(BENCHMARKS))
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
-import paper  # noqa: E402
-import write_results  # noqa: E402
-from experiments import data, ledger, results, synthetic  # noqa: E402
-from experiments.published import published  # noqa: E402
-from experiments.rows import Row, interval, mean_row, ratio_row, row, show  # noqa: E402
+import write_results
+
+from benchmarks.common import data, results
+from benchmarks.common.published import published
+from benchmarks.common.rows import Row, interval, mean_row, ratio_row, row, show
+from benchmarks.pages import ledger
+from benchmarks.paper import __main__ as paper
+from benchmarks.paper import synthetic  # noqa: E402
 
 NAME = "table 5 movielens-1m mf like"
 

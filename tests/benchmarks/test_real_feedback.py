@@ -1,23 +1,18 @@
 """The benchmark of feedback that people really gave: who is taken to have said what."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import chi2_contingency
 from sklearn.decomposition import TruncatedSVD
 
+from benchmarks.beyond import dated_films, real_feedback
+from benchmarks.common.data import Dated
+from benchmarks.common.rows import mean_row
+from benchmarks.pages import feedback as feedback_page
 from sktpecr import FeedbackRefiner, TPECRExplainer
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import as_recommender
-
-sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
-
-from experiments import dated_films, feedback_page, real_feedback
-from experiments.data import Dated
-from experiments.rows import mean_row
 
 
 def test_windows_are_by_time_user_by_user():

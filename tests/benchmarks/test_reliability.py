@@ -1,14 +1,10 @@
 """The benchmark of reliability: its own arithmetic, and a small load on the app."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
-
-import reliability
+from benchmarks.reliability import __main__ as reliability
 
 
 @pytest.mark.parametrize("part", ["digits", "app"])

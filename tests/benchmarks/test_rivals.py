@@ -1,21 +1,16 @@
 """The benchmark of feedback against rivals: that the rivals are what they are said to be."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.decomposition import TruncatedSVD
 
+from benchmarks.beyond import rivals
+from benchmarks.common.rows import show
+from benchmarks.pages import rivals as rivals_page
 from sktpecr import FeedbackRefiner, TPECRExplainer
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.solvers import EmbeddingSolver, OnlineSolver
-
-sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
-
-from experiments import rivals, rivals_page
-from experiments.rows import show
 
 DATA = make_tagged_interactions(n_users=60, n_items=90, n_tags=5, random_state=0)
 EXPLAINER = TPECRExplainer(TruncatedSVD(8, random_state=0), DATA.item_tags).fit(DATA.interactions)

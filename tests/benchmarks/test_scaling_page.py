@@ -1,14 +1,10 @@
 """The page on scaling: what is extrapolated, recomputed by hand."""
 
 import csv
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
-
-from experiments import scaling_page
+from benchmarks.pages import scaling as scaling_page
 
 COST = "everybody cost synthetic"
 SIZE = "everybody size synthetic exact, 1 worker"

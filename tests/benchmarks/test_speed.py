@@ -1,16 +1,12 @@
 """The benchmark of speed: every goal runs, and stops where two ways differ."""
 
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
-
-import speed
-from goals import timing
+from benchmarks.speed import __main__ as speed
+from benchmarks.speed import timing
 
 
 @pytest.mark.parametrize("goal", speed.GOALS)

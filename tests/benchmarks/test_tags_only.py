@@ -1,15 +1,10 @@
 """What the experiment on users who are described by tags alone counts."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score
 
-sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
-
-from experiments.tags_only import ndcg
+from benchmarks.beyond.tags_only import ndcg
 
 
 @pytest.mark.parametrize("n_wanted", [1, 3, 30])
