@@ -21,7 +21,7 @@ NO_FILES = ("synthetic", "movielens-small")
 def command(experiment: str, *data: str, models: Sequence[str] = ()) -> str:
     """Return what to type for an experiment; FOLDER stands for where the files are."""
     kind, number = experiment.split()
-    words = ["python benchmarks/paper.py", f"--{kind} {number}", f"--data {' '.join(data)}"]
+    words = ["python -m benchmarks.paper", f"--{kind} {number}", f"--data {' '.join(data)}"]
     words += [f"--model {' '.join(models)}"] * bool(models)
     words += ["--data-dir FOLDER"] * (not set(data) <= set(NO_FILES))
     return " ".join(words)
@@ -62,6 +62,8 @@ def merge(
     data: str,
     model: str | None,
     rows: Sequence[Row],
+    *,
+    command: str,
     seconds: float,
 ) -> dict[str, Any]:
     """Return results with the rows of one experiment in place of its old ones, or at the end."""
@@ -74,7 +76,7 @@ def merge(
     place = places[0] if places else len(old)
     kept = [row for row in old if not belongs(row["name"], name)]
     kept[place:place] = [asdict(row) for row in rows]
-    made = about(command(experiment, data, models=[model] if model else []), seconds)
+    made = about(command, seconds)
     experiments = {**results["about"]["experiments"], name: made}
     versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
     return {
@@ -86,6 +88,21 @@ def merge(
         },
         "rows": kept,
     }
+
+
+def record(
+    path: Path,
+    experiment: str,
+    data: str,
+    model: str | None,
+    rows: Sequence[Row],
+    *,
+    command: str,
+    seconds: float,
+) -> None:
+    """Put what an experiment found into a file, which another run may have written to meanwhile."""
+    kept = read(path)
+    write(merge(kept, experiment, data, model, rows, command=command, seconds=seconds), path)
 
 
 def write(results: dict[str, Any], path: Path) -> None:

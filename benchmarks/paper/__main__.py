@@ -1,8 +1,8 @@
 """Run the paper's experiments, and print what comes out beside the paper's numbers.
 
-    python benchmarks/paper.py
-    python benchmarks/paper.py --table 1 2 --data synthetic --json results.json
-    python benchmarks/paper.py --table 4 5 --figure 4 --data movielens-1m --model mf fm \
+    python -m benchmarks.paper
+    python -m benchmarks.paper --table 1 2 --data synthetic --json results.json
+    python -m benchmarks.paper --table 4 5 --figure 4 --data movielens-1m --model mf fm \
         --data-dir FOLDER --figures FOLDER
 
 With none of --table, --figure and --beyond, all that fit the data are run. A --json file keeps the
@@ -37,7 +37,7 @@ OTHERS = ("als", "bpr")
 class Experiment(NamedTuple):
     """A function of (data name, data folder, model name, folder of figures) that returns rows."""
 
-    module: str
+    module: str  # of benchmarks
     function: str
     data: tuple[str, ...]
     models: bool
@@ -47,26 +47,26 @@ class Experiment(NamedTuple):
 
 
 EXPERIMENTS = {
-    "table 1": Experiment("synthetic", "table1", SYNTHETIC, models=False),
-    "table 2": Experiment("synthetic", "table2", SYNTHETIC, models=False),
-    "table 3": Experiment("counts", "table3", REAL, models=False),
-    "table 4": Experiment("generation", "table4", REAL, models=True),
-    "figure 4": Experiment("control", "figure4", REAL, models=True),
-    "table 5": Experiment("refinement", "table5", REAL, models=True),
-    "table 6": Experiment("refinement", "table6", REAL, models=True),
-    "figure 5": Experiment("explanations", "figure5", REAL, models=True),
+    "table 1": Experiment("paper.synthetic", "table1", SYNTHETIC, models=False),
+    "table 2": Experiment("paper.synthetic", "table2", SYNTHETIC, models=False),
+    "table 3": Experiment("paper.counts", "table3", REAL, models=False),
+    "table 4": Experiment("paper.generation", "table4", REAL, models=True),
+    "figure 4": Experiment("paper.control", "figure4", REAL, models=True),
+    "table 5": Experiment("paper.refinement", "table5", REAL, models=True),
+    "table 6": Experiment("paper.refinement", "table6", REAL, models=True),
+    "figure 5": Experiment("paper.explanations", "figure5", REAL, models=True),
     # Not the paper's: what this library adds, on the same data.
-    "beyond explanations": Experiment("attributions", "explanations", REAL, models=True),
-    "beyond checks": Experiment("checks", "checks", REAL, models=True),
-    "beyond rivals": Experiment("rivals", "rivals", REAL, models=True),
-    "beyond sampling": Experiment("sampling", "sampling", REAL, models=True),
-    "beyond several": Experiment("several", "several", REAL, models=True),
-    "beyond conversations": Experiment("conversations", "conversations", REAL, models=True),
-    "beyond distilled": Experiment("distilled", "distilled", REAL, models=False),
-    "beyond feedback": Experiment("real_feedback", "real_feedback", DATED, models=False),
-    "beyond newcomers": Experiment("tags_only", "tags_only", REAL, models=True),
-    "beyond new-items": Experiment("new_items", "new_items", REAL, models=True),
-    "beyond planted": Experiment("planted", "planted", SYNTHETIC, models=False),
+    "beyond explanations": Experiment("beyond.attributions", "explanations", REAL, models=True),
+    "beyond checks": Experiment("beyond.checks", "checks", REAL, models=True),
+    "beyond rivals": Experiment("beyond.rivals", "rivals", REAL, models=True),
+    "beyond sampling": Experiment("beyond.sampling", "sampling", REAL, models=True),
+    "beyond several": Experiment("beyond.several", "several", REAL, models=True),
+    "beyond conversations": Experiment("beyond.conversations", "conversations", REAL, models=True),
+    "beyond distilled": Experiment("beyond.distilled", "distilled", REAL, models=False),
+    "beyond feedback": Experiment("beyond.real_feedback", "real_feedback", DATED, models=False),
+    "beyond newcomers": Experiment("beyond.tags_only", "tags_only", REAL, models=True),
+    "beyond new-items": Experiment("beyond.new_items", "new_items", REAL, models=True),
+    "beyond planted": Experiment("beyond.planted", "planted", SYNTHETIC, models=False),
 }
 
 Task = tuple[str, str, str | None]
@@ -89,10 +89,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             seconds = time.perf_counter() - start
             print(f"{show(rows)}\n  {seconds:.0f} s", flush=True)
             if options.json:
-                # Read again each time: another run may have written to it.
-                kept = results.read(options.json)
-                results.write(
-                    results.merge(kept, experiment, data, model, rows, seconds), options.json
+                command = results.command(experiment, data, models=[model] if model else [])
+                results.record(
+                    options.json, experiment, data, model, rows, command=command, seconds=seconds
                 )
         except Exception as error:
             # Files that are not there need no trace of how they were missed.
@@ -107,7 +106,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[Task]]:
     """Return the options, and what is to be run."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.paper", description=__doc__.splitlines()[0]
+    )
     add = parser.add_argument
     add("--table", nargs="+", type=int, choices=_numbers("table"), default=[])
     add("--figure", nargs="+", type=int, choices=_numbers("figure"), default=[])

@@ -1,7 +1,7 @@
 """Count what was tried on the package, and what came of it; hold an app under load.
 
-    python benchmarks/reliability.py
-    python benchmarks/reliability.py --only digits app --json FILE
+    python -m benchmarks.reliability
+    python -m benchmarks.reliability --only digits app --json FILE
 
 The counts are those of the tests themselves, run with ten times the inputs: what a number stands
 for can be read there. --quick runs the tests as CI does, and a load of a second.
@@ -10,11 +10,8 @@ for can be read there. --quick runs the tests as CI does, and a load of a second
 from __future__ import annotations
 
 import argparse
-import asyncio
-import multiprocessing
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -29,10 +26,10 @@ import numpy as np
 from benchmarks.common import results
 from benchmarks.common.rows import Row, row, show
 from benchmarks.reliability.fifty_digits import FiftyDigits, case
+from benchmarks.reliability.load import app
 from sktpecr import GaussianGenerator, TPECRExplainer
-from sktpecr.datasets import make_tagged_interactions
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 _TRIED = re.compile(r"- (\d+) passing.*?, (\d+) failing")
 
 
@@ -135,85 +132,14 @@ def digits(quick: bool) -> list[Row]:
     return rows
 
 
-def served(port: multiprocessing.Queue) -> None:
-    """Serve 1,000 users and 2,000 items, in a process of its own."""
-    import uvicorn
-
-    from sktpecr.app import create_app
-
-    data = make_tagged_interactions(n_users=1000, n_items=2000, n_tags=20, random_state=0)
-    factors = [np.random.RandomState(i).normal(size=(n, 32)) for i, n in enumerate((1000, 2000))]
-    explainer = TPECRExplainer(tuple(factors), data.item_tags)
-    explainer.fit(data.interactions, user_ids=data.user_ids)
-    listening = socket.create_server(("127.0.0.1", 0))
-    port.put(listening.getsockname()[1])
-    config = uvicorn.Config(create_app(explainer), log_level="error")
-    uvicorn.Server(config).run(sockets=[listening])
-
-
-def app(quick: bool) -> list[Row]:
-    """Have users talk to the app at the same time, over HTTP on this machine."""
-    import httpx2
-
-    data = make_tagged_interactions(n_users=1000, n_items=2000, n_tags=20, random_state=0)
-    context = multiprocessing.get_context("spawn")
-    answer = context.Queue()
-    process = context.Process(target=served, args=(answer,), daemon=True)
-    process.start()
-    port = answer.get(timeout=60)
-    seconds, n_users = (1.0, 8) if quick else (20.0, 32)
-    taken: list[float] = []
-    wrong: list[int] = []
-
-    async def talk(number: int, client: httpx2.AsyncClient, end: float) -> None:
-        async def ask(method: str, path: str, **said: object) -> dict:
-            start = time.perf_counter()
-            answer = await client.request(method, path, **({"json": said} if said else {}))
-            taken.append(time.perf_counter() - start)
-            if answer.status_code >= 300:
-                wrong.append(answer.status_code)
-            return answer.json() if answer.content else {}
-
-        turn = 0
-        while time.perf_counter() < end:
-            user = data.user_ids[(number * 31 + turn * 7) % len(data.user_ids)]
-            begun = await ask("POST", "/api/conversations", user=user)
-            here = f"/api/conversations/{begun['id']}"
-            tag = str(data.item_tags.columns[(number + turn) % 20])
-            await ask("POST", f"{here}/turns", action="say", like={tag: 1.0}, turn=0)
-            await ask("GET", here)
-            await ask("GET", f"{here}/question")
-            turn += 1
-
-    async def everybody() -> None:
-        limits = httpx2.Limits(max_connections=n_users)
-        url = f"http://127.0.0.1:{port}"
-        async with httpx2.AsyncClient(base_url=url, limits=limits, timeout=30) as client:
-            end = time.perf_counter() + seconds
-            await asyncio.gather(*(talk(number, client, end) for number in range(n_users)))
-
-    start = time.perf_counter()
-    asyncio.run(everybody())
-    lasted = time.perf_counter() - start
-    process.terminate()
-    process.join(10)
-    name = "reliability app synthetic"
-    return [
-        row(name, "users at a time", n_users),
-        row(name, "requests", len(taken)),
-        row(name, "requests a second", len(taken) / lasted),
-        row(name, "p50 ms", 1e3 * float(np.quantile(taken, 0.5))),
-        row(name, "p99 ms", 1e3 * float(np.quantile(taken, 0.99))),
-        row(name, "errors", len(wrong), holds=not wrong),
-    ]
-
-
 PARTS = {"inputs": inputs, "faults": faults, "digits": digits, "app": app}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what was asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.reliability", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
     parser.add_argument("--quick", action="store_true", help="little of everything")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to this file")
@@ -223,11 +149,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows = PARTS[part](options.quick)
         print(f"\n{part}\n{show(rows)}", flush=True)
         if options.json:
-            kept, seconds = results.read(options.json), time.perf_counter() - start
-            kept = results.merge(kept, f"reliability {part}", "synthetic", None, rows, seconds)
-            made = kept["about"]["experiments"][f"reliability {part} synthetic"]
-            made["command"] = f"python benchmarks/reliability.py --only {part}"
-            results.write(kept, options.json)
+            command = f"python -m benchmarks.reliability --only {part}"
+            results.record(
+                options.json, f"reliability {part}", "synthetic", None, rows,
+                command=command, seconds=time.perf_counter() - start,
+            )  # fmt: skip
     return 0
 
 

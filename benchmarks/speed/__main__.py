@@ -1,8 +1,8 @@
 """Measure how fast things are, each beside peers in one run, the same result checked first.
 
-    python benchmarks/speed.py
-    python benchmarks/speed.py --only P1 P5 --json FILE
-    python benchmarks/speed.py --only P1 P8 --data movielens-1m --data-dir FOLDER
+    python -m benchmarks.speed
+    python -m benchmarks.speed --only P1 P5 --json FILE
+    python -m benchmarks.speed --only P1 P8 --data movielens-1m --data-dir FOLDER
 
 Times are medians of CPU time of one thread, of repeats in turn (the app's are of the clock); ratios
 are what counts. Factors are random, of the size of MovieLens-10M, unless it says otherwise; with
@@ -22,7 +22,7 @@ from pathlib import Path
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # before numpy comes in
 
 from benchmarks.common import results
-from benchmarks.common.rows import Row, prefix, show
+from benchmarks.common.rows import Row, show
 from benchmarks.speed import app, curves, exact, feedback, floor, lime, lists, preferences, training
 from benchmarks.speed.places import MOVIELENS_10M, QUICK, Place
 
@@ -48,10 +48,14 @@ REAL = ("P1", "P4", "P5", "P6", "P6b", "P7", "P8")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what was asked for; stops where two ways do not say the same."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.speed", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--only", nargs="+", choices=list(GOALS))
-    parser.add_argument("--data", default="synthetic", help="synthetic, or of paper.py's --data")
-    parser.add_argument("--model", default="mf", help="with --data: of paper.py's --model")
+    parser.add_argument(
+        "--data", default="synthetic", help="synthetic, or of benchmarks.paper's --data"
+    )
+    parser.add_argument("--model", default="mf", help="with --data: of benchmarks.paper's --model")
     parser.add_argument("--data-dir", type=Path, metavar="FOLDER")
     parser.add_argument("--quick", action="store_true", help="small sizes: checks, no speeds")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to this file")
@@ -67,13 +71,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows = GOALS[goal](place)
         print(f"\n{goal}\n{show(rows)}", flush=True)
         if options.json:
-            kept, seconds = results.read(options.json), time.perf_counter() - start
-            kept = results.merge(kept, f"speed {goal}", options.data, model, rows, seconds)
-            made = kept["about"]["experiments"][prefix(f"speed {goal}", options.data, model)]
-            made["command"] = f"python benchmarks/speed.py --only {goal}"
+            command, seconds = (
+                f"python -m benchmarks.speed --only {goal}",
+                time.perf_counter() - start,
+            )
             if real:
-                made["command"] += f" --data {options.data} --model {model} --data-dir FOLDER"
-            results.write(kept, options.json)
+                command += f" --data {options.data} --model {model} --data-dir FOLDER"
+            results.record(
+                options.json, f"speed {goal}", options.data, model, rows,
+                command=command, seconds=seconds,
+            )  # fmt: skip
     return 0
 
 

@@ -8,12 +8,13 @@ import pytest
 pytest.importorskip("pyarrow")
 
 from benchmarks.everybody import __main__ as everybody
+from benchmarks.everybody import parts
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read as on Linux")
 @pytest.mark.parametrize("name", ["size", "killed", "million", "cost"])
 def test_every_experiment_checks_its_results_and_prints(name, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(everybody, "_N_KILLS", 2)
+    monkeypatch.setattr(parts, "_N_KILLS", 2)
     path = tmp_path / "everybody.json"
     assert everybody.main(["--quick", "--only", name, "--json", str(path)]) == 0
     assert name in capsys.readouterr().out
