@@ -4,7 +4,7 @@
 
 Their pins contradict each other, so that no one environment holds them all. FOLDER gets a virtual
 environment for each; what was found goes to benchmarks/results/adapters.json, and from there into
-the manual by benchmarks/write_results.py. pip uses the index that it is configured for.
+the manual when it is built. pip uses the index that it is configured for.
 """
 
 from __future__ import annotations

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from pathlib import Path
 from typing import Any
+
+from benchmarks.pages.tables import csv_table
 
 
 def table(path: Path) -> str:
     """Return reStructuredText, a row per model, from the file of results."""
     found = json.loads(path.read_text(encoding="utf-8"))
-    rows = []
+    rows = [["library", "model", "scores", "new users", "what is lost"]]
     for library in found["adapters"]:
         named = f"{library['library']} {library.get('version', '')}".strip()
         if "problem" in library:
@@ -21,14 +21,14 @@ def table(path: Path) -> str:
             rows.append([named, model["model"], _exact(model), model["new_users"], model["lost"]])
             named = ""
     made = f"``{found['about']['command']}``, {found['about']['date']}."
-    header = "library, model, scores, new users, what is lost"
-    return "\n".join([*_csv_table(header, "15 17 24 19 25", rows), made, ""])
+    return f"{csv_table('', rows, widths='15 17 24 19 25')}\n{made}\n"
 
 
 def overlaps(path: Path) -> str:
     """Return how near fold-in comes to training, a row per model, from the file of results."""
     found = json.loads(path.read_text(encoding="utf-8"))
-    rows = [
+    rows = [["library", "model", "embedded by", "fold-in (95 %)", "another seed", "popularity"]]
+    rows += [
         [
             library["library"],
             model["model"],
@@ -41,15 +41,7 @@ def overlaps(path: Path) -> str:
         for model in library.get("models", ())
         if (share := model.get("overlap"))
     ]
-    header = "library, model, embedded by, fold-in (95 %), another seed, popularity"
-    return "\n".join(_csv_table(header, "14 22 24 20 10 10", rows))
-
-
-def _csv_table(header: str, widths: str, rows: list[list[str]]) -> list[str]:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    lines = [f"   {line}" for line in text.getvalue().splitlines()]
-    return [".. csv-table::", f"   :header: {header}", f"   :widths: {widths}", "", *lines, ""]
+    return csv_table("", rows, widths="14 22 24 20 10 10")
 
 
 def _exact(model: dict[str, Any]) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.common.rows import belongs, number
-from benchmarks.pages import ledger
-from benchmarks.pages.rivals import csv_table
+from benchmarks.common.rows import number
+from benchmarks.pages.tables import csv_table, heading, sections, with_interval
 
 EXPLANATIONS, CHECKS = "beyond explanations", "beyond checks"
 _METRICS = {
@@ -50,21 +49,10 @@ promised; where none was returned, 200 extreme edits were tried and had to fail 
 
 def page(everything: dict[str, Any], experiment: str) -> list[str]:
     """Return the parts of the page of one of the two experiments."""
-    made = {
-        name: each
-        for name, each in everything["about"]["experiments"].items()
-        if belongs(name, experiment)
-    }
     parts = [_TEXTS[experiment]]
-    for name, each in made.items():
-        title = name.removeprefix(experiment).strip()
-        rows = [row for row in everything["rows"] if belongs(row["name"], name)]
-        parts += [
-            f"{title}\n{'~' * len(title)}\n",
-            f"``{each['command']}``\n",
-            f"Commit {each['commit']}, {each['date']}, {each['seconds']:.0f} s.\n",
-            *(_compared(rows) if experiment == EXPLANATIONS else _checked(rows, name)),
-        ]
+    for name, made, rows in sections(everything, experiment):
+        parts += heading(name.removeprefix(experiment).strip(), made)
+        parts += _compared(rows) if experiment == EXPLANATIONS else _checked(rows, name)
     return parts
 
 
@@ -72,7 +60,7 @@ def _compared(rows: list[dict[str, Any]]) -> list[str]:
     parts = []
     for name in dict.fromkeys(row["name"] for row in rows):
         cells = {
-            tuple(row["column"].rsplit(" | ", 1)): f"{number(row['here'])} ({ledger.interval(row)})"
+            tuple(row["column"].rsplit(" | ", 1)): with_interval(row)
             for row in rows
             if row["name"] == name
         }

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.beyond.dated_films import METRICS
-from benchmarks.common.rows import belongs, number
-from benchmarks.pages import ledger
-from benchmarks.pages.rivals import csv_table
+from benchmarks.pages.tables import csv_table, heading, sections, with_interval
 
 EXPERIMENT = "beyond feedback"
 _TEXT = """\
@@ -23,20 +21,11 @@ in the tags, taken out, or with all films that she rated taken out.
 """
 
 
-def page(everything: dict[str, Any]) -> list[str]:
+def page(everything: dict[str, Any], experiment: str) -> list[str]:
     """Return the parts of the page."""
     parts = [_TEXT]
-    for made_name, made in everything["about"]["experiments"].items():
-        if not belongs(made_name, EXPERIMENT):
-            continue
-        title = made_name.removeprefix(EXPERIMENT).strip()
-        rows = [row for row in everything["rows"] if belongs(row["name"], made_name)]
-        parts += [
-            f"{title}\n{'~' * len(title)}\n",
-            f"``{made['command']}``\n",
-            f"Commit {made['commit']}, {made['date']}, {made['seconds']:.0f} s.\n",
-            *_tables(rows, made_name),
-        ]
+    for name, made, rows in sections(everything, experiment):
+        parts += [*heading(name.removeprefix(experiment).strip(), made), *_tables(rows, name)]
     return parts
 
 
@@ -46,10 +35,12 @@ def _tables(rows: list[dict[str, Any]], name: str) -> list[str]:
     for where, whose in dict.fromkeys(key[:2] for key in gains if key[2]):
         found = (gains.get((where, whose, metric)) for metric in METRICS)
         label = where.removeprefix(name).strip()
-        lines.append([label, whose or "ours", *(_cell(row) if row else "" for row in found)])
+        lines.append(
+            [label, whose or "ours", *(with_interval(row) if row else "" for row in found)]
+        )
     others = [["", "", "here"]]
     others += [
-        [where.removeprefix(name).strip(), whose, _cell(row)]
+        [where.removeprefix(name).strip(), whose, with_interval(row)]
         for (where, whose, metric), row in gains.items()
         if not metric
     ]
@@ -62,8 +53,3 @@ def _split(column: str) -> tuple[str, str]:
         if column.startswith(metric):
             return column.removeprefix(metric).strip(), metric
     return column, ""
-
-
-def _cell(row: dict[str, Any]) -> str:
-    interval = ledger.interval(row)
-    return f"{number(row['here'])} ({interval})" if interval else number(row["here"])

@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks.common.results import command
 from benchmarks.common.rows import number
+from benchmarks.pages.tables import with_interval
 
 # How a row may stand to a rule.
 YES, NO, OPEN = True, False, None
@@ -101,17 +102,11 @@ def verdict(outcomes: list[bool | None]) -> str:
     return "does not hold" if NO in outcomes else "undecided"
 
 
-def interval(row: dict[str, Any]) -> str:
-    """Write the interval of a row."""
-    return "" if row["low"] is None else f"{number(row['low'])} to {number(row['high'])}"
-
-
 def _lines(where: str, rows: list[dict[str, Any]], met: list[bool | None]) -> list[str]:
     """Return a line for each number below a line that says where."""
     lines = [where]
     for row, meets in zip(rows, met, strict=True):
-        between = f" ({interval(row)})" if interval(row) else ""
         paper = "" if row["paper"] is None else f" | {number(row['paper'])}"
         mark = {YES: "", NO: " **no**", OPEN: " *open*"}[meets]
-        lines.append(f"   {row['column']}: {number(row['here'])}{between}{paper}{mark}")
+        lines.append(f"   {row['column']}: {with_interval(row)}{paper}{mark}")
     return lines

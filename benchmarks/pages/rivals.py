@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from benchmarks.common.rows import belongs, number
-from benchmarks.pages import ledger
+from benchmarks.pages.tables import FIGURES, csv_table, sections, with_interval
 
 EXPERIMENT = "beyond rivals"
 FIGURE = "beyond-rivals.png"
@@ -34,13 +33,12 @@ said.
 """
 
 
-def page(everything: dict[str, Any], figure: str) -> list[str]:
+def page(everything: dict[str, Any], experiment: str) -> list[str]:
     """Return the parts of the page: who wins where, and which way named tags go."""
     rows, cells = _read(everything)
     made = [
         f"* ``{each['command']}`` (commit {each['commit']}, {each['seconds']:.0f} s)"
-        for name, each in everything["about"]["experiments"].items()
-        if belongs(name, EXPERIMENT)
+        for _, each, _ in sections(everything, experiment)
     ]
     header = ["pairs", "at overlap", "ours", *(f"ours - {rival}" for rival in RIVALS)]
     shares = [["", *header]]
@@ -76,19 +74,19 @@ def page(everything: dict[str, Any], figure: str) -> list[str]:
         csv_table(
             "share of cases in which the named tag's own preference went the right way", ways
         ),
-        f".. image:: {figure}\n   :alt: share of targets that rose against overlap, 16 cells\n",
+        f".. image:: {FIGURES}/{FIGURE}\n"
+        "   :alt: share of targets that rose against overlap, 16 cells\n",
     ]
 
 
 def draw(everything: dict[str, Any], path: Path) -> None:
     """Draw share improved against overlap, a panel per cell and a curve per method."""
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
 
     rows, cells = _read(everything)
     columns = [cell.rsplit(" ", 1)[0] for cell in cells if cell.endswith(" like")]
-    figure, axes = plt.subplots(
-        4, 4, figsize=(13, 12), sharex=True, layout="constrained", squeeze=False
-    )
+    figure = Figure(figsize=(13, 12), layout="constrained")
+    axes = figure.subplots(4, 4, sharex=True, squeeze=False)
     shown = [f"{each} {kind}" for each in columns for kind in SCENARIOS]
     for axis, cell in zip(axes.flat, shown, strict=False):
         for method, line in zip(
@@ -117,7 +115,6 @@ def draw(everything: dict[str, Any], path: Path) -> None:
     figure.supxlabel("overlap@1000 with the list before")
     figure.supylabel("share of targets that rose")
     figure.savefig(path, dpi=80)
-    plt.close(figure)
 
 
 def _read(everything: dict[str, Any]) -> tuple[Rows, list[str]]:
@@ -127,13 +124,4 @@ def _read(everything: dict[str, Any]) -> tuple[Rows, list[str]]:
 
 
 def _cell(row: dict[str, Any] | None) -> str:
-    return f"{number(row['here'])} ({ledger.interval(row)})" if row else "not reached"
-
-
-def csv_table(title: str, lines: Iterable[Iterable[str]]) -> str:
-    header, *rest = (", ".join(f'"{cell}"' for cell in line) for line in lines)
-    return (
-        f".. csv-table:: {title}\n   :header: {header}\n\n"
-        + "\n".join(f"   {line}" for line in rest)
-        + "\n"
-    )
+    return with_interval(row) if row else "not reached"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.pages.rivals import csv_table
+from benchmarks.pages.tables import csv_table, origin
 
 TITLES = {
     "everybody size": "The size of MovieLens-10M, exact",
@@ -90,7 +90,7 @@ What a user costs
 
 ``{made["command"]}``
 
-Commit {made["commit"]}, {made["date"]}, {made["seconds"]:.0f} s. Lists of ten, five tags each,
+{origin(made)} Lists of ten, five tags each,
 64 factors, as a DataFrame.
 
 """
