@@ -102,17 +102,16 @@ def random_turns(here: World, name: str) -> list[Row]:
 
 def _swept(here: World, policy: str, method: str, refiner: FeedbackRefiner) -> pd.DataFrame:
     """Return cases at strength 1, and at two strengths around the overlap to read at."""
+    settings = {"policy": policy, "max_turns": _N_TURNS, "return_cases": True}
     pilot = {}
     for strength in _STRENGTHS:
         tried = evaluate_conversation(
             refiner,
             here.learn_pairs,
-            policy=policy,
-            max_turns=_N_TURNS,
             strength=strength,
             n_pairs=_N_PILOT,
             allow_train_users=True,
-            return_cases=True,
+            **settings,
         )
         pilot[strength] = tried.loc[tried["turn"] == _N_TURNS, "overlap@10"].mean()
         if pilot[strength] < 0.8 * _OVERLAP:
@@ -121,13 +120,7 @@ def _swept(here: World, policy: str, method: str, refiner: FeedbackRefiner) -> p
     around = {1.0, max(above, default=min(pilot)), max(pilot)}
     return pd.concat(
         evaluate_conversation(
-            refiner,
-            here.pairs,
-            policy=policy,
-            max_turns=_N_TURNS,
-            strength=strength,
-            n_pairs=_N_PAIRS,
-            return_cases=True,
+            refiner, here.pairs, strength=strength, n_pairs=_N_PAIRS, **settings
         ).assign(strength=strength, method=method)
         for strength in sorted(around)
     )

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common.rows import Row, belongs, prefix
+from benchmarks.common.rows import Row, belongs, prefix, show
 
 PACKAGES = ("sktpecr", "implicit", "lime", "numpy", "scikit-learn", "scipy", "skorch", "torch")
 NO_FILES = ("synthetic", "movielens-small")
@@ -56,40 +57,6 @@ def read(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def merge(
-    results: dict[str, Any],
-    experiment: str,
-    data: str,
-    model: str | None,
-    rows: Sequence[Row],
-    *,
-    command: str,
-    seconds: float,
-) -> dict[str, Any]:
-    """Return results with the rows of one experiment in place of its old ones, or at the end."""
-    name = prefix(experiment, data, model)
-    old = results["rows"]
-    stray = {row.name for row in rows if not belongs(row.name, name)}
-    if stray:
-        raise ValueError(f"rows of {name} have other names: {sorted(stray)}")
-    places = [i for i, row in enumerate(old) if belongs(row["name"], name)]
-    place = places[0] if places else len(old)
-    kept = [row for row in old if not belongs(row["name"], name)]
-    kept[place:place] = [asdict(row) for row in rows]
-    made = about(command, seconds)
-    experiments = {**results["about"]["experiments"], name: made}
-    versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
-    return {
-        "about": {
-            **made,
-            "seconds": round(sum(each["seconds"] for each in experiments.values()), 1),
-            "versions": versions,
-            "experiments": experiments,
-        },
-        "rows": kept,
-    }
-
-
 def record(
     path: Path,
     experiment: str,
@@ -100,9 +67,41 @@ def record(
     command: str,
     seconds: float,
 ) -> None:
-    """Put what an experiment found into a file, which another run may have written to meanwhile."""
-    kept = read(path)
-    write(merge(kept, experiment, data, model, rows, command=command, seconds=seconds), path)
+    """Put the rows of an experiment into a file, in place of its old ones or at the end."""
+    name = prefix(experiment, data, model)
+    stray = {row.name for row in rows if not belongs(row.name, name)}
+    if stray:
+        raise ValueError(f"rows of {name} have other names: {sorted(stray)}")
+    results = read(path)  # only now: another run may have written to it
+    old = results["rows"]
+    places = [i for i, row in enumerate(old) if belongs(row["name"], name)]
+    place = places[0] if places else len(old)
+    kept = [row for row in old if not belongs(row["name"], name)]
+    kept[place:place] = [asdict(row) for row in rows]
+    made = about(command, seconds)
+    experiments = {**results["about"]["experiments"], name: made}
+    spent = round(sum(each["seconds"] for each in experiments.values()), 1)
+    versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+    made = {**made, "seconds": spent, "versions": versions, "experiments": experiments}
+    write({"about": made, "rows": kept}, path)
+
+
+def measure(
+    find: Callable[[], Sequence[Row]],
+    path: Path | None,
+    experiment: str,
+    data: str = "synthetic",
+    model: str | None = None,
+    *,
+    command: str,
+) -> None:
+    """Print what an experiment finds, and record it where there is a file."""
+    start = time.perf_counter()
+    rows = find()
+    seconds = time.perf_counter() - start
+    print(f"\n{experiment}\n{show(rows)}", flush=True)
+    if path:
+        record(path, experiment, data, model, rows, command=command, seconds=seconds)
 
 
 def write(results: dict[str, Any], path: Path) -> None:

@@ -17,14 +17,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # before numpy comes in
 
 from benchmarks.common import results
-from benchmarks.common.rows import show
 from benchmarks.everybody.parts import DATA, PARTS
 
 
@@ -40,17 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     data_dir = str(options.data_dir.resolve()) if options.data_dir else None
     for name in options.only:
-        start = time.perf_counter()
-        rows = PARTS[name](options.quick, data_dir)
-        print(f"\n{name}\n{show(rows)}", flush=True)
-        if options.json:
-            data, seconds = DATA.get(name, "synthetic"), time.perf_counter() - start
-            command = f"python -m benchmarks.everybody --only {name}"
-            command += " --data-dir FOLDER" * (data != "synthetic")
-            results.record(
-                options.json, f"everybody {name}", data, None, rows,
-                command=command, seconds=seconds,
-            )  # fmt: skip
+        data = DATA.get(name, "synthetic")
+        command = f"python -m benchmarks.everybody --only {name}"
+        command += " --data-dir FOLDER" * (data != "synthetic")
+        find = partial(PARTS[name], options.quick, data_dir)
+        results.measure(find, options.json, f"everybody {name}", data, command=command)
     return 0
 
 

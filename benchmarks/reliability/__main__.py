@@ -14,9 +14,9 @@ import os
 import re
 import subprocess
 import sys
-import time
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # before numpy comes in
@@ -24,7 +24,7 @@ os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # before numpy
 import numpy as np
 
 from benchmarks.common import results
-from benchmarks.common.rows import Row, row, show
+from benchmarks.common.rows import Row, row
 from benchmarks.reliability.fifty_digits import FiftyDigits, case
 from benchmarks.reliability.load import app
 from sktpecr import GaussianGenerator, TPECRExplainer
@@ -145,15 +145,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to this file")
     options = parser.parse_args(arguments)
     for part in options.only:
-        start = time.perf_counter()
-        rows = PARTS[part](options.quick)
-        print(f"\n{part}\n{show(rows)}", flush=True)
-        if options.json:
-            command = f"python -m benchmarks.reliability --only {part}"
-            results.record(
-                options.json, f"reliability {part}", "synthetic", None, rows,
-                command=command, seconds=time.perf_counter() - start,
-            )  # fmt: skip
+        command = f"python -m benchmarks.reliability --only {part}"
+        find = partial(PARTS[part], options.quick)
+        results.measure(find, options.json, f"reliability {part}", command=command)
     return 0
 
 

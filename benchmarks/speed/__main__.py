@@ -15,14 +15,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # before numpy comes in
 
 from benchmarks.common import results
-from benchmarks.common.rows import Row, show
+from benchmarks.common.rows import Row
 from benchmarks.speed import app, curves, exact, feedback, floor, lime, lists, preferences, training
 from benchmarks.speed.places import MOVIELENS_10M, QUICK, Place
 
@@ -67,20 +67,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     model = options.model if real else None
     place = Place(QUICK if options.quick else MOVIELENS_10M, options.data, model, options.data_dir)
     for goal in goals:
-        start = time.perf_counter()
-        rows = GOALS[goal](place)
-        print(f"\n{goal}\n{show(rows)}", flush=True)
-        if options.json:
-            command, seconds = (
-                f"python -m benchmarks.speed --only {goal}",
-                time.perf_counter() - start,
-            )
-            if real:
-                command += f" --data {options.data} --model {model} --data-dir FOLDER"
-            results.record(
-                options.json, f"speed {goal}", options.data, model, rows,
-                command=command, seconds=seconds,
-            )  # fmt: skip
+        command = f"python -m benchmarks.speed --only {goal}"
+        if real:
+            command += f" --data {options.data} --model {model} --data-dir FOLDER"
+        find = partial(GOALS[goal], place)
+        data = options.data, model
+        results.measure(find, options.json, f"speed {goal}", *data, command=command)
     return 0
 
 

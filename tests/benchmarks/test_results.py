@@ -7,8 +7,6 @@ import pytest
 from benchmarks.common import results
 from benchmarks.common.rows import Row
 
-EMPTY = {"about": {"experiments": {}}, "rows": []}
-
 
 def test_results_of_an_experiment_run_again_replace_its_rows(tmp_path):
     path = tmp_path / "new" / "results.json"
@@ -33,7 +31,9 @@ def test_results_of_an_experiment_run_again_replace_its_rows(tmp_path):
     assert [each.name for each in path.parent.iterdir()] == ["results.json"]
 
 
-def test_rows_under_the_name_of_another_experiment_are_refused():
+def test_rows_under_the_name_of_another_experiment_are_refused(tmp_path):
+    path = tmp_path / "results.json"
     stray = [Row("table 4 movielens-1m mf2", "x", 1.0)]
     with pytest.raises(ValueError, match=r"other names.*mf2"):
-        results.merge(EMPTY, "table 4", "movielens-1m", "mf", stray, command="x", seconds=1.0)
+        results.record(path, "table 4", "movielens-1m", "mf", stray, command="x", seconds=1.0)
+    assert not path.exists()
