@@ -56,18 +56,18 @@ print(conversation.to_json()[:120])
 
 rng = np.random.RandomState(0)
 genres = list(data.item_tags.columns)
-standing = np.zeros((50, 11))
+state = np.zeros((50, 11))
 for number, user in enumerate(data.user_ids[:50]):
     seen = data.interactions[number].indices
     talk = Conversation(explainer, user=user)
     for turn in range(11):
         ranks = (-talk.refinement.scores).argsort().argsort()
-        standing[number, turn] = ranks[seen].mean() / len(ranks)
+        state[number, turn] = ranks[seen].mean() / len(ranks)
         talk.say(**{rng.choice(["like", "dislike"]): [rng.choice(genres)]})
 
 figure, axis = plt.subplots(figsize=(6, 3.2), layout="constrained")
-axis.plot(standing.T, color="0.8", linewidth=0.8)
-axis.plot(standing.mean(axis=0), "o-", color="#0072b2", label="mean of 50 users")
+axis.plot(state.T, color="0.8", linewidth=0.8)
+axis.plot(state.mean(axis=0), "o-", color="#0072b2", label="mean of 50 users")
 axis.axhline(0.5, color="k", linestyle="--", label="films picked at random")
 axis.set(xlabel="turns", ylabel="mean rank of the history", ylim=(0, 0.55))
 axis.legend()

@@ -1,28 +1,25 @@
-"""Run with ``python -m sktpecr``."""
+"""Run with ``python -m sktpecr``: the main job on the shipped films, or the app."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from sktpecr import __version__
+import pandas as pd
+from scipy.stats import spearmanr
+
+from sktpecr import FeedbackRefiner, Refinement, TPECRExplainer, __version__, plotting
+from sktpecr.datasets import TaggedInteractions, load_movielens
+from sktpecr.published import published_explainer, published_refiner
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line and run what it asks for.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Command line without the program's name. ``sys.argv`` by default.
-
-    Returns
-    -------
-    int
-        Exit status.
-    """
+    """Parse the command line and run what it asks for."""
     parser = argparse.ArgumentParser(prog="python -m sktpecr", description=main_description())
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -61,13 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parsed = parser.parse_args(arguments)
 
-    from sktpecr import _demo
-
     try:
         if parsed.command == "app":
-            _demo.serve(parsed.host, parsed.port, parsed.store)
+            serve(parsed.host, parsed.port, parsed.store)
         else:
-            _demo.run(parsed.user, parsed.more, parsed.less, parsed.strength, parsed.out)
+            run(parsed.user, parsed.more, parsed.less, parsed.strength, parsed.out)
     except (ValueError, OSError, ImportError) as error:
         print(f"{parser.prog} {parsed.command}: {error}", file=sys.stderr)
         return 2
@@ -83,6 +78,129 @@ def _port(text: str) -> int:
 def main_description() -> str:
     """Return what the package is, in a sentence."""
     return (sys.modules["sktpecr"].__doc__ or "").strip()
+
+
+def run(user: int, more: list[str], less: list[str], strength: float, folder: Path) -> None:
+    """Train, explain, refine, print, and write the figures."""
+    data, als, explainer = _explained()
+
+    with _step(f"How the model sees user {user}: the genres furthest from the average user's"):
+        profile = explainer.profile(user)
+        ends = profile.iloc[[*range(4), *range(-4, 0)]]
+        print(ends.to_string(index=False, float_format="{:+.3f}".format))
+
+    with _step("What it recommends"):
+        listed = explainer.recommend(user, 10)
+        print(_table(listed))
+
+    with _step("Why: the first film in full, the next two in words"):
+        explanation = explainer.explain(user, listed["item"][0])
+        print(explanation, end="\n\n")
+        for item in listed["item"][1:3]:
+            print(explainer.explain(user, item).to_text(), end="\n\n")
+
+    refiner = FeedbackRefiner(explainer)
+    with _step(f"The user answers: more {', '.join(more)}; less {', '.join(less)}"):
+        refined = refiner.refine(user, like=more, dislike=less, strength=strength)
+        asked = refined.to_frame().set_index("tag").loc[more + less]
+        print("in standard deviations of the population:")
+        print(asked.to_string(float_format="{:+.2f}".format))
+
+    with _step("What it recommends now, and where each film stood before"):
+        print(_table(_with_moves(refined)))
+
+    with _step("Films of these genres among the first 100, before and after"):
+        everything = refined.recommend(len(data.item_ids))
+        tags = data.item_tags.loc[everything["item"]]
+        for genre in more + less:
+            counts = [
+                int((tags[genre].to_numpy() > 0)[(everything[rank] <= 100).to_numpy()].sum())
+                for rank in ("rank_before", "rank")
+            ]
+            print(f"{genre}: {counts[0]} -> {counts[1]}")
+
+    with _step("Why the first film that is new to the list is there"):
+        now = refined.recommend(10)
+        entered = now[now["rank_before"] > len(now)]
+        newest = (entered if len(entered) else now)["item"].iloc[0]
+        print(refined.explain(newest).to_text())
+
+    with _step("The paper as published, beside it: CVAE, rank-label LIME, online update"):
+        published = published_explainer(als, data.item_tags, random_state=0)
+        published.fit(data.interactions, user_ids=data.user_ids, item_names=data.item_names)
+        met = published.score(data.interactions), explainer.score(data.interactions)
+        print(f"swapped tag preferences met: published {met[0]:.4f}, default {met[1]:.4f} of 1")
+        as_published = published.explain(user, explanation.item)
+        print(f"{as_published.method}; fidelity {as_published.fidelity:.2f}")
+        agreement = spearmanr(explanation.importances, as_published.importances).statistic
+        print(f"rank correlation with the exact importances: {agreement:.2f}")
+        online = published_refiner(published).refine(user, like=more, dislike=less)
+        theirs, ours = online.recommend(100)["item"], refined.recommend(100)["item"]
+        before = explainer.recommend(user, 100)["item"]
+        print(
+            f"first 100 films, shared: published and default {ours.isin(theirs).sum()}, before "
+            f"and published {before.isin(theirs).sum()}, before and default "
+            f"{before.isin(ours).sum()}"
+        )
+
+    with _step("Figures"):
+        folder.mkdir(parents=True, exist_ok=True)
+        figures: dict[str, Any] = {
+            "explanation.png": explanation.plot(),
+            "published.png": plotting.plot_importances([explanation, as_published]),
+            "profile.png": plotting.plot_profile(profile),
+            "refinement.png": refined.plot(),
+        }
+        for name, ax in figures.items():
+            ax.figure.savefig(folder / name, dpi=120)
+            print((folder / name).resolve())
+
+
+def serve(host: str, port: int, store: str) -> None:
+    """Train, and serve conversations in a browser."""
+    from sktpecr.app import serve as serve_app
+
+    *_, explainer = _explained()
+    print(f"http://{host}:{port}/  (Ctrl+C ends it; conversations are kept in {store})", flush=True)
+    serve_app(explainer, host=host, port=port, store=store)
+
+
+def _explained() -> tuple[TaggedInteractions, Any, TPECRExplainer]:
+    """Return the films, a model trained on them, and its explainer."""
+    from implicit.als import AlternatingLeastSquares
+
+    with _step("Load the films that come with the package"):
+        data = load_movielens()
+        print(data)
+
+    with _step("Train a recommender: implicit's ALS with 64 factors"):
+        als = AlternatingLeastSquares(factors=64, random_state=0)
+        als.fit(data.interactions, show_progress=False)
+
+    with _step("Fit the explainer: the model stays as it is"):
+        explainer = TPECRExplainer(als, item_tags=data.item_tags)
+        explainer.fit(data.interactions, user_ids=data.user_ids, item_names=data.item_names)
+    return data, als, explainer
+
+
+@contextmanager
+def _step(title: str) -> Iterator[None]:
+    print(f"\n== {title}")
+    start = time.perf_counter()
+    yield
+    print(f"-- {time.perf_counter() - start:.3f} s")
+
+
+def _with_moves(refined: Refinement) -> pd.DataFrame:
+    frame = refined.recommend(10)
+    moves = frame["rank_before"] - frame["rank"]
+    frame["move"] = [f"up {move}" if move > 0 else f"down {-move}" * (move < 0) for move in moves]
+    return frame
+
+
+def _table(frame: pd.DataFrame) -> str:
+    frame = frame.assign(name=frame["name"].str.slice(0, 50))
+    return frame.to_string(index=False, float_format="{:.3f}".format)
 
 
 if __name__ == "__main__":

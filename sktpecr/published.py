@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from sktpecr._feedback_refiner import FeedbackRefiner
-from sktpecr._tpecr_explainer import TPECRExplainer
 from sktpecr.attribution import LimeAttribution
+from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 from sktpecr.generators import CVAEGenerator
+from sktpecr.refinement._feedback_refiner import FeedbackRefiner
 from sktpecr.solvers import OnlineSolver
 
 __all__ = ["published_explainer", "published_refiner"]

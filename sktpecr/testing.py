@@ -11,11 +11,11 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from sktpecr._ids import plain
-from sktpecr._interactions import canonical
-from sktpecr._over_recommender import fold_in, resolve_recommender
-from sktpecr._tpecr_explainer import TPECRExplainer
+from sktpecr._inputs._ids import plain
+from sktpecr._inputs._tables import canonical
+from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 from sktpecr.generators import GaussianGenerator
+from sktpecr.tags._tag_transformer import fold_in, resolve_recommender
 
 __all__ = ["RecommenderContract"]
 

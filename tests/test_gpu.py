@@ -39,8 +39,8 @@ def test_a_generator_trained_on_a_gpu_obeys_as_one_of_the_host():
     for device in ("cpu", "cuda"):
         generator = CVAEGenerator(device=device, max_epochs=60, random_state=0)
         explainer = TPECRExplainer(factors, DATA.item_tags, generator=generator)
-        population = explainer.fit(DATA.interactions)._population
-        swap = population.swapped(factors[0], np.random.RandomState(1))
+        tag_model = explainer.fit(DATA.interactions)._tag_model
+        swap = tag_model.swapped(factors[0], np.random.RandomState(1))
         left[device] = swap.error_left
     assert left["cuda"] == pytest.approx(left["cpu"], rel=0.2)
 

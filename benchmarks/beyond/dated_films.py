@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from benchmarks.common.rows import Row, mean_row
-from sktpecr._ranking import ranks_of
+from sktpecr._utils._ranking import ranks_of
 
 STRENGTHS = (0.5, 1.0, 2.0)
 # Windows of a user's ratings: the first, the middle, the last.

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
-from sktpecr._numerics import spread
+from sktpecr._utils._rounding import spread
 from sktpecr.attribution._attributed import Attributed
 
 # A tag nearer to the mean than this, in standard deviations, is tried this far from it: a share

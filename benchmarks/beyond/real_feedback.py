@@ -155,11 +155,9 @@ def words(where: str, dates: Dates, model: Any, typed: pd.DataFrame) -> list[Row
         unseen = others[~others["item_id"].isin(rated)]
         everything = typed[typed["tag"].isin(tags.columns)]
         scores = {
-            "left in": _standing(model, dates, user, item_tags(everything, dates.items)),
-            "taken out": _standing(model, dates, user, tags),
-            "all her films taken out": _standing(
-                model, dates, user, item_tags(unseen, dates.items)
-            ),
+            "left in": _state(model, dates, user, item_tags(everything, dates.items)),
+            "taken out": _state(model, dates, user, tags),
+            "all her films taken out": _state(model, dates, user, item_tags(unseen, dates.items)),
             "popularity": others.groupby("tag")["user_id"].nunique(),
             "count of her films": _counted(dates, user, tags),
         }
@@ -227,7 +225,7 @@ def words_of_others(typed: pd.DataFrame, user: Any) -> tuple[pd.DataFrame, pd.Da
     return typed[is_own], others[is_word]
 
 
-def _standing(model: Any, dates: Dates, user: Any, tags: pd.DataFrame) -> pd.Series:
+def _state(model: Any, dates: Dates, user: Any, tags: pd.DataFrame) -> pd.Series:
     tags = tags.loc[:, tags.any()]
     explainer = TPECRExplainer(model, tags).fit(dates.first, user_ids=dates.users)
     return explainer.profile(user).set_index("tag")["vs_population"]

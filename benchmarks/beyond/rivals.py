@@ -24,9 +24,9 @@ from benchmarks.common.rows import Row, mean_row, prefix, row
 from benchmarks.common.world import World, world
 from benchmarks.paper.refinement import _refiners
 from sktpecr import FeedbackRefiner
-from sktpecr._gradients import item_gradients
 from sktpecr.evaluation import evaluate_refinement, read_at_overlap
 from sktpecr.solvers import EmbeddingSolver, OnlineSolver
+from sktpecr.tags._gradients import item_gradients
 
 _SCENARIOS = ("like", "dislike")
 _OVERLAPS = (0.95, 0.90)
@@ -58,15 +58,15 @@ class PlainStep(BaseEstimator):
         self.in_metric = in_metric
 
     def solve(
-        self, population: Any, user: Any, feedback: Any, values: Any
+        self, tag_model: Any, user: Any, feedback: Any, values: Any
     ) -> tuple[NDArray, NDArray]:
         """Return the refined embedding and its tag preferences."""
         embedding = user.embedding.astype(np.float64)
-        items = item_gradients(population.recommender, embedding)
-        directions = population.directions(embedding)
+        items = item_gradients(tag_model.recommender, embedding)
+        directions = tag_model.directions(embedding)
         total = np.zeros(len(embedding))
         for tag, wish in feedback.wishes.items():
-            inside = population.extractor.items_of(tag)
+            inside = tag_model.extractor.items_of(tag)
             if wish > 0:
                 seen = np.union1d(inside, user.history)
                 others = np.setdiff1d(np.arange(len(items)), seen)
@@ -74,16 +74,16 @@ class PlainStep(BaseEstimator):
                 others = np.setdiff1d(user.history, inside)
             direction = items[inside].mean(axis=0) - items[others].mean(axis=0)
             if self.in_metric:
-                direction = self._covariance(population) @ direction
+                direction = self._covariance(tag_model) @ direction
             total += wish / directions.movement(direction) * direction
-        spread = population.scores_of(embedding).std() / directions.movement(total)
+        spread = tag_model.scores_of(embedding).std() / directions.movement(total)
         refined = embedding + feedback.strength / 5 * spread * total
-        return refined, population.tag_preferences_of(refined)
+        return refined, tag_model.tag_preferences_of(refined)
 
     @staticmethod
     @cache
-    def _covariance(population: Any) -> NDArray:
-        return np.cov(population.user_embeddings[population.learners].astype(np.float64).T)
+    def _covariance(tag_model: Any) -> NDArray:
+        return np.cov(tag_model.user_embeddings[tag_model.learners].astype(np.float64).T)
 
 
 class _Iterates:
@@ -93,7 +93,7 @@ class _Iterates:
 
     def _descend(
         self,
-        population: Any,
+        tag_model: Any,
         user: Any,
         feedback: Any,
         start: NDArray,
@@ -113,16 +113,16 @@ class _Iterates:
             for loss, each in published.items()
         }
         return super()._descend(  # type: ignore[misc]
-            population, user, feedback, start, published, variance, recorded, pull
+            tag_model, user, feedback, start, published, variance, recorded, pull
         )
 
     def sweep(
-        self, population: Any, user: Any, feedbacks: Sequence[Any], values: Any
+        self, tag_model: Any, user: Any, feedbacks: Sequence[Any], values: Any
     ) -> list[tuple[NDArray, NDArray]]:
-        super().sweep(population, user, feedbacks, values)  # type: ignore[misc]
+        super().sweep(tag_model, user, feedbacks, values)  # type: ignore[misc]
         last = len(self.path) - 1
         read = [self.path[round(feedback.strength * last)] for feedback in feedbacks]
-        return [(each, population.tag_preferences_of(each)) for each in read]
+        return [(each, tag_model.tag_preferences_of(each)) for each in read]
 
 
 class _EmbeddingIterates(_Iterates, EmbeddingSolver):

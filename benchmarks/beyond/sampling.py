@@ -41,7 +41,7 @@ def sampling(
     here = world(data_name, data_dir, model_name)
     name = prefix("beyond sampling", data_name, model_name)
     explainer = here.explainer("CVAE")
-    population, catalogue = explainer._population, explainer._population.catalogue
+    tag_model, catalogue = explainer._tag_model, explainer._tag_model.catalogue
     rng = np.random.RandomState(0)
     cases = []
     for user in rng.permutation(here.test)[:_USERS]:
@@ -51,18 +51,18 @@ def sampling(
         at = catalogue.users.row(user)
         cases.append(
             (
-                population.tag_preferences[at],
-                population.user_embeddings[at],
+                tag_model.tag_preferences[at],
+                tag_model.user_embeddings[at],
                 np.concatenate([first, rng.choice(others, _ANY, replace=False)]),
             )
         )
 
     def fitted(kind: type[LimeAttribution] = SameRivals, **params: Any) -> LimeAttribution:
-        learners = population.learners
+        learners = tag_model.learners
         return kind(**params).fit(
-            population.composite,
-            population.tag_preferences[learners],
-            population.user_embeddings[learners],
+            tag_model.composite,
+            tag_model.tag_preferences[learners],
+            tag_model.user_embeddings[learners],
         )
 
     rows = []

@@ -70,15 +70,15 @@ def _measured(here: World, kind: str, method: str, refiner: FeedbackRefiner) -> 
 def _cases(
     refiner: FeedbackRefiner, pairs: Any, kind: str, strengths: Any, n_pairs: int
 ) -> Iterator[dict[str, Any]]:
-    population = refiner.explainer._population
-    told = ((user, item, _tags(population, user, item, kind)) for user, item in pairs)
+    tag_model = refiner.explainer._tag_model
+    told = ((user, item, _tags(tag_model, user, item, kind)) for user, item in pairs)
     usable = ((user, item, tags) for user, item, tags in told if tags is not None)
     for case, (user, item, (liked, disliked)) in enumerate(islice(usable, n_pairs)):
-        column = population.catalogue.items.row(item)
-        names = [[population.tags[tag] for tag in tags] for tags in (liked, disliked)]
+        column = tag_model.catalogue.items.row(item)
+        names = [[tag_model.tags[tag] for tag in tags] for tags in (liked, disliked)]
         refinements = refiner.sweep(user, *names, strengths=strengths)
         before = refinements[0].scores_before
-        own = population.tag_preferences_of(refinements[0]._user.embedding)
+        own = tag_model.tag_preferences_of(refinements[0]._user.embedding)
         for strength, refined in zip(strengths, refinements, strict=True):
             rise = rank(before, column) - rank(refined.scores, column)
             change = refined.tag_preferences - own
@@ -92,18 +92,18 @@ def _cases(
             }
 
 
-def _tags(population: Any, user: Any, item: Any, kind: str) -> tuple[list[int], list[int]] | None:
+def _tags(tag_model: Any, user: Any, item: Any, kind: str) -> tuple[list[int], list[int]] | None:
     """Return the tags to like and to dislike, as the paper's rule for one tag has it."""
-    row, column = population.catalogue.users.row(user), population.catalogue.items.row(item)
-    embedding = population.user_embeddings[row]
-    preferences = population.tag_preferences_of(embedding)
-    level = population.scores_of(embedding).mean()
-    on_item = population.extractor.tags_of(column) > 0
-    varies = population.std > 0
+    row, column = tag_model.catalogue.users.row(user), tag_model.catalogue.items.row(item)
+    embedding = tag_model.user_embeddings[row]
+    preferences = tag_model.tag_preferences_of(embedding)
+    level = tag_model.scores_of(embedding).mean()
+    on_item = tag_model.extractor.tags_of(column) > 0
+    varies = tag_model.std > 0
     n_liked, n_disliked = _KINDS[kind]
     liked = np.flatnonzero(on_item & varies & (preferences <= level))
     disliked = np.flatnonzero(~on_item & varies & (preferences > level))
-    history, items_of = population.catalogue.history(row), population.extractor.items_of
+    history, items_of = tag_model.catalogue.history(row), tag_model.extractor.items_of
     rest = [len(np.setdiff1d(history, items_of(tag))) for tag in disliked]
     disliked = disliked[np.array(rest, dtype=int) > 0]
     if len(liked) < n_liked or len(disliked) < n_disliked:

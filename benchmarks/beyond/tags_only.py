@@ -43,14 +43,14 @@ def tags_only(
     for user in [user for user in here.test if user in held_out][:_USERS]:
         seen = here.data.item_ids[here.train[rows_of[user]].indices]
         shown: dict[str, Any] = {"n": _LENGTH, "exclude_seen": False, "exclude": seen}
-        standing = explainer.profile(user).set_index("tag")["vs_population"]
-        standing = standing.sort_values(key=np.abs, ascending=False, kind="stable")
+        state = explainer.profile(user).set_index("tag")["vs_population"]
+        state = state.sort_values(key=np.abs, ascending=False, kind="stable")
         lists = {
             "popular items": popular[~np.isin(popular, seen)][:_LENGTH],
             "own embedding": explainer.recommend(user, **shown)["item"],
             "no tag": explainer.recommend(tags={}, **shown)["item"],
             **{
-                _tags(k): explainer.recommend(tags=dict(standing[:k]), **shown)["item"]
+                _tags(k): explainer.recommend(tags=dict(state[:k]), **shown)["item"]
                 for k in (*(k for k in _TAGS if k < n_tags), n_tags)
             },
         }

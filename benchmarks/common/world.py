@@ -82,7 +82,7 @@ class World:
     def generator(self, name: str) -> Any:
         """Return a generator fitted on the users who are not tested on."""
         base = self._explainer(GaussianGenerator(), None)
-        population = base._population
+        tag_model = base._tag_model
         known: dict[str, Any] = {}
         if name == "Gaussian" and self.exact:
             known["tag_matrix"] = base.extractor_.tag_matrix_
@@ -91,11 +91,11 @@ class World:
         start = time.perf_counter()
         generator = {
             "MLP": lambda: MLPGenerator(**_SETTINGS),
-            "CVAE": lambda: CVAEGenerator(kl_weight=_kl_weight(population), **_SETTINGS),
+            "CVAE": lambda: CVAEGenerator(kl_weight=_kl_weight(tag_model), **_SETTINGS),
             "Gaussian": GaussianGenerator,
             "Inversion": lambda: InversionGenerator(**_SETTINGS),
         }[name]()
-        generator = _fitted(generator, population, population.learners, known)
+        generator = _fitted(generator, tag_model, tag_model.learners, known)
         print(f"{generator}: fitted in {time.perf_counter() - start:.0f} s")
         return generator
 
@@ -132,14 +132,14 @@ def trained(name: str, train: sp.csr_matrix, item_tags: Any) -> tuple[Any, float
     return as_recommender(model), time.perf_counter() - start
 
 
-def _kl_weight(population: Any) -> float:
+def _kl_weight(tag_model: Any) -> float:
     """Choose the CVAE's weight on a ninth of the learners, with the others to learn from."""
-    learners = np.flatnonzero(population.learners)
+    learners = np.flatnonzero(tag_model.learners)
     others, validation = train_test_split(learners, test_size=_VALIDATION, random_state=0)
-    embeddings = population.user_embeddings[validation].astype(np.float64)
+    embeddings = tag_model.user_embeddings[validation].astype(np.float64)
     for weight in _KL_WEIGHTS:
-        generator = _fitted(CVAEGenerator(kl_weight=weight, **_SETTINGS), population, others, {})
-        tried = replace(population, generator=generator)
+        generator = _fitted(CVAEGenerator(kl_weight=weight, **_SETTINGS), tag_model, others, {})
+        tried = replace(tag_model, generator=generator)
         left = tried.swapped(embeddings, np.random.RandomState(0)).error_left
         print(f"  kl_weight={weight} leaves {left:.4f} of the swap error on validation users")
         if left <= _SWAP_ERROR:
@@ -147,8 +147,8 @@ def _kl_weight(population: Any) -> float:
     return weight
 
 
-def _fitted(generator: Any, population: Any, learners: Any, known: dict[str, Any]) -> Any:
-    preferences, embeddings = population.tag_preferences, population.user_embeddings
+def _fitted(generator: Any, tag_model: Any, learners: Any, known: dict[str, Any]) -> Any:
+    preferences, embeddings = tag_model.tag_preferences, tag_model.user_embeddings
     return _fit(
         generator,
         preferences[learners].astype(np.float64),

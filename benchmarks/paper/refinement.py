@@ -97,10 +97,10 @@ def table6(
 
 def _refiners(here: World) -> dict[str, FeedbackRefiner]:
     explainer = here.explainer("CVAE")
-    population = explainer._population
+    tag_model = explainer._tag_model
     # What the solvers free the authors' settings by.
-    spread = population.embedding_variance
-    variance = float(np.mean(np.square(population.std)))
+    spread = tag_model.embedding_variance
+    variance = float(np.mean(np.square(tag_model.std)))
     if here.model_name == "fm":
         weight = _FM_WEIGHT / spread
         settings: dict[str, Any] = {"learning_rate": _FM_RATE * variance, "n_epochs": _FM_EPOCHS}

@@ -65,7 +65,7 @@ def tried(text: str) -> dict[str, tuple[int, int]]:
 def inputs(quick: bool) -> list[Row]:
     """Count made-up factors, tags and folders that properties were tried on."""
     profile = "ci" if quick else "search"
-    files = ["tests/test_properties.py", "tests/test_persistence.py"]
+    files = ["tests/whole/test_properties.py", "tests/explanation/test_saved_explainer.py"]
     chosen = ["-k", "Damaged or Hostile or test_properties"]
     found = tried(pytest(*files, *chosen, HYPOTHESIS_PROFILE=profile))
     name = "reliability inputs synthetic"
@@ -79,10 +79,10 @@ def faults(quick: bool) -> list[Row]:
     """Count the faults that were injected, and the hostile folders."""
     rows = []
     for file, chosen, what in (
-        ("tests/test_faults.py", "test", "faults in fits, saves, batches and workers"),
-        ("tests/test_persistence.py", "Folder", "faults in saves of a folder"),
-        ("tests/test_persistence.py", "one_clear_error", "hostile folders"),
-        ("tests/test_threads.py", "test", "threads and processes"),
+        ("tests/whole/test_faults.py", "test", "faults in fits, saves, batches and workers"),
+        ("tests/explanation/test_saved_explainer.py", "Folder", "faults in saves of a folder"),
+        ("tests/explanation/test_saved_explainer.py", "one_clear_error", "hostile folders"),
+        ("tests/whole/test_threads.py", "test", "threads and processes"),
     ):
         said = pytest(file, "-k", chosen, SKTPECR_SECONDS="1" if quick else "60")
         passed, failed = (

@@ -84,6 +84,6 @@ def _times(sizes: dict[str, int], dimension: str) -> dict[str, float]:
 def _lime(world: World, n_samples: int = 2_048) -> float:
     attribution = LimeAttribution(target="rank", n_samples=n_samples, random_state=0)
     generator = CVAEGenerator(max_epochs=1, random_state=0)
-    population = world.explainer(generator=generator, attribution=attribution)._population
-    user = population.tag_preferences[0], population.user_embeddings[0], np.arange(10)
-    return medians(lambda: population.attribution.attribute(*user))[0]
+    tag_model = world.explainer(generator=generator, attribution=attribution)._tag_model
+    user = tag_model.tag_preferences[0], tag_model.user_embeddings[0], np.arange(10)
+    return medians(lambda: tag_model.attribution.attribute(*user))[0]

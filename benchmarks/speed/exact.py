@@ -24,13 +24,13 @@ def pairs(place: Place) -> list[Row]:
     world = place.world()
     name = f"speed P6b {world.name} exact attribution"
     explainer = world.explainer()
-    population = explainer._population
+    tag_model = explainer._tag_model
     n_users, n_items = world.X.shape
     every = np.arange(n_items)
-    user = population.tag_preferences[0], population.user_embeddings[0], every
-    (arrays,) = medians(lambda: population.attribution.attribute(*user))
+    user = tag_model.tag_preferences[0], tag_model.user_embeddings[0], every
+    (arrays,) = medians(lambda: tag_model.attribution.attribute(*user))
     explanation = explainer.explain(0, 3)
-    found = population.attribution.attribute(*user).importances[3]
+    found = tag_model.attribution.attribute(*user).importances[3]
     same(found, explanation.importances, 1e-6)
     rng, n_pairs = np.random.RandomState(1), _PAIRS if place.full else 200
     who, what = rng.randint(n_users, size=n_pairs), rng.choice(every, n_pairs)

@@ -13,10 +13,10 @@ from benchmarks.common.rows import Row, row
 from benchmarks.speed.places import Place
 from benchmarks.speed.timing import cpu_seconds, medians, same
 from sktpecr import CVAEGenerator, FeedbackRefiner, TPECRExplainer
-from sktpecr._feedback import Feedback
-from sktpecr._user import User
+from sktpecr._inputs._feedback import Feedback
 from sktpecr.solvers import OnlineSolver
 from sktpecr.solvers._pairs import Pairs
+from sktpecr.tags._user import User
 
 # Small steps: what a turn costs does not hang on where it goes, and none of them may diverge.
 _RATE, _PULL, _EPOCHS, _BATCH = 1e-5, 0.01, 15, 128
@@ -107,14 +107,14 @@ def _naive(explainer: TPECRExplainer, tag: str, n_items: int) -> NDArray:
     """Return where tag preferences end, by autograd from end to end, every item scored."""
     import torch
 
-    population = explainer._population
+    tag_model = explainer._tag_model
     generator = explainer.generator_
     layers = [
         [(torch.from_numpy(W), torch.from_numpy(b)) for W, b in part]
         for part in (generator._encoder, generator._decoder)
     ]
-    own = torch.from_numpy(population.user_embeddings[0].astype(np.float64))
-    items = torch.from_numpy(np.asarray(population.recommender.item_embeddings, dtype=np.float64))
+    own = torch.from_numpy(tag_model.user_embeddings[0].astype(np.float64))
+    items = torch.from_numpy(np.asarray(tag_model.recommender.item_embeddings, dtype=np.float64))
 
     def run(part: Any, X: Any) -> Any:
         for number, (W, b) in enumerate(part, start=1):
@@ -122,11 +122,11 @@ def _naive(explainer: TPECRExplainer, tag: str, n_items: int) -> NDArray:
             X = torch.nn.functional.leaky_relu(X, 0.01) if number < len(part) else X
         return X
 
-    start = population.tag_preferences_of(own.numpy())
+    start = tag_model.tag_preferences_of(own.numpy())
     preferences = torch.tensor(start, requires_grad=True)
     step = torch.optim.SGD([preferences], lr=_RATE)
-    said = Feedback.parse(population.tags, tag, None, None, 1.0)
-    pairs = Pairs(population, User.of(population, 0), said, "bpr", np.random.RandomState(0))
+    said = Feedback.parse(tag_model.tags, tag, None, None, 1.0)
+    pairs = Pairs(tag_model, User.of(tag_model, 0), said, "bpr", np.random.RandomState(0))
     for _ in range(_EPOCHS):
         for batch in pairs.batches(_BATCH):
             step.zero_grad()

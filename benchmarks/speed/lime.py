@@ -27,13 +27,13 @@ def _lime(
     beside_shap: bool = False,
 ) -> list[Row]:
     """Compare with the lime package: how many times as fast, and in how many seconds."""
-    population, repeats = explainer._population, 3 if len(explainer.tag_names_) < 100 else 1
-    fast = population.attribution
-    learned = population.composite, population.tag_preferences, population.user_embeddings
+    tag_model, repeats = explainer._tag_model, 3 if len(explainer.tag_names_) < 100 else 1
+    fast = tag_model.attribution
+    learned = tag_model.composite, tag_model.tag_preferences, tag_model.user_embeddings
     peer = clone(fast).set_params(engine="lime", n_samples=5000).fit(*learned)
     items = explainer.recommend(explainer.user_ids_[0], 10)["item"]
-    columns = population.catalogue.items.rows(items)
-    user = population.tag_preferences[0], population.user_embeddings[0], columns
+    columns = tag_model.catalogue.items.rows(items)
+    user = tag_model.tag_preferences[0], tag_model.user_embeddings[0], columns
     rows = []
     if fast.engine == "vectorized":
         one, other = (each.attribute(*user).importances for each in (fast, peer))
@@ -84,9 +84,9 @@ def _limes(
         explainer = world.explainer(generator=generator, attribution=attribution)
         peer = place.full and engine == "sobol" and tags < 100 and find_spec("shap") is not None
         rows += _lime(f"{name}, {kind}", explainer, least=least, most=most, beside_shap=peer)
-    population = world.explainer()._population
-    user = population.tag_preferences[0], population.user_embeddings[0], np.arange(10)
-    (read_off,) = medians(lambda: population.attribution.attribute(*user), repeats=51)
+    tag_model = world.explainer()._tag_model
+    user = tag_model.tag_preferences[0], tag_model.user_embeddings[0], np.arange(10)
+    (read_off,) = medians(lambda: tag_model.attribution.attribute(*user), repeats=51)
     return [*rows, row(name, "ms, read off exactly: another method", 1e3 * read_off)]
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from benchmarks.common.rows import Row, row
 from benchmarks.speed.places import Place
 from benchmarks.speed.timing import medians
-from sktpecr._ranking import top_items
+from sktpecr._utils._ranking import top_items
 
 
 def first_ten(place: Place) -> list[Row]:

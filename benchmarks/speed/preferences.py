@@ -189,7 +189,7 @@ def network(place: Place) -> list[Row]:
 def _of_network(sizes: Sizes) -> tuple[TagPreferenceExtractor, NDArray, Any, NDArray]:
     import torch
 
-    from sktpecr.recommenders._torch_modules import Dropout, Tower
+    from sktpecr.recommenders.trained._modules import Dropout, Tower
 
     torch.manual_seed(0)
     rng = np.random.default_rng(0)

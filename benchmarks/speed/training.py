@@ -70,7 +70,7 @@ def epoch(place: Place) -> list[Row]:
 
 def _module(n_factors: int, n_tags: int, seed: int) -> tuple[Any, Any]:
     """Return the same network and loss as CVAEGenerator trains, its weights drawn."""
-    from sktpecr.generators._training import CVAELoss, CVAEModule
+    from sktpecr.generators._networks import CVAELoss, CVAEModule
 
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)

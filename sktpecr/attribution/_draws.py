@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 from scipy.stats.qmc import Sobol
 
-from sktpecr._numerics import spread
+from sktpecr._utils._rounding import spread
 
 # lime's: penalty of the surrogate, of the fit that picks features, features picked one by one.
 _RIDGE, _PICKING_RIDGE, _ONE_BY_ONE = 1.0, 0.01, 6
@@ -22,27 +22,16 @@ def kernel_variance(n_tags: int) -> float:
     return 0.75**2 * n_tags
 
 
+# Where perturbations are the same for every user, so is everything but the targets: with weights W,
+# X the offsets minus their weighted mean and Y the targets minus theirs, the surrogate's
+# coefficients are L^T Y, L = W X (X^T W X + I)^{-1}.
 @dataclass(frozen=True)
 class Draws:
-    r"""Perturbations around some centre, and their regression.
+    """Perturbations around some centre, and their regression."""
 
-    Where perturbations are the same for every user, so is everything but the targets: with
-    weights W, X the offsets minus their weighted mean and Y the targets minus theirs, the
-    surrogate's coefficients are :math:`L^T Y`, :math:`L = W X (X^T W X + I)^{-1}`.
-
-    Parameters
-    ----------
-    offsets : ndarray of shape (n_draws, n_tags)
-        Distances from the centre in standard deviations, the user's own in row 0.
-    weights : ndarray of shape (n_draws,)
-        What each counts in the regression.
-    picked : ndarray of int, optional
-        Columns that get a coefficient. All by default.
-    """
-
-    offsets: NDArray
-    weights: NDArray
-    picked: NDArray | None = None
+    offsets: NDArray  # Distances from the centre in standard deviations, the user's own in row 0
+    weights: NDArray  # What each counts in the regression
+    picked: NDArray | None = None  # Columns that get a coefficient. All by default
 
     @cached_property
     def mean(self) -> NDArray:
@@ -75,21 +64,8 @@ class Draws:
         return squares
 
     def regress(self, targets: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-        """Return coefficients, their standard errors, and what they leave unexplained.
-
-        Parameters
-        ----------
-        targets : ndarray of shape (n_draws, n_targets)
-            What to regress, centred or not.
-
-        Returns
-        -------
-        coefficients, errors : ndarray of shape (n_picked, n_targets)
-            Of the regression, by the sandwich: each row's share in the coefficients, times its own
-            residual.
-        residuals : ndarray of shape (n_draws, n_targets)
-            Of the targets.
-        """
+        """Return coefficients, their standard errors, and what they leave unexplained."""
+        # `targets` (n_draws, n_targets); returns (n_picked, n_targets).
         targets = self.centre(targets).astype(self.offsets.dtype, copy=False)
         coefficients = self.hat.T @ targets
         residuals = targets - self.centred @ coefficients
@@ -102,18 +78,14 @@ class Draws:
         return (targets - mean) * (spread(targets, targets.dtype) > 0)
 
     def regress_steps(self, margins: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-        r"""Return what :meth:`regress` does of ``margins >= 0``, with less noise.
-
-        Notes
-        -----
-        For unweighted draws of :math:`N(0, \kappa^2 I)`. Were the margin :math:`a + b^T z` plus
-        Gaussian noise of variance :math:`\sigma^2`, the slope of the step's expectation would be
-        :math:`I_0 = b \varphi(a / q) / q`, :math:`q^2 = \kappa^2 |b|^2 + \sigma^2` (Stein). That
-        is the control variate: the draws have to tell only the rest, :math:`d = L^T (y - p)` with
-        p the step's expectation in each draw; and as far as d is within its own noise it is
-        shrunk to zero, as James and Stein do. With more draws nothing is shrunk, and the
-        estimate is that of :meth:`regress`.
-        """
+        r"""Return what :meth:`regress` does of ``margins >= 0``, with less noise."""
+        # For unweighted draws of N(0, \kappa^2 I). Were the margin a + b^T z plus
+        # Gaussian noise of variance \sigma^2, the slope of the step's expectation would be
+        # I_0 = b \varphi(a / q) / q, q^2 = \kappa^2 |b|^2 + \sigma^2 (Stein). That
+        # is the control variate: the draws have to tell only the rest, d = L^T (y - p) with
+        # p the step's expectation in each draw; and as far as d is within its own noise it is
+        # shrunk to zero, as James and Stein do. With more draws nothing is shrunk, and the estimate
+        # is that of regress.
         n_draws, n_picked = self.weights.sum(), self.centred.shape[1]
         slopes, _, residuals = self.regress(margins)
         average = np.average(margins, axis=0, weights=self.weights)
@@ -134,11 +106,9 @@ class Draws:
         return coefficients, errors, self.centre(steps) - self.centred @ coefficients
 
     def pick(self, targets: NDArray, instance: NDArray, n_features: int) -> NDArray:
-        """Pick features of one target as lime's "auto" does: few by selection, more by weight.
-
-        Least squares on some features explains ``m^T G^-1 m`` of the target, with G and m the
-        Gram matrix and moments of these features: no regression over the rows is needed.
-        """
+        """Pick features of one target as lime's "auto" does: few by selection, more by weight."""
+        # Least squares on some features explains ``m^T G^-1 m`` of the target, with G and m the
+        # Gram matrix and moments of these features: no regression over the rows is needed.
         gram, moments = self.gram, self.centred.T @ (self.weights * targets)
         n_tags = len(moments)
         if n_features > _ONE_BY_ONE:
@@ -173,11 +143,9 @@ def kernel_weighted(offsets: NDArray) -> Draws:
 
 @lru_cache(maxsize=4)
 def sobol_draws(seed: int, n_draws: int, n_tags: int) -> Draws:
-    r"""Return Sobol points that have the distribution of lime's draws with their weights.
-
-    A standard normal times lime's kernel is a normal again, of variance
-    :math:`\kappa^2 = w^2 / (1 + w^2)`: drawn from directly, all draws count the same.
-    """
+    r"""Return Sobol points that have the distribution of lime's draws with their weights."""
+    # A standard normal times lime's kernel is a normal again, of variance kappa^2 = w^2 /
+    # (1 + w^2): drawn from directly, all draws count the same.
     width = kernel_variance(n_tags)
     with warnings.catch_warnings():  # of numbers of points that are no power of two: said in docs
         warnings.simplefilter("ignore", UserWarning)

@@ -7,8 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from sktpecr._composite import CompositeFunction
 from sktpecr.attribution._attributed import Attributed
+from sktpecr.attribution._composite import CompositeFunction
 
 
 class ExactAttribution(BaseEstimator):

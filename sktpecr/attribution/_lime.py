@@ -15,9 +15,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sktpecr._composite import CompositeFunction
-from sktpecr._numerics import spread
+from sktpecr._utils._rounding import spread
 from sktpecr.attribution._attributed import Attributed
+from sktpecr.attribution._composite import CompositeFunction
 from sktpecr.attribution._draws import (
     Draws,
     kernel_variance,

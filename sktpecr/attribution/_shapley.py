@@ -13,9 +13,9 @@ from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from sktpecr._composite import CompositeFunction
-from sktpecr._numerics import spread
+from sktpecr._utils._rounding import spread
 from sktpecr.attribution._attributed import Attributed
+from sktpecr.attribution._composite import CompositeFunction
 
 # Gains of tags (draws, tags, items), scores of coalitions (n, items), from nobody's to everybody's,
 # how each coalition weighs, and what contributions (tags, items) add up to in each.

@@ -2,8 +2,8 @@
 
 from sktpecr.datasets._fetch_goodreads import fetch_goodreads
 from sktpecr.datasets._fetch_movielens import fetch_movielens
+from sktpecr.datasets._load_movielens import load_movielens
 from sktpecr.datasets._make import make_tagged_interactions, make_tpecr_synthetic
-from sktpecr.datasets._movielens import load_movielens
 from sktpecr.datasets._pair_tags import pair_tags
 from sktpecr.datasets._tagged_interactions import TaggedInteractions
 

@@ -10,18 +10,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 from sklearn.utils._param_validation import Interval, validate_params
 from tqdm.auto import tqdm
 
 from sktpecr.datasets._download import DAMAGE, check_name, download
 from sktpecr.datasets._shelves import check_shelves, informative_shelves
 from sktpecr.datasets._tagged_interactions import TaggedInteractions
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Parsed = TypeVar("Parsed")
 
@@ -164,8 +162,6 @@ def fetch_goodreads(
     >>> data.item_names.tolist(), data.item_tags["manga"].tolist()
     (['Akira, Vol. 1', 'Maus'], [1, 0])
     """
-    import pandas as pd
-
     check_name(name, _GENRES)
     files = [f"goodreads_{kind}_{name}.json.gz" for kind in ("books", "interactions")]
     if local_path is not None:
@@ -232,8 +228,6 @@ def _read_books(path: Path) -> tuple[dict[int, str], dict[str, list[int]]]:
 
 def _read_interactions(path: Path) -> pd.DataFrame:
     """Return a table of users and books that holds every id once."""
-    import pandas as pd
-
     users: dict[str, int] = {}
     books: dict[int, int] = {}
     rows, columns = array("i"), array("i")

@@ -11,6 +11,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+import pandas as pd
 from sklearn.utils._param_validation import Interval, validate_params
 
 from sktpecr.datasets._download import DAMAGE, check_name, download
@@ -247,8 +248,6 @@ def _check_archive(path: Path, release: _Release) -> None:
 
 def _read(path: Path, release: _Release) -> TaggedInteractions:
     """Read the files of a release into matrices, all of them."""
-    import pandas as pd
-
     form = release.format
     part = ""  # what is being read, for the message
     names: dict[int, str] = {}

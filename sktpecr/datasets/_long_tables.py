@@ -5,13 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Hashable, Iterable, Mapping
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # The row numbers of one column and the id that each number stands for.
 Coded = tuple[NDArray, list[Any]]
@@ -29,8 +27,6 @@ def check_frame(frame: Any, table: str, one_row_per: str) -> None:
     one_row_per : str
         What a row stands for, for messages.
     """
-    import pandas as pd
-
     if not isinstance(frame, pd.DataFrame):
         raise TypeError(
             f"{table} must be a DataFrame of pandas or polars with one row per {one_row_per}, got "
@@ -73,8 +69,6 @@ def take_column(frame: pd.DataFrame, name: Hashable, table: str, parameter: str)
 
 def encode(column: pd.Series, table: str, parameter: str) -> Coded:
     """Give every id of a column a number, in the order of first appearance."""
-    import pandas as pd
-
     try:
         # Arrays, because a Series of tuples would come back as a MultiIndex; and pandas's own one
         # of times, because NumPy's would come back as whole numbers.
@@ -100,8 +94,6 @@ def encode(column: pd.Series, table: str, parameter: str) -> Coded:
 
 def take_numbers(column: pd.Series, table: str, parameter: str) -> NDArray:
     """Return a column as finite float32."""
-    import pandas as pd
-
     where = f"{table}[{column.name!r}] (parameter {parameter})"
     if not pd.api.types.is_numeric_dtype(column.dtype):
         raise ValueError(
@@ -157,8 +149,6 @@ def merge(*columns: Coded) -> tuple[list[Any], list[NDArray]]:
 
 def last_of_each(rows: NDArray, columns: NDArray, n_columns: int) -> NDArray:
     """Return a mask that keeps the last of every (row, column) pair."""
-    import pandas as pd
-
     return ~pd.Series(rows * n_columns + columns).duplicated(keep="last").to_numpy()
 
 
@@ -177,8 +167,6 @@ def label_array(labels: list[Any]) -> NDArray:
 
 def check_names(item_names: Any) -> dict[Any, str]:
     """Return the names that were given, "" where one is missing."""
-    import pandas as pd
-
     if item_names is None:
         return {}
     if not isinstance(item_names, Mapping | pd.Series):

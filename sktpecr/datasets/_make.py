@@ -5,6 +5,7 @@ from __future__ import annotations
 from numbers import Integral, Real
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 from numpy.random import RandomState
 from numpy.typing import NDArray
@@ -86,8 +87,6 @@ def make_tagged_interactions(
     >>> data.user_ids[3], data.item_ids[17]
     ('user_03', 'item_17')
     """
-    import pandas as pd
-
     if n_tags > n_items:
         raise ValueError(
             f"n_tags must be at most n_items, as every tag is on some item: got n_tags={n_tags} "
@@ -214,8 +213,6 @@ def make_tpecr_synthetic(
     >>> bool(np.all(data.scores[:, item] == data.tag_preferences[:, data.item_tag[item]]))
     True
     """
-    import pandas as pd
-
     if n_items % n_tags:
         raise ValueError(
             f"n_items must be a multiple of n_tags, as every tag has equally many items: got "

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from sktpecr._frames import in_pandas
-from sktpecr._ids import Ids, listing
-from sktpecr._item_tags import check_item_tags, is_frame
-from sktpecr._ranking import check_n
-
-if TYPE_CHECKING:
-    import pandas as pd
+from sktpecr._inputs._ids import Ids, listing
+from sktpecr._inputs._item_tags import check_item_tags, is_frame
+from sktpecr._inputs._numbers import check_n
+from sktpecr._inputs._tables import in_pandas
 
 
 def pair_tags(
@@ -78,8 +76,6 @@ def pair_tags(
     >>> pair_tags(tags, max_pairs=3).columns[-3:].tolist()
     ['Comedy & Drama', 'Comedy & Romance', 'Drama & Romance']
     """
-    import pandas as pd
-
     item_tags = in_pandas(item_tags, ids="item")
     if not is_frame(item_tags):
         raise ValueError(

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, validate_params
 
-from sktpecr._frames import in_pandas
+from sktpecr._inputs._tables import in_pandas
 from sktpecr.datasets._long_tables import (
     Coded,
     check_common,
@@ -25,9 +26,6 @@ from sktpecr.datasets._long_tables import (
     take_column,
     take_numbers,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -295,8 +293,6 @@ class TaggedInteractions:
         ValueError: item_tags has no column 'tag' (parameter tag), only 'film', 'genre'; name the
         right one with tag=...
         """
-        import pandas as pd
-
         interactions, item_tags = in_pandas(interactions), in_pandas(item_tags)
         check_frame(interactions, "interactions", "(user, item) pair")
         check_frame(item_tags, "item_tags", "(item, tag) pair")

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from sktpecr._certificate import agreement
-from sktpecr._feedback import Feedback
-from sktpecr._feedback_refiner import FeedbackRefiner, in_units_of_score
-from sktpecr._population import Population
-from sktpecr._ranking import check_n
-from sktpecr._user import User
+from sktpecr._inputs._feedback import Feedback
+from sktpecr._inputs._numbers import check_n
 from sktpecr.evaluation._explanations import attributed, checked_pairs
-from sktpecr.evaluation._held_out import as_pairs, check_comparable, populations_of
+from sktpecr.evaluation._held_out import as_pairs, check_comparable, tag_models_of
 from sktpecr.evaluation._summary import summary_or_cases
+from sktpecr.explanation._faithfulness import agreement
 from sktpecr.metrics import rank
-
-if TYPE_CHECKING:
-    import pandas as pd
+from sktpecr.refinement._feedback_refiner import FeedbackRefiner, in_units_of_score
+from sktpecr.tags._tag_model import TagModel
+from sktpecr.tags._user import User
 
 
 def evaluate_calibration(
@@ -89,13 +87,13 @@ def evaluate_calibration(
     if not isinstance(refiner, FeedbackRefiner):
         raise ValueError(f"refiner must be a FeedbackRefiner, got {type(refiner).__name__}")
     n_tags = check_n(n_tags, "n_tags")
-    populations, pairs = populations_of(explainers, baseline), list(as_pairs(pairs))
-    first = next(iter(populations))
-    check_comparable({first: populations[first], "refiner": refiner._checked_population()})
+    tag_models, pairs = tag_models_of(explainers, baseline), list(as_pairs(pairs))
+    first = next(iter(tag_models))
+    check_comparable({first: tag_models[first], "refiner": refiner.tag_model_})
     rows = [
         {"method": name, **row}
-        for name, population in populations.items()
-        for row in _measured(population, refiner, pairs, n_tags, edit, allow_train_users)
+        for name, tag_model in tag_models.items()
+        for row in _measured(tag_model, refiner, pairs, n_tags, edit, allow_train_users)
     ]
     if all(row["refused"] == 1.0 for row in rows):
         raise ValueError(
@@ -106,17 +104,17 @@ def evaluate_calibration(
 
 
 def _measured(
-    population: Population,
+    tag_model: TagModel,
     refiner: FeedbackRefiner,
     pairs: list[tuple[Hashable, Hashable]],
     n_tags: int,
     edit: float,
     allow_train_users: bool,
 ) -> Iterator[dict[str, Any]]:
-    checked = checked_pairs(population, pairs, allow_train_users)
+    checked = checked_pairs(tag_model, pairs, allow_train_users)
     outcomes = {}
-    for case, row, column, importances in attributed(population, population.attribution, checked):
-        usable = np.flatnonzero(population.std > 0)
+    for case, row, column, importances in attributed(tag_model, tag_model.attribution, checked):
+        usable = np.flatnonzero(tag_model.std > 0)
         order = usable[np.argsort(-np.abs(importances[usable]), kind="stable")][:n_tags]
         done = [
             (change * importances[tag], *_done(refiner, row, column, tag, change))
@@ -133,19 +131,19 @@ def _done(
     refiner: FeedbackRefiner, row: int, column: int, tag: int, change: float
 ) -> tuple[float, float, float]:
     """Return what an edit of one tag did to the item's score, its rank, and the tag itself."""
-    population = refiner._checked_population()
-    user = User.at(population, row)
-    own = population.vs_mean(population.tag_preferences_of(user.embedding))[tag]
-    feedback = Feedback.parse(population.tags, None, None, {population.tags[tag]: own + change}, 1)
+    tag_model = refiner.tag_model_
+    user = User.at(tag_model, row)
+    own = tag_model.vs_mean(tag_model.tag_preferences_of(user.embedding))[tag]
+    feedback = Feedback.parse(tag_model.tags, None, None, {tag_model.tags[tag]: own + change}, 1)
     try:
         # Not by refine: what is hard to steer is measured here, and needs no warning each time.
         refined = refiner._refine(
-            population, user, [feedback], in_units_of_score(population, feedback.set)
+            tag_model, user, [feedback], in_units_of_score(tag_model, feedback.set)
         )[0]
     except ValueError:  # beyond this recommender, or this solver
         return np.nan, np.nan, np.nan
     before, after = refined.scores_before, refined.scores
-    reached = population.vs_mean(refined.tag_preferences)[tag] - own
+    reached = tag_model.vs_mean(refined.tag_preferences)[tag] - own
     return (
         float(after[column]) - float(before[column]),
         rank(before, column) - rank(after, column),

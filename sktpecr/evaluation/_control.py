@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from tqdm.auto import tqdm
 
-from sktpecr._population import Population
-from sktpecr._ranking import check_n
+from sktpecr._inputs._numbers import check_n
 from sktpecr.evaluation._held_out import (
     check_numbers,
     list_lengths,
     measured_rows,
-    populations_of,
+    tag_models_of,
 )
 from sktpecr.evaluation._summary import summary_or_cases
 from sktpecr.metrics import average_precision, ranking, recall
-
-if TYPE_CHECKING:
-    import pandas as pd
+from sktpecr.tags._tag_model import TagModel
 
 
 def evaluate_control(
@@ -84,22 +82,22 @@ def evaluate_control(
     if units not in ("std", "raw"):
         raise ValueError(f"units must be 'std' or 'raw', got {units!r}")
     shifts, n_cases = check_numbers(d, "d"), check_n(n_cases, "n_cases")
-    populations = populations_of(explainers)
-    first = next(iter(populations.values()))
+    tag_models = tag_models_of(explainers)
+    first = next(iter(tag_models.values()))
     if len(first.tags) < 2:
         raise ValueError("explainers must know at least two tags, one to change and another, got 1")
     lengths = list_lengths(k, len(first.catalogue.items))
-    measured = measured_rows(populations.values(), users, allow_train_users)
+    measured = measured_rows(tag_models.values(), users, allow_train_users)
     rows = (
         {"method": name, **row}
-        for name, population in populations.items()
-        for row in _measured(population, measured, shifts, units, lengths, n_cases, random_state)
+        for name, tag_model in tag_models.items()
+        for row in _measured(tag_model, measured, shifts, units, lengths, n_cases, random_state)
     )
     return summary_or_cases(rows, return_cases, ("method", "tag", "d"))
 
 
 def _measured(
-    population: Population,
+    tag_model: TagModel,
     measured: NDArray,
     d: list[float],
     units: str,
@@ -108,19 +106,19 @@ def _measured(
     random_state: int,
 ) -> Iterator[dict[str, Any]]:
     rng = check_random_state(random_state)
-    n_tags = len(population.tags)
-    unit = population.std if units == "std" else np.ones(n_tags)
+    n_tags = len(tag_model.tags)
+    unit = tag_model.std if units == "std" else np.ones(n_tags)
     for case, row in enumerate(
         tqdm(rng.permutation(measured)[:n_cases], desc="control", delay=3, disable=None)
     ):
         changed, other = rng.choice(n_tags, size=2, replace=False)
-        own = population.user_embeddings[row].astype(np.float64)
-        asked = np.tile(population.tag_preferences_of(own), (len(d), 1))
+        own = tag_model.user_embeddings[row].astype(np.float64)
+        asked = np.tile(tag_model.tag_preferences_of(own), (len(d), 1))
         asked[:, changed] += np.multiply(d, unit[changed])
-        embeddings = population.generator.generate(asked, own[np.newaxis])
-        before = ranking(population.scores_of(own))
+        embeddings = tag_model.generator.generate(asked, own[np.newaxis])
+        before = ranking(tag_model.scores_of(own))
         items = {
-            which: population.extractor.items_of(tag)
+            which: tag_model.extractor.items_of(tag)
             for which, tag in (("changed", changed), ("other", other))
         }
         start = {
@@ -129,14 +127,14 @@ def _measured(
             for at, length in lengths.items()
             for metric, measure in _METRICS.items()
         }
-        for each, scores in zip(d, population.recommender.score_items(embeddings), strict=True):
+        for each, scores in zip(d, tag_model.recommender.score_items(embeddings), strict=True):
             after = ranking(scores)
             for which in items:
                 yield {
                     "tag": which,
                     "d": each,
                     "case": case,
-                    "user": population.catalogue.users[row],
+                    "user": tag_model.catalogue.users[row],
                     **{
                         f"F-{metric}{at}": start[which, metric, at]
                         - measure(after, items[which], length)

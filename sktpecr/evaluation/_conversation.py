@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from sktpecr._feedback import finite_number
-from sktpecr._feedback_refiner import FeedbackRefiner
-from sktpecr._population import Population
-from sktpecr._question import rank_questions
-from sktpecr._ranking import check_n, ranks_of, top_items
-from sktpecr._user import User
+from sktpecr._inputs._numbers import check_n, finite_number
+from sktpecr._utils._ranking import ranks_of, top_items
 from sktpecr.evaluation._held_out import (
     as_pairs,
     by_name,
@@ -24,9 +21,10 @@ from sktpecr.evaluation._held_out import (
     measured_rows,
 )
 from sktpecr.evaluation._summary import summary_or_cases
-
-if TYPE_CHECKING:
-    import pandas as pd
+from sktpecr.explanation._suggest_question import rank_questions
+from sktpecr.refinement._feedback_refiner import FeedbackRefiner
+from sktpecr.tags._tag_model import TagModel
+from sktpecr.tags._user import User
 
 
 def evaluate_conversation(
@@ -129,9 +127,9 @@ def evaluate_conversation(
         raise ValueError(f"noise must be a probability from 0 to 1, got {noise!r}")
     max_turns, k = check_n(max_turns, "max_turns"), check_n(k, "k")
     named = by_name(refiners, FeedbackRefiner, "refiners", baseline)
-    populations = {name: refiner._checked_population() for name, refiner in named.items()}
-    check_comparable(populations)
-    catalogue = next(iter(populations.values())).catalogue
+    tag_models = {name: refiner.tag_model_ for name, refiner in named.items()}
+    check_comparable(tag_models)
+    catalogue = next(iter(tag_models.values())).catalogue
     looked_for = [
         (catalogue.users.row(user), catalogue.items.row(item))
         for user, item in islice(as_pairs(pairs), check_n(n_pairs, "n_pairs"))
@@ -139,10 +137,10 @@ def evaluate_conversation(
     if not looked_for:
         raise ValueError("pairs must hold at least one (user id, item id), got none")
     measured_rows(
-        populations.values(), [catalogue.users[row] for row, _ in looked_for], allow_train_users
+        tag_models.values(), [catalogue.users[row] for row, _ in looked_for], allow_train_users
     )
-    for population in populations.values():
-        check_unseen(population, looked_for)
+    for tag_model in tag_models.values():
+        check_unseen(tag_model, looked_for)
     choose = _POLICIES[policy]
     rows = (
         {"method": name, "turn": turn, "case": case, **who, **outcome}
@@ -169,14 +167,14 @@ def _conversation(
     k: int,
 ) -> Iterator[dict[str, Any]]:
     """Yield how one user stands before the first turn and after each."""
-    population, rng = refiner._checked_population(), np.random.RandomState(seed)
+    tag_model, rng = refiner.tag_model_, np.random.RandomState(seed)
     row, column = pair
-    user = User.at(population, row)
-    candidates = population.catalogue.candidates(user, user.has_known_history, ())
-    on_item = population.extractor.tags_of(column) > 0
-    free = _tags_to_speak_of(population, user)
+    user = User.at(tag_model, row)
+    candidates = tag_model.catalogue.candidates(user.history, user.has_known_history)
+    on_item = tag_model.extractor.tags_of(column) > 0
+    free = _tags_to_speak_of(tag_model, user)
     said: dict[str, Any] = {"user": user.label}
-    embedding, scores, turns = user.embedding, population.scores_of(user.embedding), 0
+    embedding, scores, turns = user.embedding, tag_model.scores_of(user.embedding), 0
     first = top_items(scores, candidates, k)
     for turn in range(max_turns + 1):
         listed = top_items(scores, candidates, k)
@@ -192,9 +190,9 @@ def _conversation(
         draw, contrary = rng.uniform(), rng.uniform() < noise
         if found or not free.any() or turn == max_turns:
             continue
-        tag = choose(population, embedding, candidates, k, on_item, np.flatnonzero(free), draw)
+        tag = choose(tag_model, embedding, candidates, k, on_item, np.flatnonzero(free), draw)
         way = "like" if on_item[tag] != contrary else "dislike"
-        told: dict[str, Any] = {way: [population.tags[tag]]}
+        told: dict[str, Any] = {way: [tag_model.tags[tag]]}
         refined = refiner.sweep(**said, **told, strengths=[strength])[0]
         said, turns = {"after": refined}, turns + 1
         embedding, scores = refined.embedding, refined.scores
@@ -202,11 +200,11 @@ def _conversation(
             free[tag] = False
 
 
-def _tags_to_speak_of(population: Population, user: User) -> NDArray:
+def _tags_to_speak_of(tag_model: TagModel, user: User) -> NDArray:
     """Return the tags that items can be set against, in a like and in a dislike."""
-    n_items, items_of = len(population.catalogue.items), population.extractor.items_of
+    n_items, items_of = len(tag_model.catalogue.items), tag_model.extractor.items_of
     unseen = np.setdiff1d(np.arange(n_items), user.history)
-    free = population.std > 0
+    free = tag_model.std > 0
     for tag in np.flatnonzero(free):
         for rivals in (unseen, user.history):
             free[tag] &= len(np.setdiff1d(rivals, items_of(int(tag)))) > 0
@@ -214,7 +212,7 @@ def _tags_to_speak_of(population: Population, user: User) -> NDArray:
 
 
 def _most_misjudged(
-    population: Population,
+    tag_model: TagModel,
     embedding: NDArray,
     candidates: NDArray,
     k: int,
@@ -222,13 +220,13 @@ def _most_misjudged(
     tags: NDArray,
     draw: float,
 ) -> int:
-    preferences = population.tag_preferences_of(embedding)
-    above = preferences - population.scores_of(embedding).mean()
+    preferences = tag_model.tag_preferences_of(embedding)
+    above = preferences - tag_model.scores_of(embedding).mean()
     return int(tags[np.argmax(np.where(on_item, -above, above)[tags])])
 
 
 def _random(
-    population: Population,
+    tag_model: TagModel,
     embedding: NDArray,
     candidates: NDArray,
     k: int,
@@ -240,7 +238,7 @@ def _random(
 
 
 def _asked(
-    population: Population,
+    tag_model: TagModel,
     embedding: NDArray,
     candidates: NDArray,
     k: int,
@@ -248,8 +246,8 @@ def _asked(
     tags: NDArray,
     draw: float,
 ) -> int:
-    question = rank_questions(population, embedding, candidates, k, tags)["tag"].iloc[0]
-    return population.tags.row(question)
+    question = rank_questions(tag_model, embedding, candidates, k, tags)["tag"].iloc[0]
+    return tag_model.tags.row(question)
 
 
 _POLICIES = {"most_misjudged": _most_misjudged, "random": _random, "asked": _asked}

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from tqdm.auto import tqdm
 
-from sktpecr._certificate import agreement, faithfulness, random_changes, redrawn
-from sktpecr._population import Population
-from sktpecr._tpecr_explainer import TPECRExplainer
 from sktpecr.evaluation._held_out import (
     as_pairs,
     measured_rows,
-    population_of,
-    populations_of,
+    tag_model_of,
+    tag_models_of,
 )
 from sktpecr.evaluation._summary import summary_or_cases
-
-if TYPE_CHECKING:
-    import pandas as pd
+from sktpecr.explanation._faithfulness import agreement, faithfulness, random_changes, redrawn
+from sktpecr.explanation._tpecr_explainer import TPECRExplainer
+from sktpecr.tags._tag_model import TagModel
 
 # Random orders that insertion and deletion are compared with.
 _ORDERS = 10
@@ -66,23 +64,21 @@ def explained_tags(
     >>> bool(importance[True] > importance[False])
     True
     """
-    import pandas as pd
-
-    population = population_of(explainer)
-    tags = population.tags.array()
+    tag_model = tag_model_of(explainer)
+    tags = tag_model.tags.array()
     frames = []
     for case, row, column, importances in attributed(
-        population, population.attribution, checked_pairs(population, pairs, allow_train_users)
+        tag_model, tag_model.attribution, checked_pairs(tag_model, pairs, allow_train_users)
     ):
         frames.append(
             pd.DataFrame(
                 {
                     "case": case,
-                    "user": population.catalogue.users[row],
-                    "item": population.catalogue.items[column],
+                    "user": tag_model.catalogue.users[row],
+                    "item": tag_model.catalogue.items[column],
                     "tag": tags,
                     "importance": importances,
-                    "related": population.extractor.tags_of(column) > 0,
+                    "related": tag_model.extractor.tags_of(column) > 0,
                 }
             )
         )
@@ -155,30 +151,30 @@ def evaluate_explanations(
         raise ValueError(
             f"n_seeds must be a whole number of at least 2, to compare seeds, got {n_seeds!r}"
         )
-    populations, pairs = populations_of(explainers, baseline), list(as_pairs(pairs))
+    tag_models, pairs = tag_models_of(explainers, baseline), list(as_pairs(pairs))
     rows = (
         {"method": name, **row}
-        for name, population in populations.items()
-        for row in _measured(population, pairs, n_seeds, random_state, allow_train_users)
+        for name, tag_model in tag_models.items()
+        for row in _measured(tag_model, pairs, n_seeds, random_state, allow_train_users)
     )
     return summary_or_cases(rows, return_cases, baseline=baseline)
 
 
 def checked_pairs(
-    population: Population, pairs: Iterable[tuple[Hashable, Hashable]], allow_train_users: bool
+    tag_model: TagModel, pairs: Iterable[tuple[Hashable, Hashable]], allow_train_users: bool
 ) -> NDArray:
     """Return rows and columns of pairs of raw ids, shape (n_pairs, 2)."""
     pairs = list(as_pairs(pairs))
     if not pairs:
         raise ValueError("pairs must have at least one (user id, item id), got none")
     users, items = zip(*pairs, strict=True)
-    measured_rows([population], users, allow_train_users)
-    catalogue = population.catalogue
+    measured_rows([tag_model], users, allow_train_users)
+    catalogue = tag_model.catalogue
     return np.column_stack([catalogue.users.rows(users), catalogue.items.rows(items)])
 
 
 def attributed(
-    population: Population, attribution: Any, pairs: NDArray
+    tag_model: TagModel, attribution: Any, pairs: NDArray
 ) -> Iterator[tuple[int, int, int, NDArray]]:
     """Yield case, row, column and importances; users one by one, all their items at once."""
     order = np.argsort(pairs[:, 0], kind="stable")
@@ -186,37 +182,37 @@ def attributed(
     by_user = np.split(order, starts[1:])
     for cases in tqdm(by_user, desc="explanations", delay=3, disable=None):
         row = int(pairs[cases[0], 0])
-        embedding = population.user_embeddings[row].astype(np.float64)
+        embedding = tag_model.user_embeddings[row].astype(np.float64)
         columns = pairs[cases, 1]
         importances = attribution.attribute(
-            population.tag_preferences_of(embedding), embedding, columns
+            tag_model.tag_preferences_of(embedding), embedding, columns
         ).importances
         for case, column, weights in zip(cases, columns, importances, strict=True):
             yield int(case), row, int(column), weights
 
 
 def _measured(
-    population: Population,
+    tag_model: TagModel,
     pairs: list[tuple[Hashable, Hashable]],
     n_seeds: int,
     random_state: int,
     allow_train_users: bool,
 ) -> Iterator[dict[str, Any]]:
-    checked = checked_pairs(population, pairs, allow_train_users)
+    checked = checked_pairs(tag_model, pairs, allow_train_users)
     importances = [
-        _importances(population, attribution, checked)
-        for attribution in list(redrawn(population, range(random_state, random_state + n_seeds)))
-        or [population.attribution]
+        _importances(tag_model, attribution, checked)
+        for attribution in list(redrawn(tag_model, range(random_state, random_state + n_seeds)))
+        or [tag_model.attribution]
     ]
     exact = None
-    if population.composite.is_linear:
-        exact = population.composite.tag_weights(checked[:, 1]) * population.std
+    if tag_model.composite.is_linear:
+        exact = tag_model.composite.tag_weights(checked[:, 1]) * tag_model.std
     rng = check_random_state(random_state)
-    changes = random_changes(rng, len(population.tags))
-    orders = np.array([rng.permutation(len(population.tags)) for _ in range(_ORDERS)])
+    changes = random_changes(rng, len(tag_model.tags))
+    orders = np.array([rng.permutation(len(tag_model.tags)) for _ in range(_ORDERS)])
     for case, (row, column) in enumerate(checked):
         weights = [each[case] for each in importances]
-        related = population.extractor.tags_of(int(column)) > 0
+        related = tag_model.extractor.tags_of(int(column)) > 0
         positive = weights[0] >= 0
         between = np.array(
             [
@@ -236,9 +232,9 @@ def _measured(
             "related | < 0": related[~positive].mean() if not positive.all() else np.nan,
             "top is related": float(related[np.argmax(weights[0])]),
             "faithfulness": faithfulness(
-                population, population.user_embeddings[row], column, weights[0], changes
+                tag_model, tag_model.user_embeddings[row], column, weights[0], changes
             ),
-            **_curves(population, row, column, weights[0], orders),
+            **_curves(tag_model, row, column, weights[0], orders),
             "seeds: Spearman": spearman,
             "seeds: top 5": top,
             "seeds: sign flips": flips,
@@ -250,25 +246,25 @@ def _measured(
 
 
 def _curves(
-    population: Population, row: int, column: int, weights: NDArray, orders: NDArray
+    tag_model: TagModel, row: int, column: int, weights: NDArray, orders: NDArray
 ) -> dict[str, float]:
     """Return how much faster the score changes in order of contributions than in other orders."""
-    own_embedding = population.user_embeddings[row].astype(np.float64)
-    own = population.tag_preferences_of(own_embedding)
-    best_first = np.argsort(-weights * population.vs_mean(own), kind="stable")
-    spread_of_scores = float(population.scores_of(own_embedding).std())
+    own_embedding = tag_model.user_embeddings[row].astype(np.float64)
+    own = tag_model.tag_preferences_of(own_embedding)
+    best_first = np.argsort(-weights * tag_model.vs_mean(own), kind="stable")
+    spread_of_scores = float(tag_model.scores_of(own_embedding).std())
     steps = np.arange(len(own) + 1)[:, np.newaxis]
     curves = {}
     for name, start, end in (
-        ("insertion", population.mean, own),
-        ("deletion", own, population.mean),
+        ("insertion", tag_model.mean, own),
+        ("deletion", own, tag_model.mean),
     ):
         gains = []
         for order in (best_first, *orders):
             place = np.empty_like(order)
             place[order] = np.arange(len(order))
             rows = np.where(place < steps, end, start)
-            scores = population.composite(rows, own_embedding[np.newaxis], [column])[:, 0]
+            scores = tag_model.composite(rows, own_embedding[np.newaxis], [column])[:, 0]
             gains.append(np.mean(scores - scores[0]))
         faster = gains[0] - np.mean(gains[1:])
         sign = 1.0 if name == "insertion" else -1.0
@@ -276,9 +272,9 @@ def _curves(
     return curves
 
 
-def _importances(population: Population, attribution: Any, pairs: NDArray) -> NDArray:
-    importances = np.empty((len(pairs), len(population.tags)))
-    for case, _, _, weights in attributed(population, attribution, pairs):
+def _importances(tag_model: TagModel, attribution: Any, pairs: NDArray) -> NDArray:
+    importances = np.empty((len(pairs), len(tag_model.tags)))
+    for case, _, _, weights in attributed(tag_model, attribution, pairs):
         importances[case] = weights
     return importances
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from sktpecr._population import Population
-from sktpecr.evaluation._held_out import measured_rows, populations_of
+from sktpecr.evaluation._held_out import measured_rows, tag_models_of
 from sktpecr.evaluation._summary import summary_or_cases
-
-if TYPE_CHECKING:
-    import pandas as pd
+from sktpecr.tags._tag_model import TagModel
 
 _UNEDITED = "unedited"
 
@@ -76,22 +74,22 @@ def evaluate_generation(
     """
     if not isinstance(edit, Real) or not 0 < edit < np.inf:
         raise ValueError(f"edit must be a finite number above 0, got {edit!r}")
-    populations = populations_of(explainers)
-    if _UNEDITED in populations:
+    tag_models = tag_models_of(explainers)
+    if _UNEDITED in tag_models:
         raise ValueError(f"explainers must not use the name {_UNEDITED!r}; give it another")
-    first, *others = populations
+    first, *others = tag_models
     for other in others:
-        ours, theirs = populations[first].tag_preferences, populations[other].tag_preferences
+        ours, theirs = tag_models[first].tag_preferences, tag_models[other].tag_preferences
         if not np.allclose(ours, theirs):
             raise ValueError(
                 f"explainers must explain the same recommender, with the same aggregate, got "
                 f"other tag preferences from {other!r} than from {first!r}"
             )
-    measured = measured_rows(populations.values(), users, allow_train_users)
+    measured = measured_rows(tag_models.values(), users, allow_train_users)
     rows = (
         row
-        for name, population in populations.items()
-        for row in _measured(name, population, measured, edit, random_state)
+        for name, tag_model in tag_models.items()
+        for row in _measured(name, tag_model, measured, edit, random_state)
     )
     # "unedited" comes with each; the distances of the first are kept.
     unique: dict[Any, dict[str, Any]] = {}
@@ -102,14 +100,14 @@ def evaluate_generation(
 
 
 def _measured(
-    name: str, population: Population, measured: NDArray, edit: float, random_state: int
+    name: str, tag_model: TagModel, measured: NDArray, edit: float, random_state: int
 ) -> Iterator[dict[str, Any]]:
     if len(measured) < 2:
         raise ValueError("users must name at least two users to swap among, got one")
-    own_embeddings = population.user_embeddings[measured].astype(np.float64)
-    swap = population.swapped(own_embeddings, check_random_state(random_state))
+    own_embeddings = tag_model.user_embeddings[measured].astype(np.float64)
+    swap = tag_model.swapped(own_embeddings, check_random_state(random_state))
     unedited = float(np.mean((swap.own - swap.wanted) ** 2))
-    varied = np.flatnonzero(population.std > 0)
+    varied = np.flatnonzero(tag_model.std > 0)
     if not unedited or not len(varied):
         raise ValueError(
             "users must differ in tag preferences, those to swap among and those that the "
@@ -120,17 +118,17 @@ def _measured(
     change = edit * rng.choice([-1.0, 1.0], size=len(measured))
     asked = swap.own.copy()
     everyone = np.arange(len(measured))
-    asked[everyone, tags] += change * population.std[tags]
-    edited = population.generator.generate(asked, own_embeddings)
+    asked[everyone, tags] += change * tag_model.std[tags]
+    edited = tag_model.generator.generate(asked, own_embeddings)
     n_others = max(1, asked.shape[1] - 1)
     metrics = {
         _UNEDITED: (swap.own, own_embeddings, swap.own),
-        name: (swap.met, swap.generated, population.extractor.tag_preferences(edited)),
+        name: (swap.met, swap.generated, tag_model.extractor.tag_preferences(edited)),
     }
     sizes = np.where(swap.wanted == 0, np.nan, np.abs(swap.wanted))
     for method, (met, generated, met_edit) in metrics.items():
         squared = np.mean((met - swap.wanted) ** 2, axis=1)
-        moved = population.vs_mean(met_edit) - population.vs_mean(swap.own)
+        moved = tag_model.vs_mean(met_edit) - tag_model.vs_mean(swap.own)
         hit = moved[everyone, tags] / change
         moved[everyone, tags] = 0.0
         columns = {
@@ -139,20 +137,20 @@ def _measured(
             "MAPE": np.mean(np.abs(met - swap.wanted) / sizes, axis=1),
             "hit": hit,
             "leak": np.sqrt(np.square(moved).sum(axis=1) / n_others) / edit,
-            "distance": _distance(generated, population),
+            "distance": _distance(generated, tag_model),
         }
         for case, row in enumerate(measured):
             yield {
                 "method": method,
                 "case": case,
-                "user": population.catalogue.users[row],
+                "user": tag_model.catalogue.users[row],
                 **{metric: float(values[case]) for metric, values in columns.items()},
             }
 
 
-def _distance(embeddings: NDArray, population: Population) -> NDArray:
+def _distance(embeddings: NDArray, tag_model: TagModel) -> NDArray:
     """Return squared Mahalanobis distances from the population, per factor."""
-    learned = population.user_embeddings[population.learners].astype(np.float64)
+    learned = tag_model.user_embeddings[tag_model.learners].astype(np.float64)
     away = embeddings - learned.mean(axis=0)
     precision = np.linalg.pinv(np.atleast_2d(np.cov(learned.T, bias=True)), hermitian=True)
     return np.einsum("ij,jk,ik->i", away, precision, away) / embeddings.shape[1]

@@ -10,9 +10,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from sktpecr._interactions import canonical
-from sktpecr._population import Population
-from sktpecr._tpecr_explainer import TPECRExplainer
+from sktpecr._inputs._tables import canonical
+from sktpecr.explanation._tpecr_explainer import TPECRExplainer
+from sktpecr.tags._tag_model import TagModel
 
 
 def split_interactions(
@@ -71,30 +71,30 @@ def by_name(given: Any, kind: type, parameter: str, baseline: str | None = None)
     return named
 
 
-def population_of(explainer: Any) -> Population:
+def tag_model_of(explainer: Any) -> TagModel:
     """Return what an explainer learned."""
     if not isinstance(explainer, TPECRExplainer):
         raise ValueError(f"explainer must be a TPECRExplainer, got {type(explainer).__name__}")
-    return explainer._fitted_population()
+    return explainer.tag_model_
 
 
-def populations_of(explainers: Any, baseline: str | None = None) -> dict[str, Population]:
+def tag_models_of(explainers: Any, baseline: str | None = None) -> dict[str, TagModel]:
     """Return what one explainer learned, or several by name, of the same users, items and tags."""
     named = by_name(explainers, TPECRExplainer, "explainers", baseline)
-    populations = {name: explainer._fitted_population() for name, explainer in named.items()}
-    check_comparable(populations)
-    return populations
+    tag_models = {name: explainer.tag_model_ for name, explainer in named.items()}
+    check_comparable(tag_models)
+    return tag_models
 
 
-def check_comparable(populations: Mapping[str, Population]) -> None:
+def check_comparable(tag_models: Mapping[str, TagModel]) -> None:
     """Make sure that users, items and tags are the same ones for all methods."""
     labels = {
         name: {
-            "users": population.catalogue.user_ids.tolist(),
-            "items": population.catalogue.item_ids.tolist(),
-            "tags": population.tags.array().tolist(),
+            "users": tag_model.catalogue.user_ids.tolist(),
+            "items": tag_model.catalogue.item_ids.tolist(),
+            "tags": tag_model.tags.array().tolist(),
         }
-        for name, population in populations.items()
+        for name, tag_model in tag_models.items()
     }
     first, *others = labels
     for other in others:
@@ -115,27 +115,12 @@ def as_pairs(pairs: Iterable[tuple[Hashable, Hashable]]) -> Iterator[tuple[Hasha
 
 
 def measured_rows(
-    populations: Iterable[Population], users: Iterable[Hashable] | None, allow_train_users: bool
+    tag_models: Iterable[TagModel], users: Iterable[Hashable] | None, allow_train_users: bool
 ) -> NDArray:
-    """Return the rows of the users to measure on, or say that they were learned from.
-
-    Parameters
-    ----------
-    populations : iterable of Population
-        What the explainers learned, of the same users.
-    users : iterable of hashable or None
-        Raw ids; None for all with interactions that were not learned from.
-    allow_train_users : bool
-        Whether users that were learned from will do.
-
-    Returns
-    -------
-    ndarray of int
-        Rows, ascending, each once.
-    """
-    populations = list(populations)
-    catalogue = populations[0].catalogue
-    learners = np.any([population.learners for population in populations], axis=0)
+    """Return the rows of the users to measure on, or say that they were learned from."""
+    tag_models = list(tag_models)
+    catalogue = tag_models[0].catalogue
+    learners = np.any([tag_model.learners for tag_model in tag_models], axis=0)
     way_out = (
         "fit the explainer with train_users= and measure on others, or pass "
         "allow_train_users=True and say so beside the result"
@@ -161,9 +146,9 @@ def measured_rows(
     return rows
 
 
-def check_unseen(population: Population, pairs: Iterable[tuple[int, int]]) -> None:
+def check_unseen(tag_model: TagModel, pairs: Iterable[tuple[int, int]]) -> None:
     """Make sure that the explainer was not fitted on what is looked for: rows and columns."""
-    catalogue = population.catalogue
+    catalogue = tag_model.catalogue
     for row, column in pairs:
         if column in catalogue.history(row):
             raise ValueError(
@@ -186,20 +171,7 @@ def check_numbers(values: Any, parameter: str) -> list[float]:
 
 
 def list_lengths(k: Any, n_items: int) -> dict[str, int]:
-    """Return what to call lists of these lengths, and how many items they have.
-
-    Parameters
-    ----------
-    k : int, float or iterable of them
-        A number of items, or a share of all items if less than 1.
-    n_items : int
-        How many items there are.
-
-    Returns
-    -------
-    dict of str to int
-        Such as ``{"@1000": 1000, "@14%": 519}``.
-    """
+    """Return what to call lists of these lengths, and how many items they have."""
     lengths: dict[str, int] = {}
     given = list(k) if hasattr(k, "__iter__") and np.ndim(k) else [k]
     if not given:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import islice, pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from sktpecr._feedback_refiner import FeedbackRefiner
-from sktpecr._population import Population
-from sktpecr._ranking import check_n
-from sktpecr._tpecr_explainer import TPECRExplainer
+from sktpecr._inputs._numbers import check_n
 from sktpecr.evaluation._held_out import (
     as_pairs,
     by_name,
@@ -22,13 +20,13 @@ from sktpecr.evaluation._held_out import (
     check_unseen,
     list_lengths,
     measured_rows,
-    population_of,
+    tag_model_of,
 )
 from sktpecr.evaluation._summary import CASE, summary_or_cases
+from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 from sktpecr.metrics import average_precision, rank, ranking, recall
-
-if TYPE_CHECKING:
-    import pandas as pd
+from sktpecr.refinement._feedback_refiner import FeedbackRefiner
+from sktpecr.tags._tag_model import TagModel
 
 _SCENARIOS = ("like", "dislike")
 
@@ -74,10 +72,10 @@ def choose_tag(
     """
     if scenario not in _SCENARIOS:
         raise ValueError(f"scenario must be 'like' or 'dislike', got {scenario!r}")
-    population = population_of(explainer)
-    row = population.catalogue.users.row(user)
-    tag = _tag_for(population, scenario, row, population.catalogue.items.row(item))
-    return None if tag is None else population.tags[tag]
+    tag_model = tag_model_of(explainer)
+    row = tag_model.catalogue.users.row(user)
+    tag = _tag_for(tag_model, scenario, row, tag_model.catalogue.items.row(item))
+    return None if tag is None else tag_model.tags[tag]
 
 
 def evaluate_refinement(
@@ -148,19 +146,19 @@ def evaluate_refinement(
     if scenario not in _SCENARIOS:
         raise ValueError(f"scenario must be 'like' or 'dislike', got {scenario!r}")
     named = by_name(refiners, FeedbackRefiner, "refiners", baseline)
-    populations = {name: refiner._checked_population() for name, refiner in named.items()}
-    check_comparable(populations)
-    first = next(iter(populations.values()))
+    tag_models = {name: refiner.tag_model_ for name, refiner in named.items()}
+    check_comparable(tag_models)
+    first = next(iter(tag_models.values()))
     lengths = list_lengths(k, len(first.catalogue.items))
     at = check_numbers(strengths, "strengths")
     usable = list(islice(_usable(first, pairs, scenario), check_n(n_pairs, "n_pairs")))
     if not usable:
         raise ValueError(f"pairs must hold one for which there is a tag to {scenario}, got none")
     measured_rows(
-        populations.values(), [first.catalogue.users[row] for row, *_ in usable], allow_train_users
+        tag_models.values(), [first.catalogue.users[row] for row, *_ in usable], allow_train_users
     )
-    for population in populations.values():
-        check_unseen(population, [(row, column) for row, column, _ in usable])
+    for tag_model in tag_models.values():
+        check_unseen(tag_model, [(row, column) for row, column, _ in usable])
     rows = (
         {"method": name, **row}
         for name, refiner in named.items()
@@ -200,8 +198,6 @@ def read_at_overlap(cases: pd.DataFrame, overlap: float, column: str | None = No
     >>> float(read_at_overlap(cases, 0.9)["F-Rank"].iloc[0])
     20.0
     """
-    import pandas as pd
-
     if column is None:
         column = next((name for name in cases.columns if str(name).startswith("overlap")), None)
     if column not in cases.columns or "strength" not in cases.columns:
@@ -229,12 +225,12 @@ def read_at_overlap(cases: pd.DataFrame, overlap: float, column: str | None = No
     return pd.concat(read, ignore_index=True) if read else cases.iloc[:0]
 
 
-def _tag_for(population: Population, scenario: str, row: int, column: int) -> int | None:
-    embedding = population.user_embeddings[row]
-    preferences = population.tag_preferences_of(embedding)
-    predicts_tags = hasattr(population.recommender, "tag_scores")
-    level = (preferences if predicts_tags else population.scores_of(embedding)).mean()
-    on_item = population.extractor.tags_of(column) > 0
+def _tag_for(tag_model: TagModel, scenario: str, row: int, column: int) -> int | None:
+    embedding = tag_model.user_embeddings[row]
+    preferences = tag_model.tag_preferences_of(embedding)
+    predicts_tags = hasattr(tag_model.recommender, "tag_scores")
+    level = (preferences if predicts_tags else tag_model.scores_of(embedding)).mean()
+    on_item = tag_model.extractor.tags_of(column) > 0
     if scenario == "like":
         tags = np.flatnonzero(on_item & (preferences <= level))
         return int(tags[np.argmin(preferences[tags])]) if len(tags) else None
@@ -243,19 +239,19 @@ def _tag_for(population: Population, scenario: str, row: int, column: int) -> in
 
 
 def _usable(
-    population: Population,
+    tag_model: TagModel,
     pairs: Iterable[tuple[Hashable, Hashable]],
     scenario: str,
 ) -> Iterator[tuple[int, int, int]]:
     """Yield row, column and tag of the pairs that there is something to say about."""
-    catalogue = population.catalogue
+    catalogue = tag_model.catalogue
     everything = np.arange(len(catalogue.items))
     for user, item in as_pairs(pairs):
         row, column = catalogue.users.row(user), catalogue.items.row(item)
-        tag = _tag_for(population, scenario, row, column)
-        if tag is None or population.std[tag] == 0:
+        tag = _tag_for(tag_model, scenario, row, column)
+        if tag is None or tag_model.std[tag] == 0:
             continue
-        items, history = population.extractor.items_of(tag), catalogue.history(row)
+        items, history = tag_model.extractor.items_of(tag), catalogue.history(row)
         rivals = history if scenario == "dislike" else np.setdiff1d(everything, history)
         if len(np.setdiff1d(rivals, items)):
             yield row, column, tag
@@ -269,15 +265,15 @@ def _measured(
     strengths: list[float],
     lengths: dict[str, int],
 ) -> Iterator[dict[str, Any]]:
-    population = refiner._checked_population()
-    catalogue = population.catalogue
+    tag_model = refiner.tag_model_
+    catalogue = tag_model.catalogue
     way = 1.0 if scenario == "like" else -1.0
     for case, (row, column, tag) in enumerate(tqdm(usable, desc=name, delay=3, disable=None)):
-        user, item, tag_name = catalogue.users[row], catalogue.items[column], population.tags[tag]
+        user, item, tag_name = catalogue.users[row], catalogue.items[column], tag_model.tags[tag]
         said: dict[str, Any] = {scenario: [tag_name]}
         refinements = refiner.sweep(user, **said, strengths=strengths)
-        items, history = population.extractor.items_of(tag), catalogue.history(row)
-        own = population.tag_preferences_of(population.user_embeddings[row])[tag]
+        items, history = tag_model.extractor.items_of(tag), catalogue.history(row)
+        own = tag_model.tag_preferences_of(tag_model.user_embeddings[row])[tag]
         # The same for all strengths.
         before = ranking(refinements[0].scores_before)
         rank_before = rank(refinements[0].scores_before, column)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # Columns that say what a case is; ids can be numbers, and are no metrics.
 CASE = ("case", "user", "item", "tag")
@@ -71,8 +69,6 @@ def summarize(
     0      a   gain   2.0         NaN
     1      b   gain   3.5         1.5
     """
-    import pandas as pd
-
     by = list(by)
     if metrics is None:
         numbers = cases.select_dtypes(["number", "bool"]).columns
@@ -130,8 +126,6 @@ def summary_or_cases(
     baseline: Any = None,
 ) -> pd.DataFrame:
     """Return the cases themselves, or the summary of them."""
-    import pandas as pd
-
     cases = pd.DataFrame(list(rows))
     return cases if return_cases else summarize(cases, by, metrics=metrics, baseline=baseline)
 

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import Interval
 
-from sktpecr._numerics import spread
+from sktpecr._utils._rounding import spread
 from sktpecr.generators._layers import (
     backward,
     forward,
     with_scaled_input,
     with_scaled_output,
 )
-from sktpecr.generators._learned import LearnedGenerator, regress, with_intercept
+from sktpecr.generators._network_generator import LearnedGenerator, regress, with_intercept
 
 _ROWS = 8192  # encoded at a time
 
@@ -133,7 +133,7 @@ class CVAEGenerator(LearnedGenerator):
         self.random_state = random_state
 
     def _train(self, rows: NDArray, n_factors: int, training: Any) -> None:
-        from sktpecr.generators._training import CVAELoss, CVAEModule, layers_of, train
+        from sktpecr.generators._networks import CVAELoss, CVAEModule, layers_of, train
 
         # 1 where they are standardised.
         variance = np.mean(np.square(spread(rows[:, :n_factors], np.float64)))

@@ -13,8 +13,8 @@ from sklearn.covariance import ledoit_wolf
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from sktpecr._numerics import check_generation, spread, square_root
-from sktpecr._whole_fit import whole_fit
+from sktpecr._utils._atomic_fit import whole_fit
+from sktpecr._utils._rounding import check_generation, spread, square_root
 
 # Beyond it fewer than four digits are left.
 _CONDITION = 1e12

@@ -12,11 +12,11 @@ from sklearn.base import _fit_context
 from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import Interval
 
-from sktpecr._numerics import square_root
-from sktpecr._whole_fit import whole_fit
+from sktpecr._utils._atomic_fit import whole_fit
+from sktpecr._utils._rounding import square_root
 from sktpecr.generators._gaussian import GaussianGenerator
 from sktpecr.generators._layers import forward, tanh_hessian, tanh_jacobian
-from sktpecr.generators._learned import LearnedGenerator
+from sktpecr.generators._network_generator import LearnedGenerator
 
 # Of Newton's method; most rows need three or four. A row is done when a step gains less than this
 # share of what is left, and steps that are too long are shortened to these shares.
@@ -177,7 +177,7 @@ class InversionGenerator(LearnedGenerator):
         training: Any,
         extract: Callable[[NDArray], NDArray] | None = None,
     ) -> None:
-        from sktpecr.generators._training import MLPModule, SquaredError, layers_of, train
+        from sktpecr.generators._networks import MLPModule, SquaredError, layers_of, train
 
         embeddings, preferences = rows[:, :n_factors], rows[:, n_factors:]
         linear = self._linear = GaussianGenerator().fit(preferences, embeddings)

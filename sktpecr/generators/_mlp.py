@@ -14,7 +14,7 @@ from sktpecr.generators._layers import (
     with_scaled_input,
     with_scaled_output,
 )
-from sktpecr.generators._learned import LearnedGenerator, regress, with_intercept
+from sktpecr.generators._network_generator import LearnedGenerator, regress, with_intercept
 
 
 class MLPGenerator(LearnedGenerator):
@@ -99,7 +99,7 @@ class MLPGenerator(LearnedGenerator):
         self.random_state = random_state
 
     def _train(self, rows: NDArray, n_factors: int, training: Any) -> None:
-        from sktpecr.generators._training import MLPModule, SquaredError, layers_of, train
+        from sktpecr.generators._networks import MLPModule, SquaredError, layers_of, train
 
         module, self.history_ = train(
             MLPModule,

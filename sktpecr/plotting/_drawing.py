@@ -15,20 +15,7 @@ AS_IS: dict[str, Any] = {"parse_math": False}
 
 
 def axes_for(ax: Axes | None, n_rows: int) -> Axes:
-    """Return the axes that are given, or new ones as high as so many rows need.
-
-    Parameters
-    ----------
-    ax : matplotlib Axes, optional
-        Where to draw.
-    n_rows : int
-        Number of rows.
-
-    Returns
-    -------
-    matplotlib Axes
-        Where to draw.
-    """
+    """Return the axes that are given, or new ones as high as so many rows need."""
     if ax is not None:
         return ax
     import matplotlib.pyplot as plt

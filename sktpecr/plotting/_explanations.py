@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sktpecr._ranking import check_n
+from sktpecr._inputs._numbers import check_n
 from sktpecr.plotting._drawing import AS_IS, DOWN, METHODS, NEUTRAL, UP, axes_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from sktpecr._explanation import Explanation
 
-
-def plot_contributions(explanation: Explanation, ax: Axes | None = None, n_tags: int = 8) -> Axes:
+def plot_contributions(explanation: Any, ax: Axes | None = None, n_tags: int = 8) -> Axes:
     """Draw a waterfall from the value at average tag preferences to this user's.
 
     Parameters
@@ -92,9 +90,7 @@ def plot_contributions(explanation: Explanation, ax: Axes | None = None, n_tags:
     return ax
 
 
-def plot_importances(
-    explanations: Sequence[Explanation], ax: Axes | None = None, n_tags: int = 8
-) -> Axes:
+def plot_importances(explanations: Sequence[Any], ax: Axes | None = None, n_tags: int = 8) -> Axes:
     """Draw the importances of one item by several methods beside each other.
 
     Their units differ, so each method's are drawn relative to its largest.
@@ -153,7 +149,7 @@ def plot_importances(
     return ax
 
 
-def plot_list(explanations: Sequence[Explanation], ax: Axes | None = None, n_tags: int = 8) -> Axes:
+def plot_list(explanations: Sequence[Any], ax: Axes | None = None, n_tags: int = 8) -> Axes:
     """Draw what tags contribute to the items of a list, as a heat map.
 
     Parameters

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-from sktpecr._ranking import check_n
+from sktpecr._inputs._numbers import check_n
 from sktpecr.plotting._drawing import AS_IS, DOWN, METHODS, NEUTRAL, UP, axes_for
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
 
 

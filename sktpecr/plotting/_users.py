@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from sktpecr.plotting._drawing import AS_IS, DOWN, NEUTRAL, UP, axes_for
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
-
-    from sktpecr._refinement import Refinement
 
 
 def plot_profile(profile: pd.DataFrame, ax: Axes | None = None) -> Axes:
@@ -53,7 +51,7 @@ def plot_profile(profile: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def plot_refinement(refinement: Refinement, ax: Axes | None = None, n: int = 10) -> Axes:
+def plot_refinement(refinement: Any, ax: Axes | None = None, n: int = 10) -> Axes:
     """Draw the ranks of a list before and after feedback.
 
     Parameters
@@ -80,7 +78,7 @@ def plot_refinement(refinement: Refinement, ax: Axes | None = None, n: int = 10)
     >>> refiner = FeedbackRefiner(explainer.fit(data.interactions))
     >>> ax = plotting.plot_refinement(refiner.refine(0, like="tag_1"))
     """
-    frame = refinement._list(n)
+    frame = refinement.listed(n)
     ax = axes_for(ax, n_rows=len(frame))
     before, after = frame["rank_before"].to_numpy(), frame["rank"].to_numpy()
     for start, end in zip(before, after, strict=True):

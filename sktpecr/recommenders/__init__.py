@@ -1,14 +1,16 @@
 """The black box, through one door: what a recommender must offer, adapters, and three to train."""
 
 from sktpecr.recommenders._adapter_error import AdapterError
-from sktpecr.recommenders._adapters import as_recommender
-from sktpecr.recommenders._distilled_recommender import DistilledRecommender
 from sktpecr.recommenders._factor_recommender import FactorRecommender
-from sktpecr.recommenders._factorization_machine import FactorizationMachine
-from sktpecr.recommenders._matrix_factorization import MatrixFactorization
-from sktpecr.recommenders._neural_collaborative_filtering import NeuralCollaborativeFiltering
 from sktpecr.recommenders._new_items_recommender import NewItemsRecommender
-from sktpecr.recommenders._torch_recommender import TorchRecommender
+from sktpecr.recommenders.adapters._as_recommender import as_recommender
+from sktpecr.recommenders.differentiable._torch_recommender import TorchRecommender
+from sktpecr.recommenders.distilled._distilled_recommender import DistilledRecommender
+from sktpecr.recommenders.trained._factorization_machine import FactorizationMachine
+from sktpecr.recommenders.trained._matrix_factorization import MatrixFactorization
+from sktpecr.recommenders.trained._neural_collaborative_filtering import (
+    NeuralCollaborativeFiltering,
+)
 
 __all__ = [
     "AdapterError",

@@ -8,8 +8,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from sktpecr._blocks import blocks
-from sktpecr._ids import Ids
+from sktpecr._inputs._ids import Ids
+from sktpecr._utils._blocks import blocks
 
 
 class FactorRecommender:
@@ -147,18 +147,7 @@ class FactorRecommender:
 
 
 class RidgeFoldIn:
-    """Regress a row of interactions on the item factors.
-
-    Parameters
-    ----------
-    item_factors : ndarray of shape (n_items, n_factors)
-        Embeddings of the items.
-    alpha : float, default=1e-2
-        Ridge penalty, relative to the mean diagonal of ``item_factors.T @ item_factors``.
-    length : float, optional
-        Give every embedding of a non-empty row this norm. For models trained on ranks, where
-        the regression finds the direction but cannot know the length.
-    """
+    """Regress a row of interactions on the item factors."""
 
     def __init__(
         self, item_factors: NDArray, alpha: float = 1e-2, length: float | None = None
@@ -179,26 +168,10 @@ class RidgeFoldIn:
         return embeddings
 
 
+# What models of ratings are trained by, for one user: the embedding that minimises sum_v
+# (r_v - b_v - e . q_v)^2 + alpha n |e|^2 over the n items rated.
 class RatingsFoldIn:
-    r"""Regress the ratings of a row, and nothing else of it, on the factors of the items rated.
-
-    Parameters
-    ----------
-    item_factors : ndarray of shape (n_items, n_factors)
-        Embeddings of the items.
-    item_biases : ndarray of shape (n_items,)
-        What each item scores for everyone.
-    alpha : float, default=0.2
-        Ridge penalty for each rating. What gradient descent makes of users is shorter than what
-        its own penalty asks for: measured on MovieLens ratings, lists of Surprise's SVD agree with
-        those of training by 0.32 at the 0.02 that it was trained with, and by 0.53 to 0.57
-        anywhere between 0.1 and 1.
-
-    Notes
-    -----
-    What models of ratings are trained by, for one user: the embedding that minimises
-    :math:`\sum_v (r_v - b_v - e \cdot q_v)^2 + \alpha n |e|^2` over the n items rated.
-    """
+    r"""Regress the ratings of a row, and nothing else of it, on the factors of the items rated."""
 
     def __init__(self, item_factors: NDArray, item_biases: NDArray, alpha: float = 0.2) -> None:
         self.item_factors = item_factors
@@ -218,13 +191,7 @@ class RatingsFoldIn:
 
 
 class LinearFoldIn:
-    """Embed a row by a matrix, as a truncated singular value decomposition does.
-
-    Parameters
-    ----------
-    components : ndarray of shape (n_factors, n_items)
-        The matrix, transposed.
-    """
+    """Embed a row by a matrix, as a truncated singular value decomposition does."""
 
     def __init__(self, components: NDArray) -> None:
         self.components = components
@@ -234,22 +201,7 @@ class LinearFoldIn:
 
 
 def check_factors(factors: ArrayLike, name: str, ndim: int) -> NDArray:
-    """Return factors as a finite float array, or say what is wrong with which.
-
-    Parameters
-    ----------
-    factors : array-like
-        What the user or the model gave; a GPU matrix with ``to_numpy`` is brought to the host.
-    name : str
-        Name of the parameter, for messages.
-    ndim : int
-        Number of dimensions asked for.
-
-    Returns
-    -------
-    ndarray
-        The same values, float32 or float64.
-    """
+    """Return factors as a finite float array, or say what is wrong with which."""
     if hasattr(factors, "to_numpy"):
         factors = factors.to_numpy()
     array = np.asarray(factors)

@@ -6,16 +6,17 @@ import warnings
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.linear_model import Ridge, RidgeCV
 
-from sktpecr._frames import in_pandas
-from sktpecr._ids import Ids
-from sktpecr._item_tags import check_item_tags, is_frame
+from sktpecr._inputs._ids import Ids
+from sktpecr._inputs._item_tags import check_item_tags, is_frame
+from sktpecr._inputs._tables import in_pandas
 from sktpecr.recommenders._adapter_error import AdapterError
-from sktpecr.recommenders._adapters import as_recommender
 from sktpecr.recommenders._factor_recommender import FactorRecommender, RidgeFoldIn
+from sktpecr.recommenders.adapters._as_recommender import as_recommender
 
 _PENALTIES = np.logspace(-2, 5, 15)
 
@@ -199,8 +200,6 @@ def _both(item_tags: Any, new_item_tags: Any, n_trained: int) -> tuple[NDArray, 
     if not np.isfinite(rows.data).all() or (rows.data < 0).any():
         raise ValueError("new_item_tags must be finite and not negative; try .fillna(0)")
     if is_frame(new):
-        import pandas as pd
-
         everything: Any = pd.concat([item_tags, new])
     else:
         everything = sp.vstack([trained, rows]).tocsr()

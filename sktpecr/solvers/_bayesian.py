@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
-from sktpecr._directions import UNMOVED
-from sktpecr._user import Turn
+from sktpecr._inputs._feedback import Feedback
 from sktpecr.solvers._targets import movement_at_strength_one, put
-
-if TYPE_CHECKING:
-    from sktpecr._directions import Directions
-    from sktpecr._feedback import Feedback
-    from sktpecr._population import Population
-    from sktpecr._user import User
+from sktpecr.tags._directions import UNMOVED, Directions
+from sktpecr.tags._tag_model import TagModel
+from sktpecr.tags._user import Turn, User
 
 
 class BayesianSolver(BaseEstimator):
@@ -72,13 +67,13 @@ class BayesianSolver(BaseEstimator):
         self.noise = noise
 
     def solve(
-        self, population: Population, user: User, feedback: Feedback, values: dict[int, float]
+        self, tag_model: TagModel, user: User, feedback: Feedback, values: dict[int, float]
     ) -> tuple[NDArray, NDArray, NDArray]:
         """Return the refined embedding, the tag preferences asked for, and what is uncertain.
 
         Parameters
         ----------
-        population : Population
+        tag_model : TagModel
             What the explainer learned.
         user : User
             Who said it, and what the user had said before.
@@ -99,9 +94,9 @@ class BayesianSolver(BaseEstimator):
         self._validate_params()
         own = user.own_embedding.astype(np.float64)
         turns = [*user.turns, Turn(user.embedding, feedback, values)]
-        directions = population.directions(own)
-        scores = population.scores_of(own).astype(np.float64)
-        movement = movement_at_strength_one(population, directions, scores)
+        directions = tag_model.directions(own)
+        scores = tag_model.scores_of(own).astype(np.float64)
+        movement = movement_at_strength_one(tag_model, directions, scores)
         prior = directions.scatter(scores, user.history) / movement**2
         information, gains = prior, np.zeros(len(own))
         wishes: dict[int, float] = {}
@@ -121,7 +116,7 @@ class BayesianSolver(BaseEstimator):
             raise ValueError("strength is beyond what numbers can hold; ask for less")
         covariance = np.linalg.inv(information)
         move = _with_kept_words(directions, covariance @ gains, information, wishes)
-        requested = population.tag_preferences_of(own + move)
+        requested = tag_model.tag_preferences_of(own + move)
         if not known:
             return own + move, requested, covariance
         before = requested.copy()
@@ -132,7 +127,7 @@ class BayesianSolver(BaseEstimator):
         def step(at: NDArray, _: NDArray, error: NDArray) -> NDArray:
             return at + gain @ error
 
-        embedding = put(population, known, before, own + move, step)
+        embedding = put(tag_model, known, before, own + move, step)
         return embedding, requested, covariance - gain @ rows @ covariance
 
 

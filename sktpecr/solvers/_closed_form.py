@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from sklearn.base import BaseEstimator
 
-from sktpecr._directions import KEPT_WORD
+from sktpecr._inputs._feedback import Feedback
 from sktpecr.solvers._targets import movement_at_strength_one, put
-
-if TYPE_CHECKING:
-    from sktpecr._directions import Directions
-    from sktpecr._feedback import Feedback
-    from sktpecr._population import Population
-    from sktpecr._user import User
+from sktpecr.tags._directions import KEPT_WORD, Directions
+from sktpecr.tags._tag_model import TagModel
+from sktpecr.tags._user import User
 
 # A direction has movement near 1; one with less than this does not move the list at all.
 _NO_MOVEMENT = 1e-9
@@ -63,13 +59,13 @@ class ClosedFormSolver(BaseEstimator):
     """
 
     def solve(
-        self, population: Population, user: User, feedback: Feedback, values: dict[int, float]
+        self, tag_model: TagModel, user: User, feedback: Feedback, values: dict[int, float]
     ) -> tuple[NDArray, NDArray]:
         """Return the refined embedding and the tag preferences it was asked to have.
 
         Parameters
         ----------
-        population : Population
+        tag_model : TagModel
             What the explainer learned.
         user : User
             The user.
@@ -87,40 +83,40 @@ class ClosedFormSolver(BaseEstimator):
         """
         embedding = user.embedding.astype(np.float64)
         if feedback.strength:
-            embedding = _moved(population, embedding, user.history, feedback)
-        wanted = population.tag_preferences_of(embedding)
+            embedding = _moved(tag_model, embedding, user.history, feedback)
+        wanted = tag_model.tag_preferences_of(embedding)
         if values:
-            wanted, embedding = _pressed(population, embedding, wanted, values)
+            wanted, embedding = _pressed(tag_model, embedding, wanted, values)
         return embedding, wanted
 
 
 def _moved(
-    population: Population, embedding: NDArray, history: NDArray, feedback: Feedback
+    tag_model: TagModel, embedding: NDArray, history: NDArray, feedback: Feedback
 ) -> NDArray:
     """Return the embedding that likes and dislikes ask for."""
-    directions, wishes = population.directions(embedding), feedback.wishes
-    scores = population.scores_of(embedding).astype(np.float64)
-    target = feedback.strength * movement_at_strength_one(population, directions, scores)
-    if population.extractor.tag_matrix_ is not None:
+    directions, wishes = tag_model.directions(embedding), feedback.wishes
+    scores = tag_model.scores_of(embedding).astype(np.float64)
+    target = feedback.strength * movement_at_strength_one(tag_model, directions, scores)
+    if tag_model.extractor.tag_matrix_ is not None:
         direction = directions.combined(wishes, scores, history)
         return embedding + _first_step(directions, direction, target) * direction
 
     def movement(step: float) -> float:
-        return float((population.scores_of(embedding + step * direction) - scores).std())
+        return float((tag_model.scores_of(embedding + step * direction) - scores).std())
 
     # As far as the gradients hold: where a tag does not keep its word, half as far, and on from
     # there with new ones.
     tags, signs = list(wishes), np.sign(list(wishes.values()))
-    before = population.tag_preferences_of(embedding)[tags]
+    before = tag_model.tag_preferences_of(embedding)[tags]
     way, done, share = 0.0, 0.0, 1.0
     while done < 1:
         if done > 0:
-            directions = population.directions(embedding)
+            directions = tag_model.directions(embedding)
         direction = directions.combined(wishes, scores, history)
         first = _first_step(directions, direction, share * target)
         step = _step(movement, (done + share) * target, first)
         there = embedding + step * direction
-        change = signs * (population.tag_preferences_of(there)[tags] - before)
+        change = signs * (tag_model.tag_preferences_of(there)[tags] - before)
         short = directions.words(wishes) - change / (way + step)
         if short.max() <= _SLACK:
             embedding, way, done = there, way + step, done + share
@@ -129,7 +125,7 @@ def _moved(
         else:
             raise ValueError(
                 f"strength is too much for this recommender: however small the steps, "
-                f"{population.tags[tags[int(short.argmax())]]!r} does not move the way it should; "
+                f"{tag_model.tags[tags[int(short.argmax())]]!r} does not move the way it should; "
                 f"ask for less, or of fewer tags at once"
             )
     return embedding
@@ -160,14 +156,12 @@ def _step(movement: Callable[[float], float], target: float, first: float) -> fl
 
 
 def _pressed(
-    population: Population, embedding: NDArray, own: NDArray, values: dict[int, float]
+    tag_model: TagModel, embedding: NDArray, own: NDArray, values: dict[int, float]
 ) -> tuple[NDArray, NDArray]:
-    """Return tag preferences with some that are set, and an embedding that has those.
-
-    Asked to change some tags and to hold all others, a generator with more tags than factors
-    compromises. Newton's method on the named tags presses on them until they are met.
-    """
-    generate = population.generator.generate
+    """Return tag preferences with some that are set, and an embedding that has those."""
+    # Asked to change some tags and to hold all others, a generator with more tags than factors
+    # compromises. Newton's method on the named tags presses on them until they are met.
+    generate = tag_model.generator.generate
     unmoved = generate(own[np.newaxis], embedding[np.newaxis])[0]
     tags = list(values)
     wanted = own.copy()
@@ -175,7 +169,7 @@ def _pressed(
     pressed = wanted.copy()
     # A tag that is the same for everybody is tried out over the way that it has to go.
     far = np.abs(wanted - own)[tags]
-    nudges = np.select([population.std[tags] > 0, far > 0], [population.std[tags], far], 1.0)
+    nudges = np.select([tag_model.std[tags] > 0, far > 0], [tag_model.std[tags], far], 1.0)
 
     def moved(preferences: NDArray) -> NDArray:
         return embedding + generate(preferences[np.newaxis], embedding[np.newaxis])[0] - unmoved
@@ -185,9 +179,9 @@ def _pressed(
         for column, (tag, nudge) in enumerate(zip(tags, nudges, strict=True)):
             nudged = pressed.copy()
             nudged[tag] += nudge
-            there = population.tag_preferences_of(moved(nudged))[tags]
+            there = tag_model.tag_preferences_of(moved(nudged))[tags]
             response[:, column] = (there - reached) / nudge
         pressed[tags] += np.linalg.lstsq(response, error, rcond=1e-6)[0]
         return moved(pressed)
 
-    return wanted, put(population, values, own, moved(pressed), press)
+    return wanted, put(tag_model, values, own, moved(pressed), press)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,24 +13,20 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from sktpecr._gradients import generator_gradient
+from sktpecr._inputs._feedback import Feedback
+from sktpecr.solvers._gradients import generator_gradient
 from sktpecr.solvers._pairs import Pairs
-
-if TYPE_CHECKING:
-    from sktpecr._feedback import Feedback
-    from sktpecr._population import Population
-    from sktpecr._user import User
+from sktpecr.tags._tag_model import TagModel
+from sktpecr.tags._user import User
 
 # An embedding this many times larger than the user's own is beyond any recommender.
 _DIVERGED = 1e6
 
 
+# Their MF has embeddings with a root mean square of .131 and tag preferences with a standard
+# deviation of .185; their NCF .536 and 3.7.
 class _Published(NamedTuple):
-    """The authors' settings for MovieLens, rates and weights freed from their scales.
-
-    Their MF has embeddings with a root mean square of .131 and tag preferences with a standard
-    deviation of .185; their NCF .536 and 3.7.
-    """
+    """The authors' settings for MovieLens, rates and weights freed from their scales."""
 
     optimizer: str
     n_epochs: int
@@ -80,60 +76,25 @@ class _IterativeSolver(BaseEstimator):
         self.random_state = random_state
 
     def solve(
-        self, population: Population, user: User, feedback: Feedback, values: dict[int, float]
+        self, tag_model: TagModel, user: User, feedback: Feedback, values: dict[int, float]
     ) -> tuple[NDArray, NDArray]:
-        """Return the refined embedding and the tag preferences that belong to it.
-
-        Parameters
-        ----------
-        population : Population
-            What the explainer learned.
-        user : User
-            The user.
-        feedback : Feedback
-            What the user said.
-        values : dict of int to float
-            Column of each tag that was set, and its value in units of the score.
-
-        Returns
-        -------
-        embedding : ndarray of shape (n_factors,)
-            Refined embedding.
-        tag_preferences : ndarray of shape (n_tags,)
-            What it was generated from; its own where there is no generator.
-        """
-        return self.sweep(population, user, [feedback], values)[0]
+        """Return the refined embedding and the tag preferences that belong to it."""
+        # returns (n_factors,).
+        return self.sweep(tag_model, user, [feedback], values)[0]
 
     def sweep(
         self,
-        population: Population,
+        tag_model: TagModel,
         user: User,
         feedbacks: Sequence[Feedback],
         values: dict[int, float],
     ) -> list[tuple[NDArray, NDArray]]:
-        """Solve for feedbacks that differ in strength alone, by one descent for all of them.
-
-        Parameters
-        ----------
-        population : Population
-            What the explainer learned.
-        user : User
-            The user.
-        feedbacks : sequence of Feedback
-            The same feedback at several strengths.
-        values : dict of int to float
-            Column of each tag that was set, and its value in units of the score.
-
-        Returns
-        -------
-        list of tuple
-            What ``solve`` returns for each.
-        """
+        """Solve for feedbacks that differ in strength alone, by one descent for all of them."""
         raise NotImplementedError
 
     def _descend(
         self,
-        population: Population,
+        tag_model: TagModel,
         user: User,
         feedback: Feedback,
         start: NDArray,
@@ -142,14 +103,12 @@ class _IterativeSolver(BaseEstimator):
         embed: Callable[[NDArray], NDArray],
         pull: Callable[[NDArray, NDArray], NDArray],
     ) -> NDArray:
-        """Return the parameter after all steps.
-
-        `embed` makes an embedding of the parameter, `pull` carries a gradient at the embedding
-        back to the parameter, `variance` is the parameter's over the population.
-        """
+        """Return the parameter after all steps."""
+        # `embed` makes an embedding of the parameter, `pull` carries a gradient at the embedding
+        # back to the parameter, `variance` is the parameter's over the population.
         import torch
 
-        recommender = population.recommender
+        recommender = tag_model.recommender
         loss = getattr(recommender, "feedback_loss", "bpr")
         if loss not in published:
             raise ValueError(
@@ -157,7 +116,7 @@ class _IterativeSolver(BaseEstimator):
                 f"{', '.join(map(repr, published))}, got {loss!r}"
             )
         settings = published[loss]
-        spread = population.embedding_variance
+        spread = tag_model.embedding_variance
         if not spread > 0 or not variance > 0:
             raise ValueError(
                 "the online update needs users who differ, for its rate and its regulariser; the "
@@ -180,7 +139,7 @@ class _IterativeSolver(BaseEstimator):
         parameter = torch.from_numpy(start.copy()).requires_grad_()
         make = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[optimizer]
         step = make([parameter], lr=rate)
-        pairs = Pairs(population, user, feedback, loss, check_random_state(self.random_state))
+        pairs = Pairs(tag_model, user, feedback, loss, check_random_state(self.random_state))
         embedding = embed(start)
         for _ in range(self.n_epochs or settings.n_epochs):
             for batch in pairs.batches(self.batch_size):
@@ -250,15 +209,15 @@ class OnlineSolver(_IterativeSolver):
 
     def sweep(
         self,
-        population: Population,
+        tag_model: TagModel,
         user: User,
         feedbacks: Sequence[Feedback],
         values: dict[int, float],
     ) -> list[tuple[NDArray, NDArray]]:
         self._validate_params()
         own = user.embedding.astype(np.float64)
-        generator = population.generator
-        start = population.tag_preferences_of(own)
+        generator = tag_model.generator
+        start = tag_model.tag_preferences_of(own)
         # Tags that were set stay where they were put; steps go on around them.
         start[list(values)] = list(values.values())
         free = np.ones(len(start))
@@ -273,9 +232,9 @@ class OnlineSolver(_IterativeSolver):
         end = start
         if any(feedback.strength for feedback in feedbacks):
             strongest = max(feedbacks, key=attrgetter("strength"))
-            variance = float(np.mean(np.square(population.std)))
+            variance = float(np.mean(np.square(tag_model.std)))
             end = self._descend(
-                population, user, strongest, start, _PREFERENCES, variance, embed, pull
+                tag_model, user, strongest, start, _PREFERENCES, variance, embed, pull
             )
         asked = [start + feedback.strength * (end - start) for feedback in feedbacks]
         return [(embed(preferences), preferences) for preferences in asked]
@@ -325,7 +284,7 @@ class EmbeddingSolver(_IterativeSolver):
 
     def sweep(
         self,
-        population: Population,
+        tag_model: TagModel,
         user: User,
         feedbacks: Sequence[Feedback],
         values: dict[int, float],
@@ -337,14 +296,14 @@ class EmbeddingSolver(_IterativeSolver):
             )
         own = user.embedding.astype(np.float64)
         end = self._descend(
-            population,
+            tag_model,
             user,
             max(feedbacks, key=attrgetter("strength")),
             own,
             _EMBEDDING,
-            population.embedding_variance,
+            tag_model.embedding_variance,
             embed=lambda embedding: embedding,
             pull=lambda _, gradient: gradient,
         )
         embeddings = [own + feedback.strength * (end - own) for feedback in feedbacks]
-        return [(each, population.tag_preferences_of(each)) for each in embeddings]
+        return [(each, tag_model.tag_preferences_of(each)) for each in embeddings]

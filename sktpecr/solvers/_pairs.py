@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from sktpecr._gradients import scores_and_pullback
-
-if TYPE_CHECKING:
-    from sktpecr._feedback import Feedback
-    from sktpecr._population import Population
-    from sktpecr._user import User
+from sktpecr._inputs._feedback import Feedback
+from sktpecr.solvers._gradients import scores_and_pullback
+from sktpecr.tags._tag_model import TagModel
+from sktpecr.tags._user import User
 
 # Negatives beside each liked item under binary cross-entropy, as the authors draw them.
 _NEGATIVES = 4
 
 
+# Rows are (better item, worse item) under BPR, (item, label) under cross-entropy; weights say how
+# much the tag behind a row counts.
 class Batch(NamedTuple):
-    """What one step compares.
-
-    Rows are (better item, worse item) under BPR, (item, label) under cross-entropy; weights say
-    how much the tag behind a row counts.
-    """
+    """What one step compares."""
 
     rows: NDArray
     weights: NDArray
@@ -47,7 +43,7 @@ class Pairs:
 
     def __init__(
         self,
-        population: Population,
+        tag_model: TagModel,
         user: User,
         feedback: Feedback,
         loss: str,
@@ -56,11 +52,11 @@ class Pairs:
         self._loss = loss
         self._random_state = random_state
         self._tags: list[tuple[NDArray, NDArray, bool, float]] = []
-        n_items = len(population.catalogue.items)
+        n_items = len(tag_model.catalogue.items)
         history = user.history
         for said, likes in ((feedback.like, True), (feedback.dislike, False)):
             for tag, strength in said.items():
-                inside = population.extractor.items_of(tag)
+                inside = tag_model.extractor.items_of(tag)
                 if likes:
                     others = np.setdiff1d(np.arange(n_items), np.union1d(inside, history))
                     what = "no item is outside the user's history and the tag"

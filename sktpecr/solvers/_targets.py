@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from sktpecr._directions import Directions
-    from sktpecr._population import Population
+from sktpecr.tags._directions import Directions
+from sktpecr.tags._tag_model import TagModel
 
 # The standard deviation of the score changes at strength 1, in units of the user's own scores'.
 _MOVEMENT_AT_STRENGTH_ONE = 1 / 5
@@ -20,13 +18,11 @@ _MET = 1e-4
 _MAX_STEPS = 10
 
 
-def movement_at_strength_one(
-    population: Population, directions: Directions, scores: NDArray
-) -> float:
+def movement_at_strength_one(tag_model: TagModel, directions: Directions, scores: NDArray) -> float:
     """Return how far feedback of strength 1 moves the list of a user with these scores."""
     # A user whom the recommender scores all alike moves as the population does.
     spread = scores.std() or directions.typical_movement(
-        population.user_embeddings[population.learners]
+        tag_model.user_embeddings[tag_model.learners]
     )
     if not spread:
         raise ValueError(
@@ -37,45 +33,22 @@ def movement_at_strength_one(
 
 
 def put(
-    population: Population,
+    tag_model: TagModel,
     values: dict[int, float],
     before: NDArray,
     embedding: NDArray,
     step: Callable[[NDArray, NDArray, NDArray], NDArray],
 ) -> NDArray:
-    """Go on from an embedding until tags are where they were set.
-
-    Parameters
-    ----------
-    population : Population
-        What the explainer learned.
-    values : dict of int to float
-        Column of each tag that was set, and its value in units of the score.
-    before : ndarray of shape (n_tags,)
-        Tag preferences before they were set, so that it is known how far they have to go.
-    embedding : ndarray of shape (n_factors,)
-        Where to start.
-    step : callable
-        From an embedding, what the tags are there, and by how much they miss, to the next.
-
-    Returns
-    -------
-    ndarray of shape (n_factors,)
-        Embedding.
-
-    Raises
-    ------
-    ValueError
-        If they cannot be met.
-    """
+    """Go on from an embedding until tags are where they were set."""
+    # `before` (n_tags,); `embedding` (n_factors,); returns (n_factors,).
     tags, asked = list(values), np.array(list(values.values()))
-    far = np.maximum(np.abs(asked - before[tags]), population.std[tags])
+    far = np.maximum(np.abs(asked - before[tags]), tag_model.std[tags])
     # Rounding is a share of the numbers themselves: an absolute one would call a tag met whose
     # scores are small.
     size = max(np.abs(before).max(), np.abs(asked).max())
     tolerance = _MET * far + 4 * np.finfo(float).eps * size
     for _ in range(_MAX_STEPS):
-        reached = population.tag_preferences_of(embedding)[tags]
+        reached = tag_model.tag_preferences_of(embedding)[tags]
         error = asked - reached
         if not np.isfinite(error).all():
             raise ValueError("what is set is beyond what numbers can hold; ask for less")
@@ -84,7 +57,7 @@ def put(
         embedding = step(embedding, reached, error)
     worst = int(np.argmax(np.abs(error) - tolerance))
     raise ValueError(
-        f"set cannot be met: {population.tags[tags[worst]]!r} was to be {asked[worst]:.3g} (in "
+        f"set cannot be met: {tag_model.tags[tags[worst]]!r} was to be {asked[worst]:.3g} (in "
         f"units of the score) and gets no nearer than {reached[worst]:.3g}; the recommender ties "
         f"it to other tags that were set, or moves it for nobody. Set fewer tags"
     )

@@ -47,6 +47,7 @@ def test_what_does_not_install_is_reported_by_pips_own_words(tmp_path, monkeypat
 
 def test_every_engine_has_its_tests():
     files = {
-        path.stem.removeprefix("test_batch_on_") for path in ROOT.glob("tests/test_batch_on_*.py")
+        path.stem.removeprefix("test_batch_on_")
+        for path in ROOT.glob("tests/whole/test_batch_on_*.py")
     }
     assert files == set(engines.ENGINES)

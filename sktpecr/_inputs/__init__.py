@@ -1,0 +1,1 @@
+"""What callers bring: ids, tables, item tags, feedback, checked once at the door."""

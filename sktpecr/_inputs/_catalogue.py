@@ -1,0 +1,160 @@
+"""Who and what is known: users, items, names, and who interacted with what."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from sktpecr._inputs._ids import Ids, missing_rows, plain
+from sktpecr._inputs._tables import is_frame
+
+
+class Catalogue:
+    """Users and items by raw id, item names, and the interactions between them."""
+
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        interactions: sp.csr_matrix | None,
+        user_ids: Iterable[Hashable] | None,
+        item_ids: Iterable[Hashable] | None,
+        item_names: Any,
+    ) -> None:
+        n_users, n_items = shape
+        self.users = Ids("user", user_ids, n_users, "user_ids")
+        self.items = Ids("item", item_ids, n_items, "item_tags (its index)")
+        self.user_ids, self.item_ids = self.users.array(), self.items.array()
+        self.item_names = _check_names(item_names, self.item_ids)
+        # A copy: what the user does to theirs later must not change anybody's history.
+        self.interactions = None if interactions is None else interactions.copy()
+
+    def history(self, row: int) -> NDArray:
+        """Return the columns a user interacted with, none if no interactions were given."""
+        X = self.interactions
+        if X is None:
+            return np.empty(0, dtype=np.intp)
+        return X.indices[X.indptr[row] : X.indptr[row + 1]]
+
+    @cached_property
+    def usual_value(self) -> float:
+        """Mean value of the interactions, for one of which no more is known; 1 without any."""
+        X = self.interactions
+        return 1.0 if X is None or not X.nnz else float(X.data.mean())
+
+    def active_users(self) -> NDArray:
+        """Return which users have interactions; all of them where that cannot be told."""
+        if self.interactions is None or not self.interactions.nnz:
+            return np.ones(len(self.users), dtype=bool)
+        return np.diff(self.interactions.indptr) > 0
+
+    def candidates(
+        self, history: NDArray | None, exclude_seen: bool, exclude: Iterable[Hashable] = ()
+    ) -> NDArray:
+        """Return which items may be recommended to a user."""
+        allowed = np.ones(len(self.items), dtype=bool)
+        if exclude_seen:
+            if history is None:
+                raise ValueError(
+                    "exclude_seen=True needs interactions, and the explainer was not given any; "
+                    "call its fit(interactions) first, or pass exclude_seen=False"
+                )
+            allowed[history] = False
+        if isinstance(exclude, str | bytes) or not hasattr(exclude, "__iter__"):
+            raise ValueError(f"exclude must be a list of item ids, got {exclude!r}")
+        allowed[self.items.rows(exclude)] = False
+        return allowed
+
+    def listed(self, columns: NDArray, scores: NDArray) -> pd.DataFrame:
+        """Return a list, best first, as a frame with ids and names."""
+        return pd.DataFrame(
+            {
+                "item": self.item_ids[columns],
+                "name": self.item_names[columns],
+                "score": scores[columns],
+                "rank": np.arange(1, len(columns) + 1),
+            }
+        )
+
+
+def check_item_ids(item_tags: Any, X: Any) -> list[Any] | None:
+    """Return the raw item ids, and make sure that tags and interactions agree on them."""
+    labels = list(item_tags.index) if is_frame(item_tags) else None
+    columns = list(X.columns) if is_frame(X) else None
+    if labels is None or columns is None or labels == columns:
+        return columns if labels is None else labels
+    what, strangers = _difference(columns, labels, "columns of X are not in it", "X")
+    way_out = "use item_tags.reindex(X.columns)"
+    if strangers:
+        way_out = "give both the same kind of ids"
+    raise ValueError(f"the index of item_tags contradicts the columns of X: {what}; {way_out}")
+
+
+def with_own_ids(recommender: Any, n_users: int, user_ids: Any, item_ids: Any) -> tuple[Any, Any]:
+    """Return raw ids, those that the recommender was trained on where no others were given."""
+    name = type(recommender).__name__
+    rows_are_its_own = len(recommender.user_embeddings) == n_users
+    found = []
+    for kind, given, what, row in (
+        ("user", user_ids, "user_ids", "rows of X and user_ids"),
+        ("item", item_ids, "the index of item_tags", "columns of X and the index of item_tags"),
+    ):
+        own = getattr(recommender, f"{kind}_ids", None)
+        if own is None or (kind == "user" and not rows_are_its_own):
+            found.append(given)
+            continue
+        own = np.asarray(own).tolist()
+        given = own if given is None else list(given)
+        if len(given) == len(own) and given != own:  # who counts otherwise is told so elsewhere
+            of_it = f"the {kind} ids that the {name} was trained on"
+            wrong, strangers = _difference(given, own, "of them are not among those", "they")
+            way_out = f"bring {row} into the order of as_recommender(model).{kind}_ids"
+            if strangers:
+                way_out = f"give the same kind of ids, such as {own[0]!r}"
+            raise ValueError(f"{what} contradicts {of_it}: {wrong}; {way_out}")
+        found.append(given)
+    return found[0], found[1]
+
+
+def _difference(some: list[Any], known: list[Any], unknown: str, others: str) -> tuple[str, bool]:
+    """Say how ids differ from those that are known, and whether all of them are unknown."""
+    kept = set(known)
+    strangers = [label for label in some if plain(label) not in kept]
+    if strangers:
+        what = f"{len(strangers)} {unknown}, such as {strangers[0]!r}"
+    elif len(known) != len(some):
+        what = f"it has {len(known)} items, {others} has {len(some)}"
+    else:
+        what = "they are the same ids in another order"
+    return what, len(strangers) == len(some)
+
+
+def _check_names(item_names: Any, item_ids: NDArray) -> NDArray:
+    if item_names is None:
+        return np.asarray(list(map(str, item_ids.tolist())), dtype=object)
+    if hasattr(item_names, "columns"):
+        raise ValueError("item_names must be one name per item, got a table; pass one column of it")
+    if hasattr(item_names, "reindex"):
+        if not item_names.index.is_unique:
+            raise ValueError("item_names must have each item id in its index once, some repeat")
+        item_names = item_names.reindex(list(item_ids))
+    if not isinstance(item_names, str | Mapping):
+        item_names = list(item_names)
+    names = np.asarray(item_names, dtype=object)
+    if names.shape != item_ids.shape:
+        raise ValueError(
+            f"item_names must have one name per item: expected {len(item_ids)}, "
+            f"got shape {names.shape}"
+        )
+    unnamed = missing_rows(names)
+    if len(unnamed):
+        raise ValueError(
+            f"item_names has no name for {len(unnamed)} items, such as "
+            f"{plain(item_ids[unnamed[0]])!r}; the index of a Series must be the item ids"
+        )
+    return names

@@ -1,0 +1,90 @@
+"""Item tags as users bring them, checked and turned into one sparse matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from sktpecr._inputs._ids import Ids
+from sktpecr._inputs._tables import frame_values, is_frame
+
+
+def check_item_tags(
+    item_tags: Any,
+    tag_names: Iterable[Any] | None,
+    n_items: int,
+    feature_names: NDArray | None,
+) -> tuple[sp.csc_matrix, NDArray]:
+    """Return the item-tag weights and the tag names, or say what is wrong."""
+    # `item_tags` (n_items, n_tags); `tag_names` (n_tags,); `feature_names` (n_items,).
+    if item_tags is None:
+        weights = sp.identity(n_items, format="csc")
+        if tag_names is None:
+            tag_names = feature_names
+    else:
+        if tag_names is None and hasattr(item_tags, "columns"):
+            tag_names = list(item_tags.columns)
+        weights = _as_sparse(item_tags)
+    n_rows, n_tags = weights.shape
+    if n_rows != n_items:
+        raise ValueError(
+            f"item_tags must have one row per item: interactions have {n_items} columns, "
+            f"item_tags has {n_rows} rows; bring them in line with item_tags.reindex(item_ids)"
+        )
+    if n_tags == 0:
+        raise ValueError("item_tags has no tags (no columns); there is nothing to explain by")
+    if tag_names is None:
+        tag_names = [f"tag_{t}" for t in range(n_tags)]
+    names = Ids("tag", tag_names, n_tags, "tag_names").array().astype(object)
+    _check_weights(weights, names)
+    names.flags.writeable = False  # it is handed out with every explanation
+    return weights, names
+
+
+def _as_sparse(item_tags: Any) -> sp.csc_matrix:
+    if is_frame(item_tags):
+        item_tags = frame_values(item_tags)
+    if not sp.issparse(item_tags):
+        item_tags = np.asarray(item_tags)
+        if item_tags.ndim != 2:
+            raise ValueError(
+                f"item_tags must be 2-d, items by tags; got {item_tags.ndim} dimensions"
+            )
+    if np.iscomplexobj(item_tags):
+        raise ValueError("item_tags must be real, got complex numbers")
+    try:
+        # A copy: what follows works in place, and the matrix may be the user's own.
+        weights = sp.csc_matrix(item_tags, dtype=np.float64, copy=True)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"item_tags must hold numbers, got dtype {item_tags.dtype}; turn a column of names "
+            f"into one column per tag, for example with pandas.get_dummies"
+        ) from error
+    weights.sum_duplicates()
+    weights.eliminate_zeros()
+    return weights
+
+
+def _check_weights(weights: sp.csc_matrix, names: NDArray) -> None:
+    column = np.repeat(np.arange(weights.shape[1]), np.diff(weights.indptr))
+    for wrong, what, way_out in (
+        (~np.isfinite(weights.data), "NaN or infinite weights", "item_tags.fillna(0)"),
+        (weights.data < 0, "negative weights", "item_tags.clip(lower=0)"),
+    ):
+        if wrong.any():
+            raise ValueError(
+                f"item_tags has {int(wrong.sum())} {what}, the first on tag "
+                f"{names[column[wrong][0]]!r}; try {way_out}"
+            )
+    empty = names[np.diff(weights.indptr) == 0]
+    if len(empty):
+        raise ValueError(
+            f"item_tags: {len(empty)} of {len(names)} tags have no items "
+            f"({', '.join(map(repr, empty[:5]))}{', ...' if len(empty) > 5 else ''}), so nobody's "
+            f"preference for them can be told; drop them with "
+            f"item_tags.loc[:, (item_tags != 0).any()]"
+        )

@@ -1,0 +1,29 @@
+"""Numbers as callers bring them, checked."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral, Real
+from typing import Any
+
+
+def check_n(n: Any, parameter: str = "n") -> int:
+    """Return n, or say that a list needs at least one entry."""
+    if not isinstance(n, Integral) or isinstance(n, bool) or n < 1:
+        raise ValueError(f"{parameter} must be a whole number of at least 1, got {n!r}")
+    return int(n)
+
+
+def finite_number(value: Any, parameter: str, minimum: float = -math.inf) -> float:
+    try:
+        number = float(value) if isinstance(value, Real) else math.nan
+    except OverflowError:  # a whole number beyond all floats
+        number = math.inf
+    if isinstance(value, bool) or not math.isfinite(number):
+        raise ValueError(f"{parameter} must be a finite number, got {value!r}")
+    if number < minimum:
+        raise ValueError(
+            f"{parameter} must be at least {minimum:g}, got {value!r}; to show less of a tag, "
+            f"put it in dislike"
+        )
+    return number

@@ -1,0 +1,1 @@
+"""Tools that know nothing of recommenders: blocks, ranks, rounding, training, resumable parts."""

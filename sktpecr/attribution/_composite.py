@@ -1,0 +1,54 @@
+"""Generator and recommender chained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+# Equation 3 of the paper, f_v(c) = F(G(c; e_u), e_v).
+class CompositeFunction:
+    """The score of items as a function of tag preferences."""
+
+    def __init__(self, recommender: Any, generator: Any) -> None:
+        self.recommender = recommender
+        self.generator = generator
+
+    def __call__(
+        self, tag_preferences: ArrayLike, embeddings: ArrayLike, items: ArrayLike | None = None
+    ) -> NDArray:
+        """Score items for users with these tag preferences."""
+        # `tag_preferences` (n, n_tags); `embeddings` (n, n_factors); returns (n, n_items).
+        return self.recommender.score_items(
+            self.generator.generate(tag_preferences, embeddings), items
+        )
+
+    def around(
+        self,
+        centre: NDArray,
+        offsets: NDArray,
+        scale: NDArray,
+        embedding: NDArray,
+        items: NDArray,
+    ) -> NDArray:
+        """Score items for one user at many tag preferences."""
+        # `centre` (n_tags,); `offsets` (n, n_tags); `scale` (n_tags,); `embedding` (n_factors,).
+        if self.is_linear:  # f(c + s z) = f(c) + (s w)^T z: nothing to generate
+            moves = (self.tag_weights(items) * scale).astype(offsets.dtype)
+            return self(centre[np.newaxis], embedding[np.newaxis], items) + offsets @ moves.T
+        rows = centre.astype(offsets.dtype) + offsets * scale.astype(offsets.dtype)
+        return self(rows, np.broadcast_to(embedding, (len(rows), len(embedding))), items)
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether scores are linear in tag preferences, so that weights exist."""
+        return hasattr(self.recommender, "item_embeddings") and hasattr(self.generator, "gain_")
+
+    def tag_weights(self, items: ArrayLike) -> NDArray:
+        """Return what one more unit of each tag preference adds to the scores of items."""
+        # returns (len(items).
+        return (
+            np.asarray(self.recommender.item_embeddings)[np.asarray(items)] @ self.generator.gain_
+        )

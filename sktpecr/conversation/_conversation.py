@@ -1,0 +1,441 @@
+"""Several turns with one user: say, look, take back."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from copy import copy
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from sktpecr._inputs._numbers import check_n
+from sktpecr.conversation._conversation_state import ConversationState
+from sktpecr.conversation._conversation_turn import ConversationTurn
+from sktpecr.conversation._replay import Replay, repeated
+from sktpecr.conversation._saved_conversation import SavedConversation, who_it_is
+from sktpecr.conversation._statement import Statement
+from sktpecr.explanation._explanation import Explanation
+from sktpecr.explanation._tpecr_explainer import TPECRExplainer
+from sktpecr.refinement._feedback_refiner import FeedbackRefiner, Tags
+from sktpecr.refinement._refinement import Refinement
+from sktpecr.tags._user import one_row
+
+
+class Conversation:
+    r"""Talk with one user about tags, turn by turn.
+
+    Parameters
+    ----------
+    explainer : TPECRExplainer
+        Fitted, or in no need of it.
+    user : hashable, optional
+        Raw user id. Exactly one of `user`, `interactions` and `tags` is given.
+    interactions, tags : optional
+        Somebody new in place of `user`, see :meth:`TPECRExplainer.explain`.
+    solver : str or object, default="auto"
+        How feedback becomes a new embedding, see :class:`FeedbackRefiner`.
+    n : int, default=10
+        Length of the list that turns are judged by.
+
+    Attributes
+    ----------
+    user : hashable
+        Raw user id, or a few words for a user who has none.
+    n : int
+        Length of the list that turns are judged by.
+    replay : Replay or None
+        What became of a conversation that :meth:`from_json` read: ``items`` compares the list
+        that the user saw with the one of this model, ``left_out`` names what it does not know.
+
+    Notes
+    -----
+    A conversation is a list of what was said, and a place in it. Every turn starts from what
+    :meth:`FeedbackRefiner.refine` made of the turns before; nothing is computed again by
+    :meth:`undo`, :meth:`redo` and :meth:`fork`, so that they are exact. An operation that fails
+    leaves everything as it was. Items that the user has seen are not listed, where it is known
+    what was seen. Nothing is inferred from an item that is rejected. Several threads may read one
+    conversation; let one at a time speak. If the explainer is fitted again, the conversation cannot
+    go on, and says so: ``Conversation.from_json(conversation.to_json(), explainer)`` can.
+
+    Examples
+    --------
+    >>> from sklearn.decomposition import TruncatedSVD
+    >>> from sktpecr import Conversation, TPECRExplainer
+    >>> from sktpecr.datasets import make_tagged_interactions
+    >>> data = make_tagged_interactions(random_state=0)
+    >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+    >>> conversation = Conversation(explainer.fit(data.interactions), user=3, n=5)
+    >>> turn = conversation.like("tag_1")
+    >>> turn = conversation.dislike({"tag_2": 0.5})
+    >>> conversation
+    Conversation(user=3, 'more tag_1; less tag_2 (strength 0.5)')
+    >>> str(conversation.undo().said)
+    'less tag_2 (strength 0.5)'
+    >>> again = Conversation.from_json(conversation.to_json(), explainer)
+    >>> bool((again.refinement.embedding == conversation.refinement.embedding).all())
+    True
+    """
+
+    def __init__(
+        self,
+        explainer: TPECRExplainer,
+        user: Hashable | None = None,
+        *,
+        interactions: Any = None,
+        tags: Mapping[Hashable, float] | None = None,
+        solver: Any = "auto",
+        n: int = 10,
+    ) -> None:
+        if isinstance(user, list | np.ndarray):
+            raise ValueError(f"user must be one user id, got {type(user).__name__}: {user!r:.80}")
+        self._refiner = FeedbackRefiner(explainer, solver=solver)
+        self.n = check_n(n)
+        tag_model = self._refiner.tag_model_
+        if interactions is not None:
+            # A copy: what the caller does to theirs later changes nothing here.
+            interactions = one_row(tag_model.catalogue, interactions).copy()
+        first = self._refiner.refine(user, interactions=interactions, tags=tags)
+        self.user = first.user
+        self.replay: Replay | None = None
+        self._who = who_it_is(tag_model, first.user, interactions, tags)
+        self._start = ConversationState(tag_model, first)
+        # All turns, and how many of them count; one attribute, so that nobody reads half of it.
+        self._at: tuple[tuple[ConversationTurn, ...], int] = ((), 0)
+
+    @property
+    def history(self) -> tuple[ConversationTurn, ...]:
+        """The turns that count, the first one first."""
+        turns, position = self._at
+        return turns[:position]
+
+    @property
+    def undone(self) -> tuple[ConversationTurn, ...]:
+        """The turns that :meth:`redo` brings back, the next one first."""
+        turns, position = self._at
+        return turns[position:]
+
+    @property
+    def refinement(self) -> Refinement:
+        """What all feedback so far made of the user; knows nothing of what is rejected or hidden.
+
+        Its ``embedding`` is what a recommender that serves the user needs.
+        """
+        return self._state.refinement
+
+    @property
+    def rejected(self) -> list[Any]:
+        """Raw ids of the items that are not to be listed."""
+        items = self._start.tag_model.catalogue.items
+        return [items[column] for column in sorted(self._state.rejected)]
+
+    @property
+    def hidden(self) -> list[Any]:
+        """Names of the tags that are not to be shown."""
+        tags = self._start.tag_model.tags
+        return [tags[column] for column in sorted(self._state.hidden)]
+
+    def recommend(self, n: int = 10) -> pd.DataFrame:
+        """List the best items as things stand.
+
+        Parameters
+        ----------
+        n : int, default=10
+            Length of the list.
+
+        Returns
+        -------
+        DataFrame
+            Columns item, name, score, rank, and rank_first: before anything was said.
+        """
+        state, n = self._state, check_n(n)
+        columns, frame = state.tag_model.ranked(state.refinement.scores, state.candidates, n)
+        frame["rank_first"] = self._start.ranks(columns).astype(np.intp)
+        return frame
+
+    def explain(self, item: Hashable) -> Explanation:
+        """Explain by tags why an item gets its score as things stand.
+
+        Parameters
+        ----------
+        item : hashable
+            Raw item id.
+
+        Returns
+        -------
+        Explanation
+            Without the tags that are hidden.
+        """
+        explanation = self._state.refinement.explain(item)
+        return explanation.without(self.hidden) if self.hidden else explanation
+
+    def like(self, tags: Tags, strength: float = 1.0) -> ConversationTurn:
+        """Ask for more of tags.
+
+        Parameters
+        ----------
+        tags : tag name, list of tag names or dict of tag name to strength
+            What to show more of.
+        strength : float, default=1.0
+            See :meth:`FeedbackRefiner.refine`.
+
+        Returns
+        -------
+        ConversationTurn
+            What it changed.
+        """
+        return self.say(like=tags, strength=strength)
+
+    def dislike(self, tags: Tags, strength: float = 1.0) -> ConversationTurn:
+        """Ask for less of tags.
+
+        Parameters
+        ----------
+        tags : tag name, list of tag names or dict of tag name to strength
+            What to show less of.
+        strength : float, default=1.0
+            See :meth:`FeedbackRefiner.refine`.
+
+        Returns
+        -------
+        ConversationTurn
+            What it changed.
+        """
+        return self.say(dislike=tags, strength=strength)
+
+    def set(self, tags: Mapping[Hashable, float], units: str = "std") -> ConversationTurn:
+        """Say where tags should be.
+
+        Parameters
+        ----------
+        tags : dict of tag name to value
+            Where tag preferences should be.
+        units : {"std", "raw"}, default="std"
+            See :meth:`FeedbackRefiner.refine`.
+
+        Returns
+        -------
+        ConversationTurn
+            What it changed.
+        """
+        return self.say(set=tags, units=units)
+
+    def say(self, **feedback: Any) -> ConversationTurn:
+        """Give feedback on several tags in one turn.
+
+        Parameters
+        ----------
+        **feedback
+            Any of like, dislike, set, strength and units, see :meth:`FeedbackRefiner.refine`.
+
+        Returns
+        -------
+        ConversationTurn
+            What it changed.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`FeedbackRefiner.refine` does, and if a tag is hidden.
+        """
+        return self._keep(self._state.refined(self._refiner, **feedback), self.n)
+
+    def preview(self, **feedback: Any) -> ConversationTurn:
+        """Show what feedback would change; nothing is kept.
+
+        Parameters
+        ----------
+        **feedback
+            Any of like, dislike, set, strength and units, see :meth:`FeedbackRefiner.refine`.
+
+        Returns
+        -------
+        ConversationTurn
+            What it would change.
+        """
+        said, after = self._state.refined(self._refiner, **feedback)
+        return ConversationTurn(said, self._state, after, self.n)
+
+    def reject(self, item: Hashable) -> ConversationTurn:
+        """List an item no more; nothing is inferred from it.
+
+        Parameters
+        ----------
+        item : hashable
+            Raw item id.
+
+        Returns
+        -------
+        ConversationTurn
+            What it changed.
+        """
+        return self._keep(self._state.rejecting(item), self.n)
+
+    def hide(self, tag: Hashable) -> ConversationTurn:
+        """Show a tag no more, neither in explanations nor in turns, and ask nothing about it.
+
+        The recommendations stay. What the tag contributes counts in explanations as what no tag
+        shown sees.
+
+        Parameters
+        ----------
+        tag : hashable
+            Name of the tag.
+
+        Returns
+        -------
+        ConversationTurn
+            What it changed.
+        """
+        return self._keep(self._state.hiding(tag), self.n)
+
+    def undo(self) -> ConversationTurn:
+        """Take the last turn back.
+
+        Returns
+        -------
+        ConversationTurn
+            The turn that was taken back.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
+        turns, position = self._at
+        if not position:
+            raise ValueError("there is no turn to undo")
+        self._at = turns, position - 1
+        return turns[position - 1]
+
+    def redo(self) -> ConversationTurn:
+        """Say again what was taken back last; a new turn forgets what was undone.
+
+        Returns
+        -------
+        ConversationTurn
+            The turn that was said again.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
+        turns, position = self._at
+        if position == len(turns):
+            raise ValueError("there is no turn to redo")
+        self._at = turns, position + 1
+        return turns[position]
+
+    def reset(self) -> Self:
+        """Take all turns back; :meth:`redo` brings them again.
+
+        Returns
+        -------
+        Conversation
+            The conversation itself.
+        """
+        self._at = self._at[0], 0
+        return self
+
+    def fork(self) -> Self:
+        """Go another way from here.
+
+        Returns
+        -------
+        Conversation
+            Another one, which stands where this one does and goes its own way.
+        """
+        return copy(self)
+
+    def suggest_question(self, n: int = 1) -> pd.DataFrame:
+        """Suggest which tags to ask about next.
+
+        Parameters
+        ----------
+        n : int, default=1
+            How many tags to suggest.
+
+        Returns
+        -------
+        DataFrame
+            See :meth:`TPECRExplainer.suggest_question`; without tags that are hidden, or were
+            spoken of already.
+        """
+        return self._state.questions(self.n).head(check_n(n))
+
+    def to_json(self) -> str:
+        """Return what was said, undone turns as well, as JSON.
+
+        Returns
+        -------
+        str
+            Ids, names, strengths and the ids of the list as it stands: nothing of the model.
+
+        Raises
+        ------
+        ValueError
+            If an id is neither text nor a number nor a tuple of them.
+        """
+        items = self._start.tag_model.catalogue.items
+        solver = self._refiner.solver
+        return SavedConversation(
+            *self._who,
+            solver=solver if isinstance(solver, str) else repr(solver),
+            n=self.n,
+            said=tuple(turn.said for turn in (*self.history, *self.undone)),
+            position=len(self.history),
+            listed=tuple(items[column] for column in self._state.listed(self.n)),
+        ).to_json()
+
+    @classmethod
+    def from_json(cls, text: str, explainer: TPECRExplainer, *, solver: Any = None) -> Conversation:
+        """Have a conversation again, with the same model or another.
+
+        Parameters
+        ----------
+        text : str
+            From :meth:`to_json`.
+        explainer : TPECRExplainer
+            Fitted. With the one that the conversation was had with, the state is the same to the
+            last bit, unless the solver draws anew each time.
+        solver : str or object, optional
+            By default the one of the conversation, if it has a name.
+
+        Returns
+        -------
+        Conversation
+            With its ``replay``, which says what another model makes of it.
+
+        Raises
+        ------
+        ValueError
+            If the text is no conversation, or one of a newer version, or the user is unknown.
+        """
+        saved = SavedConversation.parse(text)
+        tag_model = FeedbackRefiner(explainer).tag_model_
+        who, left_out = saved.known_to(tag_model)
+        conversation = cls(explainer, **who, solver=solver or saved.solver, n=saved.n)
+        conversation._at, also = repeated(saved, conversation._refiner, conversation._start)
+        seen, listed = saved.listed, conversation._state.listed(saved.n)
+        conversation.replay = Replay.of(tag_model.catalogue, seen, listed, left_out + also)
+        return conversation
+
+    @property
+    def _state(self) -> ConversationState:
+        turns, position = self._at
+        return turns[position - 1].after if position else self._start
+
+    def _keep(self, said: tuple[Statement, ConversationState], n: int) -> ConversationTurn:
+        turn = ConversationTurn(said[0], self._state, said[1], n)
+        self._at = (*self.history, turn), len(self.history) + 1
+        return turn
+
+    def __repr__(self) -> str:
+        said = "; ".join(str(turn.said) for turn in self.history) or "nothing said"
+        return f"Conversation(user={self.user!r}, {said!r})"
+
+    def __str__(self) -> str:
+        turns = [f"{number}. {turn.said}" for number, turn in enumerate(self.history, start=1)]
+        table = self.recommend(self.n).to_string(index=False)
+        return "\n".join([f"user {self.user}", *turns, table])

@@ -1,0 +1,104 @@
+"""Where a conversation stands."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sktpecr._utils._ranking import ranks_of, top_items
+from sktpecr.conversation._statement import Statement
+from sktpecr.explanation._suggest_question import rank_questions
+from sktpecr.refinement._feedback_refiner import FeedbackRefiner
+from sktpecr.refinement._refinement import Refinement
+from sktpecr.tags._tag_model import TagModel
+from sktpecr.tags._user import User
+
+
+@dataclass(frozen=True, eq=False)
+class ConversationState:
+    """Where a conversation stands between two turns."""
+
+    tag_model: TagModel  # What the explainer learned
+    refinement: Refinement  # The user's recommendations after all that was said
+    rejected: frozenset[int] = frozenset()  # Columns of the items that are not to be listed
+    hidden: frozenset[int] = frozenset()  # Columns of the tags that are not to be shown
+
+    @cached_property
+    def user(self) -> User:
+        """The user as refined."""
+        return self.refinement.refined_user_for(self.tag_model)
+
+    @cached_property
+    def candidates(self) -> NDArray:
+        """Which items may be listed, shape (n_items,): not seen, not rejected."""
+        catalogue, user = self.tag_model.catalogue, self.user
+        allowed = catalogue.candidates(user.history, user.has_known_history)
+        allowed[list(self.rejected)] = False
+        return allowed
+
+    def listed(self, n: int) -> NDArray:
+        """Return the columns of the n best items, best first."""
+        return top_items(self.refinement.scores, self.candidates, n)
+
+    def ranks(self, columns: NDArray) -> NDArray:
+        """Return the ranks of items, from 1; NaN for those that may not be listed."""
+        ranks = ranks_of(columns, self.refinement.scores, self.candidates)
+        return np.where(self.candidates[columns], ranks, np.nan)
+
+    @cached_property
+    def shown(self) -> NDArray:
+        """Which tags may be shown, shape (n_tags,)."""
+        mask = np.ones(len(self.tag_model.tags), dtype=bool)
+        mask[list(self.hidden)] = False
+        return mask
+
+    def questions(self, k: int) -> pd.DataFrame:
+        """Rank what can be asked of the user: no tag that is hidden or was spoken of."""
+        tag_model, user, turns = self.tag_model, self.user, self.refinement.turns
+        free = self.shown.copy()
+        for feedback in turns:
+            free[[*feedback.wishes, *feedback.set]] = False
+        # Somebody of whom nothing is known, and who said nothing, is asked as the average user.
+        unknown = not user.is_known and not any(turns)
+        embedding = tag_model.average_user if unknown else user.embedding
+        return rank_questions(tag_model, embedding, self.candidates, k, np.flatnonzero(free))
+
+    def refined(
+        self, refiner: FeedbackRefiner, units: str = "std", **feedback: Any
+    ) -> tuple[Statement, ConversationState]:
+        """Return what feedback says, and where the conversation stands after it."""
+        refined = refiner.refine(after=self.refinement, units=units, **feedback)
+        said = Statement.of(refined.feedback, units)
+        for tag in said.tags:
+            if self.tag_model.tags.row(tag) in self.hidden:
+                raise ValueError(f"tag {tag!r} is hidden in this conversation; undo that first")
+        return said, replace(self, refinement=refined)
+
+    def rejecting(self, item: Hashable) -> tuple[Statement, ConversationState]:
+        """Return the statement that an item is not to be listed, and where that leads."""
+        column = self.tag_model.catalogue.items.row(item)
+        said = Statement(reject=self.tag_model.catalogue.items[column])
+        return said, replace(self, rejected=self.rejected | {column})
+
+    def hiding(self, tag: Hashable) -> tuple[Statement, ConversationState]:
+        """Return the statement that a tag is not to be shown, and where that leads."""
+        column = self.tag_model.tags.row(tag)
+        said = Statement(hide=self.tag_model.tags[column])
+        return said, replace(self, hidden=self.hidden | {column})
+
+    def repeating(
+        self, refiner: FeedbackRefiner, said: Statement
+    ) -> tuple[Statement, ConversationState]:
+        """Return a statement said again, and where it leads."""
+        if said.reject is not None:
+            return self.rejecting(said.reject)
+        if said.hide is not None:
+            return self.hiding(said.hide)
+        pairs = {"like": dict(said.like), "dislike": dict(said.dislike), "set": dict(said.set)}
+        return self.refined(refiner, said.units, **pairs)

@@ -1,0 +1,208 @@
+"""What a turn of a conversation changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sktpecr._inputs._ids import plain
+from sktpecr.conversation._conversation_state import ConversationState
+from sktpecr.conversation._statement import Statement
+from sktpecr.explanation._words import ENGLISH, complete_words, joined
+
+
+class ConversationTurn:
+    """What one turn of a conversation changed; never changes itself.
+
+    Returned by the methods of :class:`Conversation`; not built by hand.
+
+    Parameters
+    ----------
+    said : Statement
+        What was said; prints as words.
+    before, after : ConversationState
+        Where the conversation stood.
+    n : int
+        Length of the list that the turn is judged by.
+
+    Attributes
+    ----------
+    said : Statement
+        What was said; prints as words.
+    after : ConversationState
+        Where the conversation stood then.
+
+    Examples
+    --------
+    >>> from sklearn.decomposition import TruncatedSVD
+    >>> from sktpecr import Conversation, TPECRExplainer
+    >>> from sktpecr.datasets import make_tagged_interactions
+    >>> data = make_tagged_interactions(random_state=0)
+    >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+    >>> conversation = Conversation(explainer.fit(data.interactions), user=3, n=5)
+    >>> turn = conversation.reject(conversation.recommend(1)["item"].iloc[0])
+    >>> turn.kept
+    0.8
+    >>> list(turn.items["change"]).count("enters")
+    1
+    """
+
+    def __init__(
+        self, said: Statement, before: ConversationState, after: ConversationState, n: int
+    ) -> None:
+        self.said = said
+        self._before, self.after, self._n = before, after, n
+
+    @property
+    def items(self) -> pd.DataFrame:
+        """Items that were in the list before or after, in order of the rank after.
+
+        Columns item, name, rank_before, rank, change ("enters", "stays" or "leaves"); a rank is
+        missing where the item may not be listed.
+        """
+        first, second = self._before.listed(self._n), self.after.listed(self._n)
+        columns = np.concatenate([second, first[~np.isin(first, second)]])
+        catalogue = self.after.tag_model.catalogue
+        change = np.where(np.isin(columns, first), "stays", "enters").astype(object)
+        change[len(second) :] = "leaves"
+        frame = pd.DataFrame(
+            {
+                "item": catalogue.item_ids[columns],
+                "name": catalogue.item_names[columns],
+                "rank_before": pd.array(self._before.ranks(columns), dtype="Int64"),
+                "rank": pd.array(self.after.ranks(columns), dtype="Int64"),
+                "change": change,
+            }
+        )
+        return frame.sort_values("rank", kind="stable", ignore_index=True)
+
+    @property
+    def tags(self) -> pd.DataFrame:
+        """What was asked of each tag that may be shown, and what came.
+
+        Columns tag, said ("more", "less", "set" or ""), asked and delivered, both in standard
+        deviations of the population; what was spoken of first, then the largest change.
+        """
+        tag_model, after = self.after.tag_model, self.after.refinement
+        before = self._before.refinement
+        asked = tag_model.vs_mean(after.requested) - tag_model.vs_mean(before.tag_preferences)
+        delivered = tag_model.in_std(after.tag_preferences - before.tag_preferences)
+        if after is before:
+            asked = delivered = np.zeros(len(tag_model.tags))
+        words = np.full(len(asked), "", dtype=object)
+        for word, pairs in (
+            ("more", self.said.like),
+            ("less", self.said.dislike),
+            ("set", self.said.set),
+        ):
+            words[[tag_model.tags.row(tag) for tag, _ in pairs]] = word
+        shown = np.flatnonzero(self.after.shown & self._before.shown)
+        order = shown[np.lexsort([-np.abs(delivered[shown]), words[shown] == ""])]
+        return pd.DataFrame(
+            {
+                "tag": tag_model.tags.array()[order],
+                "said": words[order],
+                "asked": asked[order],
+                "delivered": delivered[order],
+            }
+        )
+
+    @cached_property
+    def kept(self) -> float:
+        """Share of the list before that is still listed; 1 where there was no list."""
+        first, second = self._before.listed(self._n), self.after.listed(self._n)
+        return float(np.isin(first, second).mean()) if len(first) else 1.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain Python values, ready for JSON where the ids are.
+
+        Returns
+        -------
+        dict
+            Words, kept, and items and tags as lists of dicts; None for a rank that is missing.
+        """
+        tables = {
+            name: [
+                {key: _none_if_missing(plain(value)) for key, value in row.items()}
+                for row in table.to_dict("records")
+            ]
+            for name, table in (("items", self.items), ("tags", self.tags))
+        }
+        return {"words": str(self.said), "kept": self.kept, **tables}
+
+    def __repr__(self) -> str:
+        return f"ConversationTurn({str(self.said)!r}, kept={self.kept:.0%})"
+
+    def __str__(self) -> str:
+        return "\n".join(self._sentences(ENGLISH))
+
+    def to_text(self, words: Mapping[str, str] | None = None) -> str:
+        """Say what the turn asked for, what came of it, and what it cost elsewhere.
+
+        Parameters
+        ----------
+        words : mapping of str to str, optional
+            Sentences to say in place of those of ``sktpecr.ENGLISH``, by name, with the same
+            words in braces: a translation, or a product's own.
+
+        Returns
+        -------
+        str
+            Plain text; escape it where it becomes HTML.
+
+        Raises
+        ------
+        ValueError
+            If a sentence has no such name, or holds what is not there to be said.
+
+        Examples
+        --------
+        >>> from sklearn.decomposition import TruncatedSVD
+        >>> from sktpecr import Conversation, TPECRExplainer
+        >>> from sktpecr.datasets import make_tagged_interactions
+        >>> data = make_tagged_interactions(random_state=0)
+        >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+        >>> conversation = Conversation(explainer.fit(data.interactions), user=3, n=5)
+        >>> conversation.like("tag_1").to_text({"turn": "You asked for {said}."})[:28]
+        'You asked for more tag_1. In'
+        """
+        return " ".join(self._sentences(complete_words(words)))
+
+    @property
+    def _rejected(self) -> str | None:
+        """Name of the item that was rejected, if one was."""
+        catalogue, item = self.after.tag_model.catalogue, self.said.reject
+        return None if item is None else catalogue.item_names[catalogue.items.row(item)]
+
+    def _sentences(self, say: Mapping[str, str]) -> Iterator[str]:
+        items, tags = self.items, self.tags
+        yield say["turn"].format(said=self.said.to_text(say, self._rejected))
+        for _, row in tags[tags["said"] != ""].iterrows():
+            moved = {name: f"{row[name]:+.2f}" for name in ("delivered", "asked")}
+            yield say["turn_tag"].format(tag=row["tag"], **moved)
+        for change in ("enters", "leaves"):
+            named = []
+            for _, row in items[items["change"] == change].iterrows():
+                ranks = [
+                    say["turn_no_rank"] if _none_if_missing(rank) is None else f"{rank}"
+                    for rank in (row["rank_before"], row["rank"])
+                ]
+                named.append(
+                    say["turn_rank"].format(item=row["name"], before=ranks[0], after=ranks[1])
+                )
+            if named:
+                one = "_one" if len(named) == 1 else ""
+                yield say[f"turn_{change}{one}"].format(items=joined(named, say))
+        yield say["turn_kept"].format(kept=f"{100 * self.kept:.0f} %")
+        others = tags[(tags["said"] == "") & (tags["delivered"] != 0)]
+        if len(others):
+            most = others.iloc[0]
+            yield say["turn_other"].format(tag=most["tag"], delivered=f"{most['delivered']:+.2f}")
+
+
+def _none_if_missing(value: Any) -> Any:
+    return None if value is pd.NA else value

@@ -1,0 +1,173 @@
+"""What somebody said in one turn of a conversation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sktpecr._inputs._feedback import Feedback
+from sktpecr._inputs._ids import Ids, plain
+from sktpecr._inputs._numbers import finite_number
+from sktpecr.explanation._words import ENGLISH, listed
+from sktpecr.tags._tag_model import TagModel
+
+Pairs = tuple[tuple[Any, float], ...]
+
+_FEEDBACK = ("like", "dislike", "set")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Feedback on tags, or an item that is not to be listed, or a tag that is not to be shown.
+
+    By raw id and name, so that it can be said again to another model.
+
+    Parameters
+    ----------
+    like, dislike : tuple of (tag, strength)
+        What to show more and less of.
+    set : tuple of (tag, value)
+        Where tags should be.
+    units : {"std", "raw"}
+        Unit of `set`.
+    reject : item id, optional
+        Not to be listed.
+    hide : tag name, optional
+        Not to be shown.
+    """
+
+    like: Pairs = ()
+    dislike: Pairs = ()
+    set: Pairs = ()
+    units: str = "std"
+    reject: Any = None
+    hide: Any = None
+
+    @classmethod
+    def of(cls, feedback: Feedback, units: str) -> Statement:
+        """Return what feedback says, by the names of the tags."""
+        named = {
+            name: tuple(
+                (feedback.tags[tag], value) for tag, value in getattr(feedback, name).items()
+            )
+            for name in _FEEDBACK
+        }
+        return cls(**named, units=units)
+
+    @classmethod
+    def from_plain(cls, said: Any) -> Statement:
+        """Read what :meth:`to_plain` wrote, or say what is wrong with it."""
+        if not isinstance(said, dict):
+            raise ValueError(f"a turn must be an object, got {type(said).__name__}")
+        unknown = sorted(said.keys() - {*_FEEDBACK, "units", "reject", "hide"})
+        if unknown:
+            raise ValueError(f"a turn has nothing named {unknown[0]!r:.80}")
+        if ("reject" in said or "hide" in said) and len(said) > 1:
+            raise ValueError("a turn that rejects or hides does nothing else")
+        return cls(
+            **{name: pairs_from_plain(said.get(name, []), name) for name in _FEEDBACK},
+            units=said.get("units", "std"),
+            **{name: id_from_plain(said[name]) for name in ("reject", "hide") if name in said},
+        )
+
+    @property
+    def tags(self) -> list[Any]:
+        """Names of the tags that it gives feedback on."""
+        return [tag for tag, _ in (*self.like, *self.dislike, *self.set)]
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return it as JSON knows it; tags are pairs, as keys of an object would all be text."""
+        written: dict[str, Any] = {
+            name: pairs_to_plain(getattr(self, name)) for name in _FEEDBACK if getattr(self, name)
+        }
+        if self.set:
+            written["units"] = self.units
+        for name in ("reject", "hide"):
+            if getattr(self, name) is not None:
+                written[name] = id_to_plain(getattr(self, name))
+        return written
+
+    def known_to(self, tag_model: TagModel) -> tuple[Statement | None, list[str]]:
+        """Return what of it can be said to a model, None if nothing, and what cannot."""
+        if self.reject is not None or self.hide is not None:
+            label = self.hide if self.reject is None else self.reject
+            ids = tag_model.tags if self.reject is None else tag_model.catalogue.items
+            return (self, []) if knows(ids, label) else (None, [f"{ids.kind} {label!r}"])
+        tags, unknown = tag_model.tags, []
+        kept: dict[str, Any] = {}
+        for name in _FEEDBACK:
+            kept[name] = tuple(pair for pair in getattr(self, name) if knows(tags, pair[0]))
+            unknown += [f"tag {tag!r}" for tag, _ in getattr(self, name) if not knows(tags, tag)]
+        nothing = unknown and not any(kept.values())
+        return (None if nothing else Statement(**kept, units=self.units)), unknown
+
+    def to_text(self, words: Mapping[str, str] = ENGLISH, item_name: str | None = None) -> str:
+        """Say it in words, all of which are given; an item by its id, or its name if that is."""
+        if self.reject is not None:
+            item = self.reject if item_name is None else item_name
+            return words["said_reject"].format(item=item)
+        if self.hide is not None:
+            return words["said_hide"].format(tag=self.hide)
+        parts = []
+        for name, pairs in (("said_more", self.like), ("said_less", self.dislike)):
+            for tag, strength in pairs:
+                said = words[name].format(tag=tag)
+                if strength != 1:  # in the words only where it is not the usual one
+                    said = words["said_strength"].format(said=said, strength=f"{strength:g}")
+                parts.append(said)
+        parts += [words["said_set"].format(tag=tag, value=f"{value:g}") for tag, value in self.set]
+        return listed(parts, words) if parts else words["said_nothing"]
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+
+def knows(ids: Ids, label: Any) -> bool:
+    """Return whether an id, or a row number where there are no ids, is known."""
+    try:
+        ids.row(label)
+    except ValueError:
+        return False
+    return True
+
+
+def id_to_plain(label: Any) -> Any:
+    """Return an id as JSON keeps it: text, a number, or a list of them for a tuple."""
+    label = plain(label)
+    if isinstance(label, tuple):
+        return [id_to_plain(part) for part in label]
+    if isinstance(label, bool) or not isinstance(label, str | int | float):
+        raise ValueError(
+            f"JSON keeps ids and names that are text, numbers or tuples of them, got "
+            f"{type(label).__name__}: {label!r:.80}"
+        )
+    return label
+
+
+def id_from_plain(label: Any) -> Any:
+    """Return the id that :func:`id_to_plain` wrote."""
+    if isinstance(label, list):
+        return tuple(id_from_plain(part) for part in label)
+    is_id = isinstance(label, str | int | float) and not isinstance(label, bool)
+    if not is_id or (isinstance(label, float) and not math.isfinite(label)):
+        raise ValueError(f"an id must be text or a number, got {label!r:.80}")
+    return label
+
+
+def pairs_to_plain(pairs: Pairs) -> list[list[Any]]:
+    """Return ids with numbers as JSON keeps them."""
+    return [[id_to_plain(label), value] for label, value in pairs]
+
+
+def pairs_from_plain(pairs: Any, name: str) -> Pairs:
+    """Return the ids with numbers that :func:`pairs_to_plain` wrote."""
+    if not isinstance(pairs, list) or not all(
+        isinstance(pair, list) and len(pair) == 2 for pair in pairs
+    ):
+        raise ValueError(f"{name} must be a list of [id, number], got {pairs!r:.80}")
+    read = [(id_from_plain(label), finite_number(value, name)) for label, value in pairs]
+    if len(dict(read)) < len(read):
+        raise ValueError(f"{name} names an id twice: {pairs!r:.80}")
+    return tuple(read)

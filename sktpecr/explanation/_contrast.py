@@ -1,0 +1,229 @@
+"""Why one item rather than another."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sktpecr._inputs._ids import plain_fields
+from sktpecr.explanation._words import by_size, liked, worth_saying
+from sktpecr.tags._tag_model import TagModel
+from sktpecr.tags._user import User
+
+# So many tags are named for each item.
+_NAMED = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Contrast:
+    """Why a recommender puts one item above another for a user, in tags.
+
+    Returned by :meth:`TPECRExplainer.contrast`; not built by hand. All numbers are those of the
+    first item minus those of the other.
+
+    Parameters
+    ----------
+    user, item, other : hashable
+        Raw ids; a few words for a user who has none.
+    item_name, other_name : str
+        Names of the items.
+    method : str
+        Generator, attribution and unit.
+    unit : str
+        Unit of `importances`.
+    tag_names : ndarray of shape (n_tags,)
+        Names of the tags.
+    on_item, on_other : ndarray of bool, shape (n_tags,)
+        Which tags each item carries.
+    vs_population : ndarray of shape (n_tags,)
+        How the user's tag preferences stand to the population, in standard deviations.
+    importances : ndarray of shape (n_tags,)
+        Effect of one standard deviation more of each tag preference on the difference.
+    contributions : ndarray of shape (n_tags,)
+        What the user's distance from the population did to the difference: importance times
+        `vs_population`.
+    base_value : float
+        The difference at average tag preferences.
+    residual : float
+        What no tag sees: `value` minus base value and contributions.
+    value : float
+        Difference of the values explained: of the scores themselves for the exact attribution.
+    score : float
+        Difference of the recommender's own scores.
+    fidelity : float
+        The smaller one of the two explanations.
+
+    Notes
+    -----
+    ``base_value + contributions.sum() + residual == value``, always.
+
+    Examples
+    --------
+    >>> from sklearn.decomposition import TruncatedSVD
+    >>> from sktpecr import TPECRExplainer
+    >>> from sktpecr.datasets import make_tagged_interactions
+    >>> data = make_tagged_interactions(random_state=0)
+    >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+    >>> contrast = explainer.fit(data.interactions).contrast(0, *data.item_ids[:2])
+    >>> sorted(contrast.to_frame().columns)[:4]
+    ['contribution', 'importance', 'on_item', 'on_other']
+    """
+
+    user: Any
+    item: Any
+    other: Any
+    item_name: str
+    other_name: str
+    method: str
+    unit: str
+    tag_names: NDArray
+    on_item: NDArray
+    on_other: NDArray
+    vs_population: NDArray
+    importances: NDArray
+    contributions: NDArray
+    base_value: float
+    residual: float
+    value: float
+    score: float
+    fidelity: float
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row per tag, the largest contribution first.
+
+        Returns
+        -------
+        DataFrame
+            Columns tag, on_item, on_other, vs_population, importance, contribution.
+        """
+        frame = pd.DataFrame(
+            {
+                "tag": self.tag_names,
+                "on_item": self.on_item,
+                "on_other": self.on_other,
+                "vs_population": self.vs_population,
+                "importance": self.importances,
+                "contribution": self.contributions,
+            }
+        )
+        return frame.iloc[by_size(self.contributions)].reset_index(drop=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain Python values, ready for JSON where the ids are.
+
+        Returns
+        -------
+        dict
+            Field names to values; arrays become lists.
+        """
+        return plain_fields(self)
+
+    def to_text(self) -> str:
+        """Say it in words.
+
+        Returns
+        -------
+        str
+            A few sentences.
+        """
+        if self.score == 0:
+            stands = f"level with {self.other_name}"
+        else:
+            stands = (
+                f"{'above' if self.score > 0 else 'below'} {self.other_name}, "
+                f"by {abs(self.score):.3g}"
+            )
+        sentences = [f"The model puts {self.item_name} {stands}."]
+        for name, sign in ((self.item_name, 1), (self.other_name, -1)):
+            tags = [t for t in worth_saying(self.contributions) if sign * self.contributions[t] > 0]
+            if tags:
+                words = liked(tags[:_NAMED], self.tag_names, self.vs_population, self.contributions)
+                sentences.append(f"For {name}: {words}.")
+        if len(sentences) == 1:
+            sentences.append("Tags say little about the difference.")
+        sentences.append(
+            f"From {self.base_value:+.3g} at average tag preferences, tags lead by "
+            f"{self.contributions.sum():+.2g} and what no tag sees by {self.residual:+.2g} to "
+            f"{self.value:+.3g}."
+        )
+        return " ".join(sentences)
+
+    def __str__(self) -> str:
+        frame = self.to_frame().head(10)
+        table = frame.to_string(index=False, float_format=lambda value: f"{value:+.3f}")
+        more = len(self.tag_names) - len(frame)
+        return "\n".join(
+            [
+                f"method      {self.method}",
+                f"user        {self.user}",
+                f"item        {self.item}  {self.item_name}",
+                f"other       {self.other}  {self.other_name}",
+                f"score       {self.score:+.3g}",
+                f"fidelity    {self.fidelity:.3f}",
+                "",
+                table + (f"\n... {more} more tags" if more > 0 else ""),
+                "",
+                self.to_text(),
+            ]
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"Contrast(user={self.user!r}, item={self.item!r}, other={self.other!r}, "
+            f"score={self.score:+.4g})"
+        )
+
+    def _repr_html_(self) -> str:
+        table = self.to_frame().to_html(
+            index=False, float_format=lambda value: f"{value:+.3f}", escape=True
+        )
+        return (
+            f"<figure><figcaption><p>{html.escape(self.to_text())}</p>"
+            f"<p>{html.escape(self.method)}; fidelity {self.fidelity:.3f}</p></figcaption>"
+            f"{table}</figure>"
+        )
+
+
+def contrast_items(tag_model: TagModel, user: User, item: Hashable, other: Hashable) -> Contrast:
+    """Contrast two items, by raw id, for a user."""
+    catalogue, attribution = tag_model.catalogue, tag_model.attribution
+    embedding = user.to_explain().embedding
+    columns = [catalogue.items.row(item), catalogue.items.row(other)]
+    if columns[0] == columns[1]:
+        raise ValueError(f"item and other must be two items, got {item!r} twice")
+    preferences = tag_model.tag_preferences_of(embedding)
+    vs_population = tag_model.vs_mean(preferences)
+    # One call: where perturbations are drawn, both items are judged by the same ones.
+    attributed = attribution.attribute(preferences, embedding, columns)
+    importances = attributed.importances[0] - attributed.importances[1]
+    contributions = importances * vs_population
+    base_value = float(attributed.base_values[0] - attributed.base_values[1])
+    value = float(attributed.values[0] - attributed.values[1])
+    scores = tag_model.scores_of(embedding)[columns].astype(np.float64)
+    one, two = columns
+    return Contrast(
+        user=user.label,
+        item=catalogue.items[one],
+        other=catalogue.items[two],
+        item_name=catalogue.item_names[one],
+        other_name=catalogue.item_names[two],
+        method=tag_model.method,
+        unit=attribution.unit,
+        tag_names=tag_model.extractor.tag_names_,
+        on_item=tag_model.extractor.tags_of(one) > 0,
+        on_other=tag_model.extractor.tags_of(two) > 0,
+        vs_population=vs_population,
+        importances=importances,
+        contributions=contributions,
+        base_value=base_value,
+        residual=value - base_value - float(contributions.sum()),
+        value=value,
+        score=float(scores[0] - scores[1]),
+        fidelity=float(min(attributed.fidelity * tag_model.fidelity(columns))),
+    )

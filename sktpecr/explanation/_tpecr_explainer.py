@@ -1,0 +1,939 @@
+"""The main path: a trained recommender explained by tags."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from operator import attrgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import _fit_context, clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import HasMethods, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from sktpecr import plotting
+from sktpecr._inputs._catalogue import Catalogue, check_item_ids, with_own_ids
+from sktpecr._inputs._numbers import check_n
+from sktpecr._inputs._tables import check_interactions, in_pandas, is_frame
+from sktpecr._utils._rounding import spread
+from sktpecr.explanation._contrast import Contrast, contrast_items
+from sktpecr.explanation._counterfactual import Counterfactual, find_counterfactual
+from sktpecr.explanation._explain_batch import contributions_of, explain_batch
+from sktpecr.explanation._explain_item import explain_item, profile_of
+from sktpecr.explanation._explanation import Explanation
+from sktpecr.explanation._saved_explainer import load_explainer, save_explainer
+from sktpecr.explanation._suggest_question import suggest_question
+from sktpecr.recommenders import AdapterError, as_recommender
+from sktpecr.tags._tag_model import TagModel
+from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
+from sktpecr.tags._tag_transformer import (
+    TagTransformer,
+    check_dot_product,
+    n_items_of,
+    resolve_recommender,
+)
+from sktpecr.tags._user import User
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# One lock for all explainers: a lock of one's own could not be pickled, and fitting is rare.
+_FIT_LOCK = threading.RLock()
+
+
+def _learned(path: str) -> Any:
+    """Return a property that reads a fitted attribute off the population."""
+
+    def read(self: TPECRExplainer) -> Any:
+        """Learned by fit, see the attributes of the class."""
+        return attrgetter(path)(self._tag_model)
+
+    return property(read)
+
+
+class TPECRExplainer(TagTransformer):
+    r"""Explain the recommendations of a trained model by tags.
+
+    Parameters
+    ----------
+    recommender : object
+        A trained model, see :func:`sktpecr.recommenders.as_recommender`; explained as it is,
+        never refitted, and shared by clones. An unfitted scikit-learn estimator is cloned and
+        fitted on X.
+    item_tags : DataFrame, array-like or sparse matrix of shape (n_items, n_tags), optional
+        Tags of the items, 0/1 or weights >= 0; row i belongs to column i of X. A DataFrame
+        brings raw item ids (its index, or the column "item" where it is of polars, which has no
+        index) and tag names (its columns). None takes the tags that the
+        recommender was trained with, if any, else makes every item its own tag.
+    generator : object, optional
+        Estimator with ``fit(tag_preferences, embeddings)`` and
+        ``generate(tag_preferences, embeddings)``. By default :class:`GaussianGenerator` where
+        the score is a dot product and `aggregate` linear, because there it is exact;
+        :class:`CVAEGenerator` elsewhere.
+    attribution : object, optional
+        How the score reacts to each tag. By default
+        :class:`~sktpecr.attribution.ExactAttribution` where the composite function is linear,
+        :class:`~sktpecr.attribution.LimeAttribution` elsewhere.
+    tag_names : array-like of shape (n_tags,), optional
+        Names of the tags. By default the columns of a DataFrame, else "tag_0" and so on.
+    aggregate : {"mean", "shrunk"} or callable, default="mean"
+        See :class:`TagPreferenceExtractor`.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the default generator and attribution, and pairs the users in :meth:`score`,
+        where None means the same pairs every time.
+
+    Attributes
+    ----------
+    extractor_ : TagPreferenceExtractor
+        Fitted extractor; ``extractor_.recommender_`` is the recommender that is explained.
+    generator_ : object
+        Fitted generator.
+    attribution_ : object
+        Fitted attribution.
+    composite_ : CompositeFunction
+        Generator and recommender chained.
+    tag_names_ : ndarray of shape (n_tags,)
+        Names of the tags.
+    user_ids_, item_ids_, item_names_ : ndarray
+        Raw ids and names, in row and column order.
+    user_embeddings_ : ndarray of shape (n_users, n_factors)
+        Embeddings of the users.
+    tag_preferences_ : ndarray of shape (n_users, n_tags)
+        Their tag preferences.
+    population_mean_, population_std_ : ndarray of shape (n_tags,)
+        Mean and standard deviation of the tag preferences of the users that were learned from.
+    n_features_in_ : int
+        Number of items.
+    feature_names_in_ : ndarray of shape (n_items,)
+        Names of the items, if X was a DataFrame with string columns.
+
+    Notes
+    -----
+    Sections 3.1 and 3.2 of the paper [1]_. Where the score is a dot product and `generator` and
+    `attribution` are the defaults, nothing is approximated, and the recommender's own score is
+    the average user's score plus one contribution per tag plus a residual that no tag sees.
+
+    With a fitted recommender that stores its users' embeddings and the default generator,
+    ``fit`` may be left out: the explainer then knows users and items by number, and nothing of
+    their history.
+
+    Somebody new is known by interactions, or by tags alone: tag preferences that are not named
+    are then what is to be expected of somebody with those that are,
+    :math:`z = R_{\cdot k} R_{kk}^+ z_k` in standard deviations, R their correlations in the
+    population, and the embedding is the generator's prediction from them.
+
+    References
+    ----------
+    .. [1] Xu et al., "A Tag-Based Post-Hoc Framework for Explainable Conversational
+       Recommendation", ICTIR 2022.
+
+    Examples
+    --------
+    >>> from sklearn.decomposition import TruncatedSVD
+    >>> from sktpecr import TPECRExplainer
+    >>> from sktpecr.datasets import make_tagged_interactions
+    >>> data = make_tagged_interactions(random_state=0)
+    >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+    >>> explainer = explainer.fit(data.interactions, user_ids=data.user_ids)
+    >>> explanation = explainer.explain(data.user_ids[3], data.item_ids[5])
+    >>> total = explanation.base_value + explanation.contributions.sum() + explanation.residual
+    >>> bool(abs(total - explanation.score) < 1e-6)
+    True
+    >>> explainer.recommend(n=2, interactions=["item_003", "item_008"])["item"].tolist()
+    ['item_072', 'item_290']
+    >>> explainer.recommend(n=2, tags={"tag_1": 2.0})["item"].tolist()
+    ['item_283', 'item_074']
+    >>> explainer.explain("Bob", data.item_ids[5])
+    Traceback (most recent call last):
+    ...
+    ValueError: unknown user 'Bob'; known are 200 ids: ...
+    """
+
+    _parameter_constraints: dict = {
+        "recommender": "no_validation",
+        "item_tags": "no_validation",
+        "generator": [HasMethods(["fit", "generate"]), None],
+        "attribution": [HasMethods(["fit", "attribute"]), None],
+        "tag_names": ["array-like", None],
+        "aggregate": [StrOptions({"mean", "shrunk"}), callable],
+        "random_state": ["random_state"],
+    }
+
+    extractor_ = _learned("extractor")
+    generator_ = _learned("generator")
+    attribution_ = _learned("attribution")
+    composite_ = _learned("composite")
+    tag_names_ = _learned("extractor.tag_names_")
+    user_ids_ = _learned("catalogue.user_ids")
+    item_ids_ = _learned("catalogue.item_ids")
+    item_names_ = _learned("catalogue.item_names")
+    user_embeddings_ = _learned("user_embeddings")
+    tag_preferences_ = _learned("tag_preferences")
+    population_mean_ = _learned("mean")
+    population_std_ = _learned("std")
+
+    def __init__(
+        self,
+        recommender: Any,
+        item_tags: Any = None,
+        *,
+        generator: Any = None,
+        attribution: Any = None,
+        tag_names: Iterable[Any] | None = None,
+        aggregate: str | Callable[[NDArray], NDArray] = "mean",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.recommender = recommender
+        self.item_tags = item_tags
+        self.generator = generator
+        self.attribution = attribution
+        self.tag_names = tag_names
+        self.aggregate = aggregate
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        user_ids: Iterable[Hashable] | None = None,
+        item_names: Iterable[str] | None = None,
+        train_users: Iterable[Hashable] | None = None,
+    ) -> TPECRExplainer:
+        """Learn the population: tag preferences, generator, attribution.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_users, n_items)
+            Interactions. With as many rows as the recommender has users, rows are its users and
+            their stored embeddings are used; otherwise rows are folded in. A DataFrame brings
+            its own user ids (index, or the column "user" of polars) and item ids (columns).
+        y : None
+            Ignored.
+        user_ids : iterable of hashable, optional
+            One raw id per row of X. By default those that the recommender was trained on, if it
+            has any and rows are its users, else row numbers.
+        item_names : iterable of str, optional
+            One name per column of X, or a Series by item id. The ids by default.
+        train_users : iterable of hashable, optional
+            Raw ids of the users to learn from; the others are known, and
+            ``sktpecr.evaluation`` can measure on them. All by default.
+
+        Returns
+        -------
+        self : object
+            The fitted explainer.
+
+        Raises
+        ------
+        ValueError
+            If ids, names, tags and interactions contradict each other.
+        """
+        # All or nothing: a fit that fails, and another thread, never see half a state.
+        fitted = clone(self)
+        X = in_pandas(X, ids="user")
+        item_ids = check_item_ids(self._given_item_tags(), X)
+        if user_ids is None and is_frame(X):
+            user_ids = list(X.index)
+        X = check_interactions(fitted, X)
+        recommender = resolve_recommender(self.recommender, X)
+        ids = with_own_ids(recommender, X.shape[0], user_ids, item_ids)
+        catalogue = Catalogue(X.shape, X, *ids, item_names)
+        fitted._learn(recommender, catalogue, train_users)
+        self._take_state(fitted)
+        return self
+
+    def explain(
+        self,
+        user: Hashable | None = None,
+        item: Hashable | None = None,
+        *,
+        interactions: Any = None,
+        tags: Mapping[Hashable, float] | None = None,
+    ) -> Explanation:
+        """Explain by tags why an item gets its score from a user.
+
+        Parameters
+        ----------
+        user : hashable, optional
+            Raw user id, or row number if fit got no ids. Exactly one of `user`, `interactions`
+            and `tags` is given.
+        item : hashable
+            Raw item id, or column number if there are none.
+        interactions : sparse row, ndarray of shape (n_items,) or list of item ids, optional
+            What somebody new interacted with; folded in as :meth:`transform` does. Items of a
+            list get the mean value of the interactions of ``fit``.
+        tags : dict of tag to value, optional
+            How somebody without interactions stands to the population, in standard deviations:
+            ``{}`` is the average user. Tags not named follow those that are named.
+
+        Returns
+        -------
+        Explanation
+            Prints as a table with a sentence.
+
+        Raises
+        ------
+        ValueError
+            If the user, the item or a tag is unknown (near ids are named), the user has no
+            interactions, or not exactly one of `user`, `interactions` and `tags` is given.
+        """
+        tag_model = self.tag_model_
+        somebody = User.of(tag_model, user, interactions, tags).to_explain()
+        if item is None:
+            raise ValueError("item must be the id of what is to be explained, got None")
+        return explain_item(tag_model, somebody, tag_model.catalogue.items.row(item))
+
+    def recommend(
+        self,
+        user: Hashable | None = None,
+        n: int = 10,
+        *,
+        interactions: Any = None,
+        tags: Mapping[Hashable, float] | None = None,
+        exclude_seen: bool = True,
+        exclude: Iterable[Hashable] = (),
+    ) -> pd.DataFrame:
+        """List the recommender's best items for a user.
+
+        Parameters
+        ----------
+        user : hashable, optional
+            Raw user id, or row number if fit got no ids.
+        n : int, default=10
+            Length of the list.
+        interactions, tags : optional
+            Somebody new in place of `user`, see :meth:`explain`.
+        exclude_seen : bool, default=True
+            Whether items of the user's interactions are left out.
+        exclude : iterable of hashable, default=()
+            Raw ids of further items to leave out.
+
+        Returns
+        -------
+        DataFrame
+            Columns item, name, score, rank.
+        """
+        tag_model = self.tag_model_
+        catalogue = tag_model.catalogue
+        n, somebody = check_n(n), User.of(tag_model, user, interactions, tags)
+        candidates = catalogue.candidates(somebody.known_history, exclude_seen, exclude)
+        scores = tag_model.scores_of(somebody.embedding)
+        return tag_model.ranked(scores, candidates, n)[1]
+
+    def profile(
+        self,
+        user: Hashable | None = None,
+        *,
+        interactions: Any = None,
+        tags: Mapping[Hashable, float] | None = None,
+    ) -> pd.DataFrame:
+        """Show how the recommender models a user's tag preferences.
+
+        Parameters
+        ----------
+        user : hashable, optional
+            Raw user id, or row number if fit got no ids.
+        interactions, tags : optional
+            Somebody new in place of `user`, see :meth:`explain`.
+
+        Returns
+        -------
+        DataFrame
+            A row per tag, the one furthest above the population first: tag, preference (units
+            of the score), vs_population (standard deviations), vs_own_average (preference minus
+            the user's mean score over all items).
+        """
+        return profile_of(self.tag_model_, User.of(self.tag_model_, user, interactions, tags))
+
+    def contrast(
+        self,
+        user: Hashable | None = None,
+        item: Hashable | None = None,
+        other: Hashable | None = None,
+        *,
+        interactions: Any = None,
+        tags: Mapping[Hashable, float] | None = None,
+    ) -> Contrast:
+        r"""Explain by tags why one item stands above another.
+
+        Parameters
+        ----------
+        user : hashable, optional
+            Raw user id, or row number if fit got no ids.
+        item, other : hashable
+            Raw item ids, or column numbers if there are none.
+        interactions, tags : optional
+            Somebody new in place of `user`, see :meth:`explain`.
+
+        Returns
+        -------
+        Contrast
+            The difference of the two explanations; prints as a table with a sentence.
+
+        Raises
+        ------
+        ValueError
+            If the user or an item is unknown (near ids are named), both items are the same, or
+            the user has no interactions.
+
+        Notes
+        -----
+        Where everything is linear, the contribution of a tag is
+        :math:`(w_{at} - w_{bt}) (c_{ut} - \bar c_t)`. Sampled attributions judge both items by
+        the same draws.
+
+        Examples
+        --------
+        >>> from sklearn.decomposition import TruncatedSVD
+        >>> from sktpecr import TPECRExplainer
+        >>> from sktpecr.datasets import make_tagged_interactions
+        >>> data = make_tagged_interactions(random_state=0)
+        >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+        >>> explainer = explainer.fit(data.interactions)
+        >>> explainer.contrast(3, data.item_ids[1], data.item_ids[0]).to_text()
+        'The model puts item_001 above item_000, by 0.1. For item_001: tag_0, liked less than ...'
+        """
+        return contrast_items(
+            self.tag_model_, User.of(self.tag_model_, user, interactions, tags), item, other
+        )
+
+    def counterfactual(
+        self,
+        user: Hashable | None = None,
+        item: Hashable | None = None,
+        goal: str = "enter",
+        k: int = 10,
+        *,
+        interactions: Any = None,
+        tags: Mapping[Hashable, float] | None = None,
+        exclude_seen: bool = True,
+        among: Iterable[Hashable] | None = None,
+        max_change: float = 4.0,
+    ) -> Counterfactual:
+        r"""Find the smallest edit of tag preferences that moves an item into the list, or out.
+
+        Parameters
+        ----------
+        user : hashable, optional
+            Raw user id, or row number if fit got no ids.
+        item : hashable
+            Raw item id, or column number if there are none. It may be one that the user has seen.
+        goal : {"enter", "leave"}, default="enter"
+            Whether the item is to enter the user's top k or to leave it.
+        k : int, default=10
+            Length of the list.
+        interactions, tags : optional
+            Somebody new in place of `user`, see :meth:`explain`.
+        exclude_seen : bool, default=True
+            Whether other items of the user's interactions are left out of the list.
+        among : iterable of hashable, optional
+            Names of the tags that may be edited. All by default; tags that are the same for
+            everybody never are.
+        max_change : float, default=4.0
+            Largest change of one tag preference, in standard deviations over the population.
+
+        Returns
+        -------
+        Counterfactual
+            Prints as a sentence. Its ``found`` says whether there is such an edit, its ``exact``
+            whether that, or that no edit is smaller, is proven.
+
+        Raises
+        ------
+        ValueError
+            If the user, the item or a tag is unknown, the user has no interactions, `goal`, `k`
+            or `max_change` is none, or `exclude_seen` comes without interactions.
+
+        Notes
+        -----
+        The size of an edit is its L1 norm in standard deviations, so that few tags change. Where
+        scores are linear in tag preferences (see :class:`GaussianGenerator`) an item passes
+        another when :math:`(w_v - w_j) \cdot \Delta c > r_{uj} - r_{uv}`, and the smallest edit
+        that leaves at most k - 1 items above (or lifts at least k above) is a mixed-integer linear
+        programme, solved to proof unless that takes more than 10 seconds. An item counts as
+        passed from a millionth of the range of the scores on. Elsewhere scores are taken as linear
+        around the edit found so far, again and again: what is found may not be the smallest, and
+        when nothing is found there may be an edit still.
+
+        Whatever is found has been applied: ``rank_after`` is the rank by the recommender's scores
+        for the embedding :math:`e_u + G(c') - G(c_u)`, made as refining makes it. As tags hang
+        together, an edit that holds all others can be small in standard deviations and still move
+        a user far. Counterfactual explanations as smallest changes are due to [1]_.
+
+        References
+        ----------
+        .. [1] S. Wachter, B. Mittelstadt and C. Russell, "Counterfactual Explanations without
+           Opening the Black Box", Harvard Journal of Law & Technology 31, 2018.
+
+        Examples
+        --------
+        >>> from sklearn.decomposition import TruncatedSVD
+        >>> from sktpecr import TPECRExplainer
+        >>> from sktpecr.datasets import make_tagged_interactions
+        >>> data = make_tagged_interactions(random_state=0)
+        >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+        >>> explainer = explainer.fit(data.interactions)
+        >>> print(explainer.counterfactual(3, data.item_ids[1], k=5))
+        If the model thought you liked tag_4 less by 0.2 standard deviations and tag_3 more by
+        0.047, item_001 would enter your top 5 (rank 9 -> 5).
+        """
+        return find_counterfactual(
+            self.tag_model_,
+            User.of(self.tag_model_, user, interactions, tags),
+            item,
+            goal=goal,
+            k=k,
+            exclude_seen=exclude_seen,
+            among=among,
+            max_change=max_change,
+        )
+
+    def suggest_question(
+        self,
+        user: Hashable | None = None,
+        n: int = 1,
+        *,
+        interactions: Any = None,
+        tags: Mapping[Hashable, float] | None = None,
+        k: int = 10,
+        among: Iterable[Hashable] | None = None,
+    ) -> pd.DataFrame:
+        r"""Suggest which tags to ask a user about next.
+
+        Parameters
+        ----------
+        user : hashable, optional
+            Raw user id, or row number if fit got no ids. A user without interactions is
+            asked as the average user.
+        n : int, default=1
+            How many tags to suggest.
+        interactions, tags : optional
+            Somebody new in place of `user`, see :meth:`explain`.
+        k : int, default=10
+            Length of the list that is to change.
+        among : iterable of hashable, optional
+            Names of the tags to choose from. All by default; tags that are the same for everybody
+            are left out.
+
+        Returns
+        -------
+        DataFrame
+            A row per tag, the largest expected change first, ties in order of the tags: tag,
+            expected_change (share of the user's top k that the answer replaces, on average),
+            if_more and if_less (the same if the answer is more, or less, than the model thinks).
+
+        Raises
+        ------
+        ValueError
+            If the user or a tag is unknown, or `n` or `k` is no whole number of at least 1.
+
+        Notes
+        -----
+        An answer corrects what the model thinks of a tag by one standard deviation of the
+        population either way, with equal chances: the two-point rule for a normal distribution.
+        What is learned of one tag is learned of those that go with it, so each other tag follows
+        by its correlation with this one,
+
+        .. math:: c' = c_u \pm \mathrm{cov}(c, c_t) / \mathrm{sd}(c_t), \quad
+           e' = e_u + G(c') - G(c_u)
+
+        Holding the other tags instead would rate a tag by how nearly it is a copy of others. Seen
+        items are left out of the lists, where it is known what was seen.
+
+        Examples
+        --------
+        >>> from sklearn.decomposition import TruncatedSVD
+        >>> from sktpecr import TPECRExplainer
+        >>> from sktpecr.datasets import make_tagged_interactions
+        >>> data = make_tagged_interactions(random_state=0)
+        >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+        >>> explainer = explainer.fit(data.interactions, user_ids=data.user_ids)
+        >>> explainer.suggest_question(data.user_ids[3], n=2)
+             tag  expected_change  if_more  if_less
+        0  tag_2             0.55      0.7      0.4
+        1  tag_0             0.45      0.6      0.3
+        """
+        return suggest_question(
+            self.tag_model_, User.of(self.tag_model_, user, interactions, tags), n, k, among
+        )
+
+    def explain_batch(
+        self,
+        users: Iterable[Hashable] | None = None,
+        n_items: int = 10,
+        n_tags: int = 5,
+        *,
+        items: Iterable[Hashable] | None = None,
+        to: str | os.PathLike[str] | None = None,
+        n_jobs: int | None = None,
+        batch_size: int | str = "auto",
+        resume: bool = True,
+        exclude_seen: bool = True,
+    ) -> Any:  # a DataFrame, or a Path
+        """Explain the recommendations of many users, as a table.
+
+        Parameters
+        ----------
+        users : iterable of hashable, optional
+            Raw user ids. Everybody with interactions by default.
+        n_items : int, default=10
+            Length of each list.
+        n_tags : int, default=5
+            So many tags of each item, those with the largest contributions in size.
+        items : iterable of hashable, optional
+            Raw ids of the items that may be recommended. All by default.
+        to : path, optional
+            Folder to write a Parquet dataset to, a file for each part; needs pyarrow.
+        n_jobs : int, optional
+            Workers, see :class:`joblib.Parallel`: 1 by default, or what
+            :func:`joblib.parallel_config` says; -1 for all processors.
+        batch_size : int or "auto", default="auto"
+            Users in a part, 2,048 by default. With one and the same, results are the same to the
+            last bit however many workers there are.
+        resume : bool, default=True
+            Go on with what is in the folder, if the same was asked for; else begin anew.
+        exclude_seen : bool, default=True
+            Whether items of a user's interactions are left out.
+
+        Returns
+        -------
+        DataFrame or Path
+            The folder if `to` is given; else columns user, rank, item, score, tag, importance,
+            contribution and fidelity, see :class:`Explanation`. The tags of an item stand with
+            the largest contribution in size first.
+
+        Raises
+        ------
+        ValueError
+            If an id is unknown or a number not what it should be, a named user has no
+            interactions, or the folder holds something else.
+        RuntimeError
+            If parts failed: the others are in the folder, and the next call tries them again.
+
+        Warns
+        -----
+        UserWarning
+            If parts failed and there is no folder: who is left out.
+
+        Notes
+        -----
+        Beside the libraries themselves and the arrays of items and tags, a worker needs about
+        ``100 MB + batch_size * (4 * n_factors + 120 * n_items * n_tags)`` bytes, up to twice that
+        where ids are text and pandas is older than 3: scores are computed in blocks. The parent has
+        no more than that for each worker if there is a folder, else the table. Users travel with
+        their part; items, tags and what was learned are sent once: through files that processes of
+        one machine share, or to each worker of dask's; Ray's backend sends them with the parts.
+        User factors may be a :class:`numpy.memmap`, and are then read part by part.
+
+        A folder has ``part-000000.parquet`` and so on, and ``_manifest.json``, which says what was
+        asked for. A part is there in full or not at all, so that a job that was killed can be
+        started again.
+
+        Examples
+        --------
+        >>> from sklearn.decomposition import TruncatedSVD
+        >>> from sktpecr import TPECRExplainer
+        >>> from sktpecr.datasets import make_tagged_interactions
+        >>> data = make_tagged_interactions(random_state=0)
+        >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+        >>> explainer = explainer.fit(data.interactions, user_ids=data.user_ids)
+        >>> table = explainer.explain_batch(data.user_ids[:3], n_items=2, n_tags=1)
+        >>> table[["user", "rank", "item", "tag"]].head(3)
+               user  rank      item    tag
+        ...
+        """
+        return explain_batch(
+            self.tag_model_,
+            users,
+            n_items,
+            n_tags,
+            items=items,
+            to=to,
+            n_jobs=n_jobs,
+            batch_size=batch_size,
+            resume=resume,
+            exclude_seen=exclude_seen,
+        )
+
+    def contributions(self, users: Iterable[Hashable], items: Iterable[Hashable]) -> NDArray:
+        """Return what the tags contribute to the scores of pairs, as one array.
+
+        Parameters
+        ----------
+        users, items : iterable of hashable
+            Raw ids, one user and one item for each pair.
+
+        Returns
+        -------
+        ndarray of shape (n_pairs, n_tags)
+            ``explain(user, item).contributions`` of each pair, tags as in ``tag_names_``.
+
+        Raises
+        ------
+        ValueError
+            If an id is unknown, a user has no interactions, or there are not as many users as
+            items.
+
+        Examples
+        --------
+        >>> from sklearn.decomposition import TruncatedSVD
+        >>> from sktpecr import TPECRExplainer
+        >>> from sktpecr.datasets import make_tagged_interactions
+        >>> data = make_tagged_interactions(random_state=0)
+        >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+        >>> explainer = explainer.fit(data.interactions, user_ids=data.user_ids)
+        >>> found = explainer.contributions(["user_003", "user_007"], ["item_001", "item_009"])
+        >>> found.shape == (2, len(explainer.tag_names_))
+        True
+        """
+        return contributions_of(self.tag_model_, users, items)
+
+    def plot_profile(
+        self, user: Hashable | None = None, *, ax: Axes | None = None, **known: Any
+    ) -> Axes:
+        """Draw a user's tag preferences against the population.
+
+        Parameters
+        ----------
+        user : hashable, optional
+            Raw user id, or row number if fit got no ids.
+        ax : matplotlib Axes, optional
+            Where to draw. A new figure by default.
+        **known : dict
+            Somebody new in place of `user`: `interactions` or `tags`, see :meth:`explain`.
+
+        Returns
+        -------
+        matplotlib Axes
+            The axes drawn on, see :func:`sktpecr.plotting.plot_profile`.
+        """
+        return plotting.plot_profile(self.profile(user, **known), ax=ax)
+
+    def plot_list(
+        self,
+        user: Hashable | None = None,
+        n: int = 10,
+        *,
+        n_tags: int = 8,
+        ax: Axes | None = None,
+        **known: Any,
+    ) -> Axes:
+        """Draw what tags contribute to a user's list, as a heat map.
+
+        Parameters
+        ----------
+        user : hashable, optional
+            Raw user id, or row number if fit got no ids.
+        n : int, default=10
+            Length of the list.
+        n_tags : int, default=8
+            How many tags are shown.
+        ax : matplotlib Axes, optional
+            Where to draw. A new figure by default.
+        **known : dict
+            Somebody new in place of `user`: `interactions` or `tags`, see :meth:`explain`.
+
+        Returns
+        -------
+        matplotlib Axes
+            The axes drawn on, see :func:`sktpecr.plotting.plot_list`.
+        """
+        listed = self.recommend(user, n, **known)["item"]
+        explanations = [self.explain(user, item, **known) for item in listed]
+        return plotting.plot_list(explanations, ax=ax, n_tags=n_tags)
+
+    def plot_everybody(
+        self,
+        users: Iterable[Hashable] | None = None,
+        n_items: int = 10,
+        *,
+        n_tags: int = 10,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Draw what tags contribute to the lists of many users, a strip of points for each tag.
+
+        Parameters
+        ----------
+        users : iterable of hashable, optional
+            Raw user ids. Everybody with interactions by default.
+        n_items : int, default=10
+            Length of each list.
+        n_tags : int, default=10
+            How many tags are shown.
+        ax : matplotlib Axes, optional
+            Where to draw. A new figure by default.
+
+        Returns
+        -------
+        matplotlib Axes
+            The axes drawn on, see :func:`sktpecr.plotting.plot_everybody`.
+        """
+        table = self.explain_batch(users, n_items, n_tags=len(self.tag_model_.tags))
+        return plotting.plot_everybody(table, ax=ax, n_tags=n_tags)
+
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Save the fitted explainer, to be loaded without running anything.
+
+        Parameters
+        ----------
+        folder : path
+            New, empty, or saved to before, and then replaced in one step.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        ValueError
+            If something cannot be kept as numbers and text, or the folder has other files.
+
+        Notes
+        -----
+        The folder has all arrays in one ``.npz``, and ``explainer.json`` with all else and the
+        SHA-256 of both, put in its place last: a save that is killed, or runs out of disk, leaves
+        what was there before.
+
+        Kept are :class:`~sktpecr.recommenders.FactorRecommender` and
+        :class:`~sktpecr.recommenders.MatrixFactorization`, and the factors of whatever was adapted
+        to one, such as models of `implicit`; any other recommender has to be given to
+        :meth:`load`. Kept are the generators and attributions of this package, ids that are text,
+        numbers or tuples of them, and a `random_state` that is a whole number or None. Functions,
+        such as an `aggregate` of one's own, are code and are not kept: there pickle and joblib
+        remain, for files that you made yourself.
+
+        Examples
+        --------
+        See :meth:`load`.
+        """
+        return save_explainer(self, folder)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], recommender: Any = None) -> Self:
+        """Load an explainer that was saved.
+
+        Parameters
+        ----------
+        folder : path
+            From :meth:`save`.
+        recommender : object, optional
+            The trained model, where the folder does not hold it, or holds its factors only and
+            new users are to be embedded by the model's own way. Its scores are compared.
+
+        Returns
+        -------
+        TPECRExplainer
+            Fitted. Gives the same explanations, lists and refinements as the one that was saved.
+
+        Raises
+        ------
+        ValueError
+            If a file is missing, cut or changed, the version is another, the recommender is not
+            given or is not the one that was explained. The message names the file.
+
+        Notes
+        -----
+        Nothing in the folder is executed, whoever made it: checksums tell accidents, and what is
+        read are numbers, text and names of classes of this package. A folder that somebody made
+        on purpose can still lie about numbers.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from sklearn.decomposition import TruncatedSVD
+        >>> from sktpecr import TPECRExplainer
+        >>> from sktpecr.datasets import make_tagged_interactions
+        >>> data = make_tagged_interactions(random_state=0)
+        >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+        >>> explainer = explainer.fit(data.interactions, user_ids=data.user_ids)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     saved = explainer.save(Path(folder) / "explainer")
+        ...     loaded = TPECRExplainer.load(saved)
+        >>> one, other = (each.explain("user_003", "item_005") for each in (explainer, loaded))
+        >>> bool((one.importances == other.importances).all())
+        True
+        """
+        return load_explainer(cls, folder, recommender)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Measure how well the generator meets tag preferences swapped between users.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_users, n_items)
+            Interactions of users to swap among, at least 2.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        float
+            1 - (squared error of the generated embedding's tag preferences) / (squared error of
+            the unedited embedding's). 1 is exact, 0 no better than doing nothing.
+
+        Notes
+        -----
+        The protocol of Table 4 of the paper.
+        """
+        tag_model = self.tag_model_
+        embeddings = self._fold_in(X)
+        if len(embeddings) < 2:
+            raise ValueError(f"X must have at least 2 users to swap among, got {len(embeddings)}")
+        random_state = 0 if self.random_state is None else self.random_state
+        swap = tag_model.swapped(embeddings, check_random_state(random_state))
+        dtype = swap.own.dtype
+        if not spread(swap.own, dtype).any():  # users all alike: nothing to swap
+            return float(spread(swap.met, dtype).max() == 0)
+        return 1.0 - swap.error_left
+
+    def _fitted_extractor(self) -> TagPreferenceExtractor:
+        return self.tag_model_.extractor
+
+    @property
+    def tag_model_(self) -> TagModel:
+        """What was learned, in one piece; learned now where no interactions are needed for that."""
+        if not hasattr(self, "_tag_model"):
+            with _FIT_LOCK:
+                if not hasattr(self, "_tag_model"):
+                    self._learn_without_interactions()
+        return self._tag_model
+
+    def _learn_without_interactions(self) -> None:
+        try:
+            recommender = as_recommender(self.recommender)
+            n_users = len(recommender.user_embeddings)
+            closed_form = hasattr(recommender, "item_embeddings") and not callable(self.aggregate)
+        except (AdapterError, NotFittedError):
+            n_users, closed_form = 0, False
+        if n_users == 0 or self.generator is not None or not closed_form:
+            check_is_fitted(self)  # raises, and says what to do
+        self._validate_params()
+        check_dot_product(recommender)
+        fitted = clone(self)
+        fitted.n_features_in_ = n_items_of(recommender)
+        item_ids = check_item_ids(self._given_item_tags(), None)
+        ids = with_own_ids(recommender, n_users, None, item_ids)
+        shape = (n_users, fitted.n_features_in_)
+        fitted._learn(recommender, Catalogue(shape, None, *ids, None), None)
+        self._take_state(fitted)
+
+    def _learn(self, recommender: Any, catalogue: Catalogue, train_users: Any) -> None:
+        extractor = TagPreferenceExtractor(
+            recommender, self.item_tags, tag_names=self.tag_names, aggregate=self.aggregate
+        )
+        extractor._read(recommender, len(catalogue.items), getattr(self, "feature_names_in_", None))
+        parts = self.generator, self.attribution, self.random_state
+        self._tag_model = TagModel.learn(extractor, catalogue, train_users, *parts)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_tag_model")

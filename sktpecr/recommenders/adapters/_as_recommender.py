@@ -1,0 +1,116 @@
+"""Turn the models that users have into recommenders, by duck type: no library is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sklearn.utils.validation import check_is_fitted
+
+from sktpecr.recommenders._adapter_error import AdapterError
+from sktpecr.recommenders.adapters._cornac import from_cornac
+from sktpecr.recommenders.adapters._decomposition import from_decomposition
+from sktpecr.recommenders.adapters._factors import from_arrays, from_factor_model
+from sktpecr.recommenders.adapters._lenskit import from_lenskit, from_lenskit_pipeline
+from sktpecr.recommenders.adapters._libraries import (
+    from_lightfm,
+    from_rectools,
+    from_spark,
+    from_surprise,
+)
+
+# What a model has, and what makes a recommender of it; the first that fits is taken.
+_ADAPTERS: tuple[tuple[tuple[str, ...], Callable[[Any], Any]], ...] = (
+    (("get_vectors", "is_fitted"), from_rectools),  # some have factors, too, in other roles
+    (("user_factors", "item_factors"), from_factor_model),  # implicit
+    (("estimate", "bsl_options"), from_surprise),
+    (("get_user_representations", "get_item_representations"), from_lightfm),
+    (("uid_map", "iid_map"), from_cornac),
+    (("new_user_embedding",), from_lenskit),
+    (("node", "component_names"), from_lenskit_pipeline),
+    (("userFactors", "itemFactors"), from_spark),
+    (("transform", "inverse_transform"), from_decomposition),  # scikit-learn
+)
+
+
+def as_recommender(model: Any) -> Any:
+    """Wrap a trained model as a recommender.
+
+    Parameters
+    ----------
+    model : object
+        One of: a recommender already (it has ``user_embeddings`` and ``score_items``); a tuple
+        ``(user_factors, item_factors)`` or ``(user_factors, item_factors, item_biases)``; a
+        model of `implicit` (ALS, BPR and LMF, on CPU or GPU), Surprise (SVD, SVD++ and NMF),
+        LightFM, Cornac (MF, BPR and NeuMF in torch), LensKit (ALS, or a pipeline with one),
+        RecTools (what has ``get_vectors()``) or Spark (``ALSModel``); a fitted scikit-learn
+        transformer with an affine ``inverse_transform`` (TruncatedSVD, NMF, PCA, a Pipeline that
+        ends in one).
+
+    Returns
+    -------
+    recommender : object
+        `model` itself if it is one, else a :class:`FactorRecommender` over the model's own
+        factors, or a :class:`TorchRecommender` over its own network. Where the model was trained
+        on raw ids, the recommender has ``user_ids`` and ``item_ids``.
+
+    Raises
+    ------
+    AdapterError
+        If no adapter knows the model.
+    sklearn.exceptions.NotFittedError
+        If the model is not fitted.
+
+    Notes
+    -----
+    A model is known by what it has, and no library is imported for it. Scores are the library's
+    own, with all biases: what every item scores is in ``item_biases``, what a user adds to all
+    items is one more factor, whose item side is 1.
+
+    `implicit` BPR and LMF keep the item biases inside the factors, behind a user column that is
+    1 for everyone. A generator must not move such a constant, so it is split off into
+    ``item_biases``; scores stay the same.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktpecr.recommenders import as_recommender
+    >>> as_recommender((np.eye(3, 2), np.ones((5, 2))))
+    FactorRecommender(3 users, 5 items, 2 factors)
+    """
+    if hasattr(model, "user_embeddings") and hasattr(model, "score_items"):
+        return model
+    name = type(model).__name__
+    if _is_a(model, "torch", "Module"):
+        raise AdapterError(
+            f"{name} is a torch module, which does not say what of it is a user; "
+            f"wrap it in TorchRecommender(score, user_embeddings, item_vectors), or, where the "
+            f"score is a dot product, in FactorRecommender(user_factors, item_factors)"
+        )
+    if _is_a(model, "skorch", "NeuralNet"):
+        raise AdapterError(
+            f"{name} is a net of skorch, which does not say what of it is a user; wrap its module_ "
+            f"in TorchRecommender(score, user_embeddings, item_vectors), or, where its predict(X) "
+            f"scores all items of rows of interactions, wrap it in DistilledRecommender(net)"
+        )
+    if isinstance(model, tuple) and len(model) in (2, 3):
+        return from_arrays(*model)
+    for names, adapt in _ADAPTERS:
+        if all(hasattr(model, each) for each in names):
+            return adapt(model)
+    if hasattr(type(model), "user_embeddings") and hasattr(type(model), "score_items"):
+        check_is_fitted(model, msg="this %(name)s is not fitted; call its fit(interactions) first")
+    raise AdapterError(
+        f"{name} has neither user_factors and item_factors, nor transform and "
+        f"inverse_transform, nor user_embeddings and score_items; wrap it in "
+        f"FactorRecommender(user_factors, item_factors) where the score is a dot product, in "
+        f"TorchRecommender(score, user_embeddings, item_vectors) where torch computes it, in "
+        f"DistilledRecommender(model) where there is nothing but scores, or give it the last two"
+    )
+
+
+def _is_a(model: Any, package: str, name: str) -> bool:
+    return any(
+        base.__module__.split(".")[0] == package and base.__name__ == name
+        for base in type(model).__mro__
+    )

@@ -1,0 +1,1 @@
+"""Factors for boxes that have none, learned from their scores."""

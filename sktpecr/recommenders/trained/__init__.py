@@ -1,0 +1,1 @@
+"""The paper's three recommenders, to train here."""

@@ -1,0 +1,454 @@
+"""From feedback on tags to the next recommendations."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any, TypeGuard
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.utils._param_validation import HasMethods, StrOptions
+
+from sktpecr._inputs._feedback import Feedback
+from sktpecr._inputs._numbers import check_n
+from sktpecr.explanation._tpecr_explainer import TPECRExplainer
+from sktpecr.refinement._refine_batch import refine_batch
+from sktpecr.refinement._refinement import Refinement
+from sktpecr.solvers import BayesianSolver, ClosedFormSolver, EmbeddingSolver, OnlineSolver
+from sktpecr.tags._tag_model import TagModel
+from sktpecr.tags._tag_transformer import check_interactions
+from sktpecr.tags._user import User
+
+_SOLVERS = {
+    "auto": ClosedFormSolver,
+    "closed_form": ClosedFormSolver,
+    "bayesian": BayesianSolver,
+    "online": OnlineSolver,
+    "embedding": EmbeddingSolver,
+}
+
+# A warning names so many tags, and no more.
+_MAX_CAVEATS = 5
+
+Tags = Hashable | Iterable[Hashable] | Mapping[Hashable, float]
+
+
+class FeedbackRefiner(BaseEstimator):
+    """Refine recommendations from what a user says about tags, without retraining.
+
+    Parameters
+    ----------
+    explainer : TPECRExplainer
+        The explainer whose recommendations are refined. If it is fitted (or needs no fit),
+        the refiner needs no fit of its own.
+    solver : {"auto", "closed_form", "bayesian", "online", "embedding"} or solver, default="auto"
+        How feedback becomes a new embedding: by a direction in closed form ("auto" is that), as
+        noisy observations over all turns, by the paper's gradient steps on tag preferences, or
+        (the paper's baseline) by gradient steps on the embedding. An object of
+        ``sktpecr.solvers`` brings settings of its own.
+
+    Attributes
+    ----------
+    explainer_ : TPECRExplainer
+        Clone of the explainer that ``fit`` fitted; only there after ``fit``.
+    n_features_in_ : int
+        Number of items; only there after ``fit``.
+
+    Notes
+    -----
+    Section 3.3.3 of the paper [1]_ is ``solver="online"``; what the closed form does
+    instead stands at :class:`~sktpecr.solvers.ClosedFormSolver`.
+
+    References
+    ----------
+    .. [1] Xu et al., "A Tag-Based Post-Hoc Framework for Explainable Conversational
+       Recommendation", ICTIR 2022.
+
+    Examples
+    --------
+    >>> from sklearn.decomposition import TruncatedSVD
+    >>> from sktpecr import FeedbackRefiner, TPECRExplainer
+    >>> from sktpecr.datasets import make_tagged_interactions
+    >>> data = make_tagged_interactions(random_state=0)
+    >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+    >>> refiner = FeedbackRefiner(explainer.fit(data.interactions, user_ids=data.user_ids))
+    >>> user = data.user_ids[3]
+    >>> refined = refiner.refine(user, like=["tag_1"], dislike=["tag_2"])
+    >>> change = refined.to_frame().set_index("tag")["change"]
+    >>> bool(change["tag_1"] > 0 > change["tag_2"])
+    True
+    >>> refiner.refine(user, like="tag1")
+    Traceback (most recent call last):
+    ...
+    ValueError: unknown tag 'tag1'; did you mean 'tag_1', ...
+    """
+
+    _parameter_constraints: dict = {
+        "explainer": [HasMethods(["fit", "explain", "recommend"])],
+        "solver": [StrOptions(set(_SOLVERS)), HasMethods(["solve"])],
+    }
+
+    def __init__(self, explainer: TPECRExplainer, *, solver: Any = "auto") -> None:
+        self.explainer = explainer
+        self.solver = solver
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        user_ids: Iterable[Hashable] | None = None,
+        item_names: Iterable[str] | None = None,
+    ) -> FeedbackRefiner:
+        """Fit a clone of the explainer.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_users, n_items)
+            Interactions, see :meth:`TPECRExplainer.fit`.
+        y : None
+            Ignored.
+        user_ids : iterable of hashable, optional
+            One raw id per row of X.
+        item_names : iterable of str, optional
+            One name per column of X.
+
+        Returns
+        -------
+        self : object
+            The fitted refiner.
+        """
+        explainer = clone(self.explainer).fit(X, user_ids=user_ids, item_names=item_names)
+        check_interactions(self, X)
+        self.explainer_ = explainer
+        return self
+
+    def refine(
+        self,
+        user: Hashable | None = None,
+        like: Tags | None = None,
+        dislike: Tags | None = None,
+        set: Mapping[Hashable, float] | None = None,
+        strength: float = 1.0,
+        units: str = "std",
+        *,
+        interactions: Any = None,
+        tags: Mapping[Hashable, float] | None = None,
+        after: Refinement | None = None,
+    ) -> Any:  # Refinement, or a list of them for a list of users
+        """Refine a user's recommendations.
+
+        Parameters
+        ----------
+        user : hashable, or list or array of them, optional
+            Raw user id, or row number if the explainer's fit got no ids. A list gives the same
+            feedback to each and returns a list.
+        like, dislike : tag name, list of tag names or dict of tag name to strength, optional
+            What to show more and less of.
+        set : dict of tag name to value, optional
+            Where tag preferences should be; tags not named by the feedback are held as far as
+            the generator can. Comes on top of what `strength` says of likes and dislikes.
+        strength : float, default=1.0
+            How far `like` and `dislike` move the list: the standard deviation of the score
+            changes over items is strength / 5 of that of the user's own scores; for the other
+            solvers a multiple of their update. Multiplies the strengths of a dict; 0 changes
+            nothing.
+        units : {"std", "raw"}, default="std"
+            Unit of `set`: standard deviations from the population's mean, so that 0 is the
+            average user, or units of the score.
+        interactions, tags : optional
+            Somebody new in place of `user`, see :meth:`TPECRExplainer.explain`.
+        after : Refinement, optional
+            In place of `user`: the user of an earlier turn, who goes on from there.
+
+        Returns
+        -------
+        Refinement
+            The refined embedding, its tag preferences and its recommendations; a list of them
+            if `user` is one.
+
+        Raises
+        ------
+        ValueError
+            If the user or a tag is unknown, the feedback contradicts itself, a number is not
+            finite or a strength negative, a dislike comes without interactions, or what is
+            asked for is beyond this recommender.
+
+        Warns
+        -----
+        UserWarning
+            If less than half of an edit of a named tag comes through while all tags that are not
+            named are held, or if a tag cannot be told from one that is not named the same way;
+            see :class:`Steerability`.
+        """
+        tag_model = self.tag_model_
+        if units not in ("std", "raw"):
+            raise ValueError(f"units must be 'std' or 'raw', got {units!r}")
+        feedback = Feedback.parse(tag_model.tags, like, dislike, set, strength)
+        values = in_units_of_score(tag_model, feedback.set) if units == "std" else feedback.set
+        users = [
+            User.of(tag_model, one, interactions, tags, after)
+            for one in (user if _are_many(user) else [user])
+        ]
+        refined = [self._refine(tag_model, one, [feedback], values)[0] for one in users]
+        _warn_of_hard_tags(tag_model, feedback)
+        return refined if _are_many(user) else refined[0]
+
+    def preview(
+        self,
+        user: Hashable | None = None,
+        like: Tags | None = None,
+        dislike: Tags | None = None,
+        set: Mapping[Hashable, float] | None = None,
+        *,
+        n: int = 10,
+        strength: float = 1.0,
+        units: str = "std",
+        interactions: Any = None,
+        tags: Mapping[Hashable, float] | None = None,
+        after: Refinement | None = None,
+        exclude_seen: bool = True,
+    ) -> pd.DataFrame:
+        """List what feedback would bring into a user's list and out of it; nothing is kept.
+
+        Parameters
+        ----------
+        user : hashable, optional
+            Raw user id, or row number if the explainer's fit got no ids.
+        like, dislike, set : optional
+            See :meth:`refine`.
+        n : int, default=10
+            Length of the list.
+        strength : float, default=1.0
+            See :meth:`refine`.
+        units : {"std", "raw"}, default="std"
+            See :meth:`refine`.
+        interactions, tags : optional
+            Somebody new in place of `user`, see :meth:`TPECRExplainer.explain`.
+        after : Refinement, optional
+            See :meth:`refine`.
+        exclude_seen : bool, default=True
+            Whether items of the user's interactions are left out.
+
+        Returns
+        -------
+        DataFrame
+            A row per item that is in the list before or after, in order of the rank after: item,
+            name, rank_before, rank, and change ("enters", "stays" or "leaves").
+
+        Raises
+        ------
+        ValueError
+            See :meth:`refine`.
+        """
+        if _are_many(user):
+            raise ValueError(f"user must be one user id, got {type(user).__name__}: {user!r:.80}")
+        n = check_n(n)
+        said = (like, dislike, set, strength, units)
+        refined = self.refine(user, *said, interactions=interactions, tags=tags, after=after)
+        everything = refined.recommend(len(refined.scores), exclude_seen=exclude_seen)
+        before, now = everything["rank_before"] <= n, everything["rank"] <= n
+        listed = everything[before | now].drop(columns="score")
+        listed["change"] = "stays"
+        listed.loc[now & ~before, "change"] = "enters"
+        listed.loc[before & ~now, "change"] = "leaves"
+        columns = ["item", "name", "rank_before", "rank", "change"]
+        return listed[columns].reset_index(drop=True)
+
+    def sweep(
+        self,
+        user: Hashable | None = None,
+        like: Tags | None = None,
+        dislike: Tags | None = None,
+        *,
+        strengths: Iterable[float],
+        interactions: Any = None,
+        tags: Mapping[Hashable, float] | None = None,
+        after: Refinement | None = None,
+    ) -> list[Refinement]:
+        """Refine a user's recommendations by the same feedback at several strengths.
+
+        What a slider needs, and a curve. The gradient solvers descend once for all strengths.
+
+        Parameters
+        ----------
+        user : hashable, optional
+            Raw user id, or row number if the explainer's fit got no ids.
+        like, dislike : tag name, list of tag names or dict of tag name to strength, optional
+            What to show more and less of.
+        strengths : iterable of float
+            See :meth:`refine`.
+        interactions, tags : optional
+            Somebody new in place of `user`, see :meth:`TPECRExplainer.explain`.
+        after : Refinement, optional
+            See :meth:`refine`.
+
+        Returns
+        -------
+        list of Refinement
+            One for each strength, each what :meth:`refine` returns.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`refine` does.
+        """
+        if isinstance(strengths, str | bytes) or not hasattr(strengths, "__iter__"):
+            raise ValueError(f"strengths must be a list of numbers, got {strengths!r}")
+        tag_model = self.tag_model_
+        feedbacks = [
+            Feedback.parse(tag_model.tags, like, dislike, None, strength) for strength in strengths
+        ]
+        somebody = User.of(tag_model, user, interactions, tags, after)
+        return self._refine(tag_model, somebody, feedbacks, {})
+
+    def refine_batch(
+        self,
+        feedback: pd.DataFrame,
+        n_items: int = 10,
+        *,
+        to: str | os.PathLike[str] | None = None,
+        n_jobs: int | None = None,
+        batch_size: int = 256,
+        resume: bool = True,
+        exclude_seen: bool = True,
+    ) -> Any:  # a DataFrame, or a Path
+        """Refine the recommendations of many users, each by feedback of their own.
+
+        Parameters
+        ----------
+        feedback : DataFrame of pandas or polars
+            A row for each tag that a user speaks of: user, tag, feedback ("like", "dislike" or
+            "set"), and value, if there is such a column: the strength of a like or a dislike (1
+            if missing), or where a tag is set, in standard deviations.
+        n_items : int, default=10
+            Length of each list.
+        to, n_jobs : optional
+            See :meth:`~sktpecr.TPECRExplainer.explain_batch`.
+        batch_size : int, default=256
+            Users in a part.
+        resume : bool, default=True
+            See :meth:`~sktpecr.TPECRExplainer.explain_batch`.
+        exclude_seen : bool, default=True
+            Whether items of a user's interactions are left out.
+
+        Returns
+        -------
+        DataFrame or Path
+            The folder if `to` is given; else columns user, rank, item, score and rank_before, see
+            :meth:`Refinement.recommend`. Users in the order in which they come first.
+
+        Raises
+        ------
+        ValueError
+            If `feedback` is no such table, or an id is unknown.
+        RuntimeError
+            If parts failed: the others are in the folder, and the next call tries them again.
+
+        Warns
+        -----
+        UserWarning
+            If parts failed and there is no folder: who is left out.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from sklearn.decomposition import TruncatedSVD
+        >>> from sktpecr import FeedbackRefiner, TPECRExplainer
+        >>> from sktpecr.datasets import make_tagged_interactions
+        >>> data = make_tagged_interactions(random_state=0)
+        >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+        >>> refiner = FeedbackRefiner(explainer.fit(data.interactions))
+        >>> said = pd.DataFrame({"user": [3, 3, 7], "tag": ["tag_1", "tag_2", "tag_1"]})
+        >>> said["feedback"] = ["like", "dislike", "like"]
+        >>> lists = refiner.refine_batch(said, n_items=2)
+        >>> lists["user"].tolist()
+        [3, 3, 7, 7]
+        """
+        return refine_batch(
+            self,
+            feedback,
+            n_items,
+            to=to,
+            n_jobs=n_jobs,
+            batch_size=batch_size,
+            resume=resume,
+            exclude_seen=exclude_seen,
+        )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    @property
+    def tag_model_(self) -> TagModel:
+        """What the explainer learned, see :attr:`TPECRExplainer.tag_model_`."""
+        self._validate_params()
+        explainer: Any = getattr(self, "explainer_", self.explainer)
+        return explainer.tag_model_
+
+    def _refine(
+        self,
+        tag_model: TagModel,
+        user: User,
+        feedbacks: list[Feedback],
+        values: dict[int, float],
+    ) -> list[Refinement]:
+        """Refine by feedbacks that differ in strength alone."""
+        if not user.has_known_history and any(each.dislike for each in feedbacks):
+            raise ValueError(
+                "dislike keeps what else is in the user's history, and the explainer was not "
+                "given any interactions; call its fit(interactions) first, or use set="
+            )
+        solver = _SOLVERS[self.solver]() if isinstance(self.solver, str) else self.solver
+        some = [feedback for feedback in feedbacks if feedback]
+        if hasattr(solver, "sweep"):
+            solved = iter(solver.sweep(tag_model, user, some, values) if some else ())
+        else:
+            solved = iter(solver.solve(tag_model, user, feedback, values) for feedback in some)
+        own = user.embedding.astype(np.float64)
+        refinements = []
+        for feedback in feedbacks:
+            nothing = own, tag_model.tag_preferences_of(own)
+            with np.errstate(over="ignore", invalid="ignore"):
+                embedding, *known = next(solved) if feedback else nothing
+                refinement = Refinement(tag_model, user, feedback, values, embedding, *known)
+                finite = np.isfinite(embedding).all() and np.isfinite(refinement.scores).all()
+            if not finite:
+                what = f"strength {feedback.strength:g}" if feedback.strength else "what is set"
+                raise ValueError(f"{what} is beyond what numbers can hold; ask for less")
+            refinements.append(refinement)
+        return refinements
+
+
+def _warn_of_hard_tags(tag_model: TagModel, feedback: Feedback) -> None:
+    """Say what of the feedback cannot be steered, to whoever called refine."""
+    named: dict[int, Any] = {
+        **dict.fromkeys(feedback.like, "like"),
+        **dict.fromkeys(feedback.dislike, "dislike"),
+        **feedback.set,
+    }
+    # Costs a decomposition of the tags: not before somebody names one.
+    caveats = tag_model.steerability.caveats(named) if named else []
+    if caveats:
+        more = "; and more" if len(caveats) > _MAX_CAVEATS else ""
+        warnings.warn(
+            f"feedback on these tags reaches others too: {'; '.join(caveats[:_MAX_CAVEATS])}"
+            f"{more}. Name together what cannot be told apart, or fit the explainer on the tags "
+            f"in explainer.extractor_.steerability(explainer.user_embeddings_).suggested",
+            stacklevel=3,
+        )
+
+
+def in_units_of_score(tag_model: TagModel, values: dict[int, float]) -> dict[int, float]:
+    mean, std = tag_model.mean, tag_model.std
+    return {tag: mean[tag] + value * std[tag] for tag, value in values.items()}
+
+
+def _are_many(user: Any) -> TypeGuard[list[Any]]:
+    """Tell a list of users from one user; a tuple can be an id."""
+    return isinstance(user, list) or (hasattr(user, "__array__") and np.ndim(user) == 1)

@@ -1,0 +1,295 @@
+"""What fitting an explainer learned, in one piece that never changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.utils.validation import has_fit_parameter
+
+from sktpecr._inputs._catalogue import Catalogue
+from sktpecr._inputs._ids import Ids
+from sktpecr._utils._blocks import taken
+from sktpecr._utils._ranking import top_items
+from sktpecr._utils._rounding import spread
+from sktpecr.attribution._composite import CompositeFunction
+from sktpecr.tags._defaults import attribution_for, generator_for
+from sktpecr.tags._directions import Directions
+from sktpecr.tags._steerability import Steerability
+from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
+from sktpecr.tags._tag_transformer import check_range, fold_in
+
+# What tags that are known differ in by less than this share of their spread says nothing.
+_ALIKE = 1e-3
+
+
+# Tag preferences, shape (n, n_tags): the users' own, the ones asked for, and the ones met by the
+# generated embeddings, shape (n, n_factors).
+class Swap(NamedTuple):
+    """Tag preferences swapped between users, and what a generator made of that."""
+
+    own: NDArray
+    wanted: NDArray
+    generated: NDArray
+    met: NDArray
+
+    @property
+    def error_left(self) -> float:
+        """Squared error of what was generated, relative to that of the unedited embeddings."""
+        return float(
+            np.square(self.met - self.wanted).sum() / np.square(self.own - self.wanted).sum()
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class TagModel:
+    """The users that an explainer was fitted on, and what was learned from them.
+
+    Whoever holds one (a refinement, a call in another thread) is not touched by a later fit.
+
+    Parameters
+    ----------
+    extractor : TagPreferenceExtractor
+        Fitted; its ``recommender_`` is the one explained.
+    catalogue : Catalogue
+        Users, items and interactions.
+    tags : Ids
+        Names of the tags.
+    user_embeddings : ndarray of shape (n_users, n_factors)
+        Embeddings of the users.
+    learners : ndarray of bool, shape (n_users,)
+        Who was learned from: train users with interactions.
+    mean, std : ndarray of shape (n_tags,)
+        Of the tag preferences of the learners.
+    generator, attribution : object
+        Fitted.
+    composite : CompositeFunction
+        Generator and recommender chained.
+    """
+
+    extractor: TagPreferenceExtractor
+    catalogue: Catalogue
+    tags: Ids
+    user_embeddings: NDArray
+    learners: NDArray
+    mean: NDArray
+    std: NDArray
+    generator: Any
+    attribution: Any
+    composite: CompositeFunction
+
+    @classmethod
+    def learn(
+        cls,
+        extractor: TagPreferenceExtractor,
+        catalogue: Catalogue,
+        train_users: Any,
+        generator: Any,
+        attribution: Any,
+        random_state: Any,
+    ) -> TagModel:
+        """Learn from the catalogue's users.
+
+        Parameters
+        ----------
+        extractor : TagPreferenceExtractor
+            Fitted.
+        catalogue : Catalogue
+            Users, items and interactions.
+        train_users : iterable of hashable or None
+            Raw ids of the users to learn from; None for all.
+        generator, attribution : object or None
+            Unfitted; None for the defaults.
+        random_state : int, RandomState instance or None
+            Seeds the defaults.
+
+        Returns
+        -------
+        Population
+            All of it.
+        """
+        recommender = extractor.recommender_
+        X, embeddings = catalogue.interactions, recommender.user_embeddings
+        if X is not None and len(embeddings) != len(catalogue.users):
+            embeddings = fold_in(recommender, X)
+            check_range(recommender, embeddings)
+        # Users without interactions sit where training began: not part of the population.
+        learners = catalogue.active_users() & _mask(catalogue.users, train_users)
+        if not learners.any():
+            raise ValueError("train_users must name a user with interactions, got none")
+        some = taken(embeddings, learners)
+        preferences = extractor.tag_preferences(some)
+        some_preferences, some_embeddings = preferences.astype(np.float64), some.astype(np.float64)
+
+        generator = generator_for(generator, extractor, random_state)
+        known: dict[str, Any] = {}
+        if extractor.tag_matrix_ is not None and has_fit_parameter(generator, "tag_matrix"):
+            known["tag_matrix"] = extractor.tag_matrix_
+        elif has_fit_parameter(generator, "extract"):
+            known["extract"] = extractor.tag_preferences
+        generator.fit(some_preferences, some_embeddings, **known)
+        composite = CompositeFunction(recommender, generator)
+        attribution = attribution_for(attribution, composite, random_state)
+        attribution.fit(composite, some_preferences, some_embeddings)
+        names = extractor.tag_names_
+        return cls(
+            extractor=extractor,
+            catalogue=catalogue,
+            tags=Ids("tag", names, len(names), "tag_names"),
+            user_embeddings=embeddings,
+            learners=learners,
+            mean=some_preferences.mean(axis=0),
+            std=spread(some_preferences, preferences.dtype),
+            generator=generator,
+            attribution=attribution,
+            composite=composite,
+        )
+
+    @cached_property
+    def tag_preferences(self) -> NDArray:
+        """Tag preferences of all users, shape (n_users, n_tags), when they are first asked for.
+
+        Of users who fit in no memory they do not either, and nothing here needs all of them.
+        """
+        return self.extractor.tag_preferences(self.user_embeddings)
+
+    @property
+    def recommender(self) -> Any:
+        """The recommender that is explained."""
+        return self.extractor.recommender_
+
+    @property
+    def method(self) -> str:
+        """How explanations are made: generator, attribution and unit."""
+        # scikit-learn's FrozenEstimator is not what anybody wants to read.
+        generator = type(getattr(self.generator, "estimator", self.generator)).__name__
+        return f"{generator}, {self.attribution.name} attribution, {self.attribution.unit}"
+
+    def fidelity(self, columns: Any) -> NDArray:
+        """Return what distillation and a linear generator kept of what is said of some items."""
+        kept = np.asarray(getattr(self.recommender, "fidelity", 1.0))
+        return (kept[columns] if kept.ndim else kept) * getattr(self.generator, "linearity_", 1.0)
+
+    def directions(self, embedding: NDArray) -> Directions:
+        """Return the directions of feedback at an embedding."""
+        if self.extractor.tag_matrix_ is None:
+            return Directions.at(self.extractor, embedding)
+        return self._directions
+
+    @cached_property
+    def _directions(self) -> Directions:
+        # Where scores and tag preferences are linear they are the same everywhere.
+        return Directions.at(self.extractor, self.average_user)
+
+    @cached_property
+    def average_user(self) -> NDArray:
+        """Mean of the learners' embeddings, shape (n_factors,)."""
+        return taken(self.user_embeddings, self.learners).astype(np.float64).mean(axis=0)
+
+    @cached_property
+    def steerability(self) -> Steerability:
+        """What feedback on tags can steer, as the learners show it."""
+        return self.extractor.steerability(taken(self.user_embeddings, self.learners))
+
+    @cached_property
+    def embedding_variance(self) -> float:
+        """Variance of the learners' embeddings, mean over factors."""
+        return float(taken(self.user_embeddings, self.learners).var(axis=0).mean())
+
+    def tag_preferences_of(self, embedding: NDArray) -> NDArray:
+        """Return the tag preferences of one embedding, shape (n_tags,)."""
+        return self.extractor.tag_preferences(embedding[np.newaxis].astype(np.float64))[0]
+
+    def expected(self, values: dict[int, float]) -> NDArray:
+        r"""Return the tag preferences to expect of somebody of whom some are known.
+
+        Parameters
+        ----------
+        values : dict of int to float
+            Columns of the tags that are known, and where they are, in standard deviations from
+            the population's mean.
+
+        Returns
+        -------
+        ndarray of shape (n_tags,)
+            Tag preferences, in units of the score. Known values that cannot be met together, of
+            tags that are nearly one, are met in the sense of least squares.
+
+        Notes
+        -----
+        With R the correlations of tag preferences in the population and z the known values in
+        standard deviations, the best linear prediction :math:`R_{\cdot k} R_{kk}^+ z`.
+        """
+        loadings, known = self.steerability.loadings, list(values)
+        axes = np.linalg.lstsq(loadings[known], list(values.values()), rcond=_ALIKE)[0]
+        return self.mean + self.std * (loadings @ axes)
+
+    def vs_mean(self, preferences: NDArray) -> NDArray:
+        """Return how tag preferences stand to the population, in standard deviations."""
+        return self.in_std(preferences - self.mean)
+
+    def in_std(self, differences: NDArray) -> NDArray:
+        """Return differences of tag preferences in standard deviations of the population."""
+        return differences / np.where(self.std > 0, self.std, np.inf)
+
+    def swapped(self, embeddings: NDArray, random_state: np.random.RandomState) -> Swap:
+        """Ask for everybody the tag preferences of somebody else, as Table 4 of the paper does.
+
+        Parameters
+        ----------
+        embeddings : ndarray of shape (n, n_factors)
+            Embeddings of at least two users.
+        random_state : RandomState
+            Pairs the users.
+
+        Returns
+        -------
+        Swap
+            What was asked for and what came.
+        """
+        # A cycle through a random order pairs everybody with somebody else.
+        order = random_state.permutation(len(embeddings))
+        own = self.extractor.tag_preferences(embeddings)
+        wanted = np.empty_like(own)
+        wanted[order] = own[np.roll(order, 1)]
+        generated = self.generator.generate(wanted, embeddings)
+        return Swap(own, wanted, generated, self.extractor.tag_preferences(generated))
+
+    def scores_of(self, embedding: NDArray) -> NDArray:
+        """Return the scores of all items for one embedding, shape (n_items,)."""
+        return self.recommender.score_items(embedding[np.newaxis])[0]
+
+    def tag_columns(self, among: Any) -> NDArray:
+        """Return the columns of the tags named, in order; of all if None."""
+        if among is None:
+            return np.arange(len(self.tags))
+        if isinstance(among, str | bytes) or not hasattr(among, "__iter__"):
+            raise ValueError(f"among must be a list of tag names, got {among!r}")
+        columns = np.unique(self.tags.rows(among))
+        if not len(columns):
+            raise ValueError("among must name at least one tag, got none; None stands for all")
+        return columns
+
+    def ranked(self, scores: NDArray, candidates: NDArray, n: int) -> tuple[NDArray, pd.DataFrame]:
+        """Return the n best candidates, as columns and as a frame with ids and names."""
+        columns = top_items(scores, candidates, n)
+        return columns, self.catalogue.listed(columns, scores)
+
+
+def _mask(users: Ids, some: Any) -> NDArray:
+    """Return which users are named; all of them if None."""
+    mask = np.ones(len(users), dtype=bool)
+    if some is not None:
+        if isinstance(some, str | bytes) or not hasattr(some, "__iter__"):
+            raise ValueError(f"train_users must be a list of user ids, got {some!r}")
+        some = list(some)
+        # True equals 1, and would be taken for that user.
+        if some and all(isinstance(each, bool | np.bool_) for each in some):
+            raise ValueError("train_users must be user ids, got a mask; pass user_ids[mask]")
+        mask[:] = False
+        mask[users.rows(some)] = True
+    return mask

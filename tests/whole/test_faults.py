@@ -1,0 +1,315 @@
+"""What goes wrong in the middle: what was there before stays, and it is said what happened."""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+import torch
+from sklearn.exceptions import ConvergenceWarning
+
+from sktpecr import (
+    CVAEGenerator,
+    FeedbackRefiner,
+    GaussianGenerator,
+    InversionGenerator,
+    MLPGenerator,
+    TPECRExplainer,
+)
+from sktpecr._utils import _torch_training
+from sktpecr.datasets import make_tagged_interactions
+from sktpecr.recommenders import (
+    DistilledRecommender,
+    FactorizationMachine,
+    MatrixFactorization,
+    NeuralCollaborativeFiltering,
+)
+
+DATA = make_tagged_interactions(n_users=40, n_items=30, n_tags=4, random_state=0)
+RNG = np.random.RandomState(0)
+USERS, ITEMS = RNG.normal(size=(40, 5)), RNG.normal(size=(30, 5))
+TAGS = USERS @ RNG.normal(size=(5, 4))
+QUICK = {"hidden_dims": (8,), "max_epochs": 10, "random_state": 0}
+
+
+def in_epoch(number, do):
+    """Return a criterion's forward that does something else in an epoch, and reset by a count."""
+    plain, epochs = _torch_training._Held.forward, {"n": 1, "training": True}
+
+    def forward(self, output, target):
+        # Validation comes once after the batches of an epoch.
+        training = torch.is_grad_enabled()
+        if training and not epochs["training"]:
+            epochs["n"] += 1
+        epochs["training"] = training
+        return (
+            do(plain(self, output, target))
+            if epochs["n"] == number
+            else plain(self, output, target)
+        )
+
+    return forward
+
+
+def nan(loss):
+    return loss * float("nan")
+
+
+def interrupt(loss):
+    raise KeyboardInterrupt
+
+
+def out_of_memory(loss):
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+
+GENERATORS = {
+    "cvae": lambda: CVAEGenerator(latent_dim=3, **QUICK),
+    "mlp": lambda: MLPGenerator(**QUICK),
+    "inversion": lambda: InversionGenerator(**QUICK),
+}
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_nan_in_epoch_seven_keeps_the_sixth(name, monkeypatch):
+    monkeypatch.setattr(_torch_training._Held, "forward", in_epoch(7, nan))
+    with pytest.warns(ConvergenceWarning, match=r"diverged in epoch 7; .* up to epoch 6 is kept"):
+        generator = GENERATORS[name]().fit(TAGS, USERS)
+    assert len(generator.history_) == 7
+    assert np.isfinite(generator.generate(TAGS[::-1], USERS)).all()
+
+
+def test_nan_in_epoch_seven_is_epoch_six(monkeypatch):
+    constant = {**QUICK, "schedule": "constant", "latent_dim": 3}
+    six = CVAEGenerator(**{**constant, "max_epochs": 6}).fit(TAGS, USERS)
+    monkeypatch.setattr(_torch_training._Held, "forward", in_epoch(7, nan))
+    with pytest.warns(ConvergenceWarning, match="epoch 7"):
+        diverged = CVAEGenerator(**constant).fit(TAGS, USERS)
+    assert (diverged.generate(TAGS[::-1], USERS) == six.generate(TAGS[::-1], USERS)).all()
+
+
+def test_explainer_over_a_generator_that_diverged(monkeypatch, tmp_path):
+    monkeypatch.setattr(_torch_training._Held, "forward", in_epoch(7, nan))
+    explainer = TPECRExplainer(
+        (USERS, ITEMS), DATA.item_tags, generator=GENERATORS["cvae"](), random_state=0
+    )
+    with pytest.warns(ConvergenceWarning, match="epoch 7"):
+        explainer.fit(DATA.interactions)
+    loaded = TPECRExplainer.load(explainer.save(tmp_path / "saved"))
+    one, other = (each.explain(3, DATA.item_ids[2]) for each in (explainer, loaded))
+    assert np.isfinite(one.importances).all()
+    assert (one.importances == other.importances).all()
+
+
+FAULTS = {
+    "nan": (nan, ValueError, "diverged in epoch 1"),
+    "interrupt": (interrupt, KeyboardInterrupt, None),
+    "memory": (out_of_memory, torch.OutOfMemoryError, "out of memory"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("name", GENERATORS)
+def test_generator_stays_what_it_was(name, fault, monkeypatch):
+    do, error, match = FAULTS[fault]
+    generator = GENERATORS[name]().fit(TAGS, USERS)
+    state, before = set(vars(generator)), generator.generate(TAGS[::-1], USERS)
+    monkeypatch.setattr(_torch_training._Held, "forward", in_epoch(1, do))
+    with pytest.raises(error, match=match):
+        generator.fit(TAGS[:, :2] * 100 + 7, USERS * 100 - 3)
+    assert set(vars(generator)) == state
+    assert (generator.generate(TAGS[::-1], USERS) == before).all()
+
+
+def test_gaussian_stays_what_it_was():
+    generator = GaussianGenerator().fit(TAGS, USERS)
+    before = generator.generate(TAGS[::-1], USERS)
+    with pytest.raises(ValueError, match="tag_matrix must have shape"):
+        generator.fit(TAGS[:, :2] + 5, USERS * 9, tag_matrix=np.eye(3))
+    assert (generator.generate(TAGS[::-1], USERS) == before).all()
+
+
+RECOMMENDERS = {
+    "mf": lambda: MatrixFactorization(4, max_epochs=4, random_state=0),
+    "ncf": lambda: NeuralCollaborativeFiltering(4, max_epochs=2, random_state=0),
+    "fm": lambda: FactorizationMachine(
+        DATA.item_tags.to_numpy(), n_factors=4, max_epochs=4, random_state=0
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RECOMMENDERS)
+def test_recommender_stays_what_it_was(name, monkeypatch):
+    recommender = RECOMMENDERS[name]().fit(DATA.interactions)
+    before = recommender.predict(DATA.interactions)
+    monkeypatch.setattr(_torch_training._Held, "forward", in_epoch(1, interrupt))
+    with pytest.raises(KeyboardInterrupt):
+        recommender.fit(DATA.interactions[::-1][:30])
+    assert recommender.n_features_in_ == 30
+    assert (recommender.predict(DATA.interactions) == before).all()
+
+
+def test_box_that_fails_half_way_leaves_the_distilled_one():
+    down = []
+
+    def box(users, items):
+        if down and max(users) > 5:
+            raise ConnectionError("the service is down")
+        return (USERS[users] * ITEMS[items]).sum(axis=1)
+
+    distilled = DistilledRecommender(box, budget=1.0, random_state=0, batch_size=100)
+    distilled.fit(DATA.interactions)
+    before = distilled.score_items(distilled.user_embeddings)
+    down.append(True)
+    with pytest.raises(ConnectionError):
+        distilled.fit(DATA.interactions[:20])
+    assert (distilled.score_items(distilled.user_embeddings) == before).all()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_explainer_stays_what_it_was(fault, monkeypatch):
+    do, error, match = FAULTS[fault]
+    explainer = TPECRExplainer(
+        (USERS, ITEMS), DATA.item_tags, generator=GENERATORS["cvae"](), random_state=0
+    )
+    explainer.fit(DATA.interactions, user_ids=DATA.user_ids)
+    before = explainer.explain("user_03", "item_05").to_text()
+    monkeypatch.setattr(_torch_training._Held, "forward", in_epoch(1, do))
+    with pytest.raises(error, match=match):
+        explainer.fit(DATA.interactions[::-1], user_ids=range(40))
+    assert explainer.explain("user_03", "item_05").to_text() == before
+    assert FeedbackRefiner(explainer).refine("user_03", like=["tag_1"]).user == "user_03"
+
+
+def run(code, *args):
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(code), *map(str, args)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return found.returncode, found.stdout, found.stderr
+
+
+SETUP = """
+    import resource, sys, numpy as np
+    from sktpecr import TPECRExplainer
+    rng = np.random.RandomState(0)
+    factors = rng.normal(size=(400, 5)), rng.normal(size=(30, 5))
+    def limit(size):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of files")
+def test_no_room_for_a_save(tmp_path):
+    """The file system refuses in the middle of an array: what was saved before is still there."""
+    code = (
+        SETUP
+        + """
+    explainer = TPECRExplainer(factors, random_state=1)
+    explainer.save(sys.argv[1])
+    limit(9000)
+    try:
+        TPECRExplainer(factors, random_state=2).save(sys.argv[1])
+    except OSError as error:
+        print(type(error).__name__)
+    limit(resource.RLIM_INFINITY)
+    print(TPECRExplainer.load(sys.argv[1]).random_state)
+    """
+    )
+    code_, out, err = run(code, tmp_path / "saved")
+    assert (code_, out.split()) == (0, ["OSError", "1"]), err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of files")
+def test_no_room_for_a_batch(tmp_path):
+    """A part that cannot be written is told; the others are whole, and the next call goes on."""
+    pytest.importorskip("pyarrow")
+    code = (
+        SETUP
+        + """
+    explainer = TPECRExplainer(factors)
+    users = range(40)
+    def batch():
+        return explainer.explain_batch(
+            users, n_items=3, to=sys.argv[1], batch_size=10, exclude_seen=False
+        )
+    limit(3000)
+    try:
+        batch()
+    except RuntimeError as error:
+        print(str(error)[:20])
+    import os
+    print([name for name in sorted(os.listdir(sys.argv[1])) if "part" in name])
+    limit(resource.RLIM_INFINITY)
+    print(len(os.listdir(batch())))
+    """
+    )
+    code_, out, err = run(code, tmp_path / "batch")
+    assert code_ == 0, err
+    assert out.splitlines() == ["4 of 4 parts failed,", "[]", "5"], out
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_killed_in_the_middle_of_a_batch(tmp_path):
+    pytest.importorskip("pyarrow")
+    code = (
+        SETUP
+        + """
+    import os, signal
+    from sktpecr._utils import _resumable_parts as _parts
+    explainer = TPECRExplainer(factors)
+    write, n = _parts._write, [0]
+    def killed(table, path):
+        n[0] += 1
+        if n[0] == 3 and sys.argv[2] == "die":
+            table.to_parquet(path.with_name(f".{path.name}.{os.getpid()}"))
+            os.kill(os.getpid(), signal.SIGKILL)
+        write(table, path)
+    _parts._write = killed
+    explainer.explain_batch(to=sys.argv[1], batch_size=50, exclude_seen=False)
+    import pandas as pd
+    print(n[0], sorted(os.listdir(sys.argv[1]))[:1], pd.read_parquet(sys.argv[1])["user"].nunique())
+    """
+    )
+    assert run(code, tmp_path / "batch", "die")[0] == -9
+    code_, out, err = run(code, tmp_path / "batch", "live")
+    assert (code_, out) == (0, "6 ['_manifest.json'] 400\n"), err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_worker_that_dies(tmp_path):
+    """The kernel takes a worker (out of memory): an error, not a wait without end."""
+    code = (
+        SETUP
+        + """
+    import os, signal
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+    class Deadly:
+        def __init__(self): self.user_embeddings, self.items = factors
+        def score_items(self, embeddings, items=None):
+            if os.getpid() != int(sys.argv[1]) and len(embeddings) > 5:
+                os.kill(os.getpid(), signal.SIGKILL)
+            scores = np.asarray(embeddings) @ self.items.T
+            return scores if items is None else scores[:, items]
+    from sktpecr import GaussianGenerator
+    from sktpecr.attribution import LimeAttribution
+    sys.argv[1:] = [str(os.getpid())]
+    explainer = TPECRExplainer(Deadly(), np.eye(30)[:, :3] + 0.1, generator=GaussianGenerator(),
+        attribution=LimeAttribution(n_samples=20, random_state=0)).fit(np.ones((400, 30)))
+    try:
+        explainer.explain_batch(batch_size=100, n_jobs=2, exclude_seen=False)
+    except TerminatedWorkerError as error:
+        print("told")
+    print(explainer.explain(3, 4).method[:8])
+    """
+    )
+    code = code.replace("os.getpid() != int(sys.argv[1])", "os.getpid() != MAIN").replace(
+        "class Deadly", "MAIN = os.getpid()\n    class Deadly"
+    )
+    code_, out, err = run(code)
+    assert (code_, out.split()) == (0, ["told", "Gaussian"]), err
