@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sktpecr import TagPreferenceExtractor
 from sktpecr._composite import CompositeFunction
 from sktpecr.attribution import AccountAttribution
-from sktpecr.explanation._reasons import History, OwnTags, reasons_of, select_reasons
+from sktpecr.explanation._reasons import History, OwnTags, _carries, reasons_of, select_reasons
 from sktpecr.recommenders import FactorRecommender
 
 NAMES = np.array(list("abcdefgh"))
@@ -154,3 +154,12 @@ def test_items_whose_tags_tell_nothing_have_no_reasons(account):
     assert len(only_dealt) > 5
     for item in only_dealt:
         assert not any(reasons_for(account, user, item, []) for user in range(20))
+
+
+@given(st.integers(0, 2**31 - 1), st.integers(0, 12), st.integers(1, 6))
+def test_carries_equals_slices(seed, n_taken, n_own):
+    rng = np.random.RandomState(seed)
+    table = sp.csr_matrix(rng.binomial(1, 0.3, size=(9, 7)) * rng.uniform(1, 2, size=(9, 7)))
+    items, tags = rng.randint(9, size=n_taken), np.sort(rng.permutation(7)[:n_own])
+    found = _carries(table, items, tags)
+    np.testing.assert_array_equal(found, table.toarray()[items][:, tags] > 0)
