@@ -70,6 +70,13 @@ def test_evidence_carries_the_tag_nearest_first():
     reasons = select_reasons(own([0.4, 0.3]), NAMES, history)
     assert [reason.evidence for reason in reasons] == [(11, 13), (12, 13)]
     assert select_reasons(own([0.4]), NAMES)[0].evidence == ()
+    # Of tags that are one, the one that is named comes before the other.
+    for first, evidence in (([0.4, 0.3], (11, 13)), ([0.3, 0.4], (12, 13))):
+        (reason,) = select_reasons(own(first, aliases=[1, 1]), NAMES, history)
+        assert reason.evidence == evidence
+    only_alias = History(history.ids[:2], tags[:2], history.nearness[:2])
+    (reason,) = select_reasons(own([0.3, 0.4], aliases=[1, 1]), NAMES, only_alias)
+    assert (reason.tag, reason.evidence) == ("b", (11, 10))
 
 
 def test_k_is_a_number_of_reasons():

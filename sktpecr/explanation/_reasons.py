@@ -129,8 +129,10 @@ def _carries(item_tags: sp.csr_matrix, items: NDArray, tags: NDArray) -> NDArray
 
 
 def _evidence(places: list[int], history: History | None, n: int) -> tuple[Any, ...]:
-    """Return the ids of items taken that carry one of some own tags, the nearest first."""
+    """Return ids of items taken that carry the first of some own tags, else any, nearest first."""
     if history is None:
         return ()
-    found = np.flatnonzero(history.carries[:, places].any(axis=1))
+    found = np.flatnonzero(history.carries[:, places[0]])
+    if not len(found):
+        found = np.flatnonzero(history.carries[:, places].any(axis=1))
     return tuple(history.ids[found[np.argsort(-history.nearness[found], kind="stable")[:n]]])
