@@ -403,7 +403,6 @@ def _planted_cases(
             if reasons:
                 largest = max(reasons, key=lambda each: abs(each.contribution))
                 right["account"].append(first[row] in largest.tags)
-        # Of what the text names of the item itself; what it says of other tags is no reason here.
         today = tell_today(recommender, data, pairs)
         for row in np.unique(today.pairs):
             places = np.flatnonzero(today.pairs == row)
