@@ -15,6 +15,7 @@ are the same model with another seed, and with another seed on 98 % of the inter
 * less obeyed: "less X", X the tag named with the largest contribution for the item, closed form,
   strength 1, lowers the item's score against the mean of the user's first hundred.
 * same top, Spearman, top 3 kept: of own tags' contributions, between trainings.
+* wrong belief: see `poisoned`.
 * none: pairs without any tag named. more than chance: items whose own tags tell of their scores
   what dealt tags do not.
 """
@@ -63,6 +64,8 @@ from sktpecr.tags._tag_transformer import fold_in
 _MEMORY = joblib.Memory(os.environ.get("SKTPECR_BENCHMARK_CACHE"), verbose=0)
 N_USERS, N_LISTED, N_ASKED, N_BESIDE, FEWEST = 300, 10, 300, 100, 5
 _DISLIKED = 0.5  # below the average taste by so many standard deviations
+# Items of a disliked tag that are added for each item of a history.
+_DOSES = (0.5, 1.0)
 # Seeds of the trainings, and the share of interactions that each leaves out.
 TRAININGS = ((0, 0.0), (1, 0.0), (2, 0.02))
 
@@ -203,10 +206,17 @@ def listed_pairs(recommender: Any, X: sp.csr_matrix) -> NDArray:
 
 
 def measure(
-    data: Tagged, told: list[Told], pairs: NDArray, refiner: FeedbackRefiner, beliefs: bool
+    data: Tagged,
+    told: list[Told],
+    pairs: NDArray,
+    refiner: FeedbackRefiner,
+    aliases: NDArray,
+    beliefs: bool,
 ) -> dict[str, float]:
     """Return the figures of one method, told of the same pairs after each training."""
     first, other, fewer = told
+    n_tags = first.own.shape[1]
+    groups = sp.csr_matrix((np.ones(n_tags), (np.arange(n_tags), aliases)), shape=(n_tags, n_tags))
     X = data.interactions
     carried = (data.item_tags > 0).astype(np.float64)
     shares = sp.diags(1.0 / np.maximum(1, np.diff(X.indptr))) @ ((X > 0).astype(float) @ carried)
@@ -224,6 +234,7 @@ def measure(
         "claims true, beliefs too": claims_true(first.likings, own_shares, usual[first.tags]),
         "less obeyed": _obeyed(first, pairs, refiner, X),
         "same top": same_top_tag(first.own, other.own),
+        "same top, aliases as one": same_top_tag(first.own @ groups, other.own @ groups),
         "Spearman": contribution_stability(first.own, other.own),
         "top 3 kept": _kept(first.own, fewer.own),
         "none": 1 - len(np.unique(first.pairs)) / len(pairs),
@@ -277,15 +288,17 @@ def cell(data_name: str, model_name: str, kind: str, data_dir: Path) -> pd.DataF
     explainer = TPECRExplainer(recommenders[0], data.item_tags, tag_names=data.tag_names)
     refiner = FeedbackRefiner(explainer.fit(data.interactions))
     accounts = [fitted_account(each, data) for each in recommenders]
+    aliases = accounts[0][0].aliases_
     today = [tell_today(each, data, pairs) for each in recommenders]
     account = [tell_account(*each, data, pairs) for each in accounts]
     columns = {
-        "today": measure(data, today, pairs, refiner, False),
-        "account": measure(data, account, pairs, refiner, True),
+        "today": measure(data, today, pairs, refiner, aliases, False),
+        "account": measure(data, account, pairs, refiner, aliases, True),
     }
     one = accounts[0][0]
     columns["account"] |= _told(one)
-    columns["account"] |= poisoned(recommenders[0], *accounts[0][:2], data)
+    for dose in _DOSES:
+        columns["account"] |= poisoned(recommenders[0], *accounts[0][:2], data, dose)
     dealt = data._replace(
         item_tags=data.item_tags[np.random.RandomState(0).permutation(data.item_tags.shape[0])]
     )
@@ -301,12 +314,12 @@ def cell(data_name: str, model_name: str, kind: str, data_dir: Path) -> pd.DataF
 
 
 def poisoned(
-    recommender: Any, account: AccountAttribution, tastes: NDArray, data: Tagged
+    recommender: Any, account: AccountAttribution, tastes: NDArray, data: Tagged, dose: float
 ) -> dict[str, float]:
     """Add items of a tag that users dislike to their histories, and see whether reasons say so.
 
-    A fifth of the history more, at least three items. Counted are the items of the tag that are new
-    in the list, and whether a reason for them names the tag: of three reasons, and of two.
+    So many for each item of the history, at least five. Counted are the items of the tag that are
+    new in the list, and whether a reason for them names the tag: of three reasons, and of two.
     """
     X, rng = data.interactions, np.random.RandomState(0)
     enough = np.flatnonzero(np.diff(X.indptr) >= 2 * FEWEST)
@@ -321,7 +334,9 @@ def poisoned(
         tag = int(rng.choice(disliked))
         of_tag = carried.indices[carried.indptr[tag] : carried.indptr[tag + 1]]
         history = X[user].indices
-        wrong = rng.permutation(np.setdiff1d(of_tag, history))[: max(3, len(history) // 5)]
+        wrong = rng.permutation(np.setdiff1d(of_tag, history))[
+            : max(FEWEST, int(dose * len(history)))
+        ]
         row = X[user].tolil()
         row[0, wrong] = X[user].data.mean()
         before, after = (
@@ -342,9 +357,9 @@ def poisoned(
                 tags = [t for each in reasons if each.speaks_for for t in each.tags]
                 named[k].append(bool(says and tag in tags))
     return {
-        f"wrong belief named, k={k}": float(np.mean(each)) if each else float("nan")
+        f"wrong belief {dose} named, k={k}": float(np.mean(each)) if each else float("nan")
         for k, each in named.items()
-    } | {"wrong items listed": float(len(named[3]))}
+    } | {f"wrong items {dose} listed": float(len(named[3]))}
 
 
 def _reasons(
@@ -389,7 +404,6 @@ def _planted_cases(
             if reasons:
                 largest = max(reasons, key=lambda each: abs(each.contribution))
                 right["account"].append(first[row] in largest.tags)
-        # Of what the text names of the item itself; what it says of other tags is no reason here.
         today = tell_today(recommender, data, pairs)
         for row in np.unique(today.pairs):
             places = np.flatnonzero(today.pairs == row)
