@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from sktpecr._inputs._ids import plain
-from sktpecr.attribution import ExactAttribution, LimeAttribution, ShapleyAttribution
+from sktpecr.attribution import (
+    AccountAttribution,
+    ExactAttribution,
+    LimeAttribution,
+    ShapleyAttribution,
+)
 from sktpecr.generators import CVAEGenerator, GaussianGenerator, InversionGenerator, MLPGenerator
 from sktpecr.recommenders import FactorRecommender
 from sktpecr.recommenders._factor_recommender import LinearFoldIn, RatingsFoldIn, RidgeFoldIn
@@ -34,7 +39,7 @@ class LostFoldIn(NamedTuple):
 
 # All that is ever made of what a file says. Their constructors store, and run nothing.
 _GENERATORS = (CVAEGenerator, GaussianGenerator, InversionGenerator, MLPGenerator)
-_ATTRIBUTIONS = (ExactAttribution, LimeAttribution, ShapleyAttribution)
+_ATTRIBUTIONS = (AccountAttribution, ExactAttribution, LimeAttribution, ShapleyAttribution)
 _FOLD_INS = (RidgeFoldIn, RatingsFoldIn, LinearFoldIn, LearnedFoldIn, LostFoldIn)
 _CLASSES = (*_GENERATORS, *_ATTRIBUTIONS, FactorRecommender, *_FOLD_INS)
 _KNOWN: dict[str, Any] = {each.__name__: each for each in _CLASSES}
