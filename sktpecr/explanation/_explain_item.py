@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sktpecr.explanation._certificate import Certificate
 from sktpecr.explanation._explanation import Explanation
 from sktpecr.explanation._faithfulness import agreement, faithfulness, random_changes, redrawn
+from sktpecr.recommenders._protocol import n_trained_of
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._user import User
 
@@ -26,7 +27,7 @@ def explain_item(tag_model: TagModel, user: User, column: int) -> Explanation:
     base_value, value = float(attributed.base_values[0]), float(attributed.values[0])
     scores = tag_model.scores_of(embedding)
     prediction = tag_model.composite(preferences[np.newaxis], embedding[np.newaxis], [column])
-    errors = attributed.standard_errors
+    errors, n_trained = attributed.standard_errors, n_trained_of(tag_model.recommender)
     return Explanation(
         user=user.label,
         item=tag_model.catalogue.items[column],
@@ -47,7 +48,7 @@ def explain_item(tag_model: TagModel, user: User, column: int) -> Explanation:
         prediction=float(prediction[0, 0]),
         fidelity=float(attributed.fidelity[0] * tag_model.fidelity(column)),
         standard_errors=None if errors is None else errors[0],
-        scored_by_tags=column >= getattr(tag_model.recommender, "n_trained", np.inf),
+        scored_by_tags=n_trained is not None and column >= n_trained,
         _measure=partial(certify, tag_model, embedding, column),
     )
 

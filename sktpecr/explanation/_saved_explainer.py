@@ -17,9 +17,9 @@ from sktpecr.attribution._composite import CompositeFunction
 from sktpecr.explanation._saved_folder import read_folder, write_folder
 from sktpecr.explanation._saved_parts import StateReader, StateWriter
 from sktpecr.recommenders import FactorRecommender, MatrixFactorization, as_recommender
+from sktpecr.recommenders._protocol import check_dot_product, n_items_of
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
-from sktpecr.tags._tag_transformer import check_dot_product, n_items_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

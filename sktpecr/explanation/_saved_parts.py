@@ -20,8 +20,7 @@ from sktpecr.generators import (
     MLPGenerator,
 )
 from sktpecr.recommenders import FactorRecommender
-from sktpecr.recommenders._factor_recommender import LinearFoldIn, RatingsFoldIn, RidgeFoldIn
-from sktpecr.recommenders._fold_in import LearnedFoldIn
+from sktpecr.recommenders._fold_in import LearnedFoldIn, LinearFoldIn, RatingsFoldIn, RidgeFoldIn
 
 
 class LostFoldIn:

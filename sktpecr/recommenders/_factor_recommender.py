@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sktpecr._inputs._ids import Ids
 from sktpecr._utils._blocks import blocks
+from sktpecr.recommenders._fold_in import RidgeFoldIn
 
 
 class FactorRecommender:
@@ -144,60 +145,6 @@ class FactorRecommender:
         fold_in = self._fold_in or RidgeFoldIn(self.item_embeddings)
         embeddings = np.asarray(fold_in(sp.csr_matrix(X)))
         return embeddings.astype(self.item_embeddings.dtype, copy=False)
-
-
-class RidgeFoldIn:
-    """Regress a row of interactions on the item factors."""
-
-    def __init__(
-        self, item_factors: NDArray, alpha: float = 1e-2, length: float | None = None
-    ) -> None:
-        self.item_factors = item_factors
-        self.alpha = alpha
-        self.length = length
-
-    def __call__(self, X: sp.csr_matrix) -> NDArray:
-        factors = self.item_factors.astype(np.float64)
-        gram = factors.T @ factors
-        ridge = max(self.alpha * np.trace(gram) / len(gram), np.finfo(float).tiny)
-        gram[np.diag_indices_from(gram)] += ridge
-        embeddings = np.linalg.solve(gram, (X @ factors).T).T
-        if self.length is not None:
-            norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
-            embeddings *= self.length / np.where(norms > 0, norms, 1.0)
-        return embeddings
-
-
-# What models of ratings are trained by, for one user: the embedding that minimises :math:`\sum_v
-# (r_v - b_v - e \cdot q_v)^2 + \alpha n |e|^2` over the n items rated.
-class RatingsFoldIn:
-    r"""Regress the ratings of a row, and nothing else of it, on the factors of the items rated."""
-
-    def __init__(self, item_factors: NDArray, item_biases: NDArray, alpha: float = 0.2) -> None:
-        self.item_factors = item_factors
-        self.item_biases = item_biases
-        self.alpha = alpha
-
-    def __call__(self, X: sp.csr_matrix) -> NDArray:
-        factors, biases = self.item_factors.astype(np.float64), self.item_biases
-        ridge = max(self.alpha, np.finfo(float).eps) * np.eye(factors.shape[1])
-        embeddings = np.zeros((X.shape[0], factors.shape[1]))
-        for row in np.flatnonzero(np.diff(X.indptr)):
-            rated = slice(X.indptr[row], X.indptr[row + 1])
-            items, ratings = factors[X.indices[rated]], X.data[rated].astype(np.float64)
-            gram = items.T @ items + len(items) * ridge
-            embeddings[row] = np.linalg.solve(gram, items.T @ (ratings - biases[X.indices[rated]]))
-        return embeddings
-
-
-class LinearFoldIn:
-    """Embed a row by a matrix, as a truncated singular value decomposition does."""
-
-    def __init__(self, components: NDArray) -> None:
-        self.components = components
-
-    def __call__(self, X: sp.csr_matrix) -> NDArray:
-        return X.astype(self.components.dtype) @ self.components.T
 
 
 def check_factors(factors: ArrayLike, name: str, ndim: int) -> NDArray:

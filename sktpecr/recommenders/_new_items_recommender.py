@@ -14,8 +14,14 @@ from sklearn.linear_model import Ridge, RidgeCV
 from sktpecr._inputs._ids import Ids
 from sktpecr._inputs._item_tags import check_item_tags, is_frame
 from sktpecr._inputs._tables import in_pandas
-from sktpecr.recommenders._adapter_error import AdapterError
-from sktpecr.recommenders._factor_recommender import FactorRecommender, RidgeFoldIn
+from sktpecr.recommenders._factor_recommender import FactorRecommender
+from sktpecr.recommenders._protocol import (
+    fidelity_of,
+    fold_in,
+    ids_of,
+    item_biases_of,
+    item_embeddings_of,
+)
 from sktpecr.recommenders.adapters._as_recommender import as_recommender
 
 _PENALTIES = np.logspace(-2, 5, 15)
@@ -102,14 +108,8 @@ class NewItemsRecommender(FactorRecommender):
 
     def __init__(self, recommender: Any, item_tags: Any, new_item_tags: Any) -> None:
         self._trained = as_recommender(recommender)
-        if not hasattr(self._trained, "item_embeddings"):
-            raise AdapterError(
-                f"recommender must score by dot products for new items to be given embeddings; "
-                f"{type(self._trained).__name__} has no item_embeddings. Distil it first: "
-                f"DistilledRecommender"
-            )
-        items = np.asarray(self._trained.item_embeddings)
-        biases = np.asarray(getattr(self._trained, "item_biases", np.zeros(len(items))))
+        items = item_embeddings_of(self._trained, "NewItemsRecommender")
+        biases = item_biases_of(self._trained)
         self.n_trained = len(items)
         trained, new, self.item_tags = _both(item_tags, new_item_tags, self.n_trained)
         users = np.asarray(self._trained.user_embeddings)
@@ -119,8 +119,8 @@ class NewItemsRecommender(FactorRecommender):
             users,
             np.vstack([items, expected[:, :-1]]),
             np.concatenate([biases, expected[:, -1]]),
-            user_ids=getattr(self._trained, "user_ids", None),
-            item_ids=self._all_ids(getattr(self._trained, "item_ids", None)),
+            user_ids=ids_of(self._trained, "user"),
+            item_ids=self._all_ids(ids_of(self._trained, "item")),
         )
         if not self.r2_ > 0:
             warnings.warn(
@@ -128,8 +128,7 @@ class NewItemsRecommender(FactorRecommender):
                 "score nearly as the average one does; use tags that tell more, or train again",
                 stacklevel=2,
             )
-        kept = float(getattr(self._trained, "fidelity", 1.0))
-        self.fidelity = np.full(len(self.item_embeddings), kept)
+        self.fidelity = np.full(len(self.item_embeddings), float(fidelity_of(self._trained)))
         self.fidelity[self.n_trained :] *= max(self.r2_, 0.0)
 
     def __repr__(self) -> str:
@@ -152,10 +151,9 @@ class NewItemsRecommender(FactorRecommender):
         ndarray of shape (n, n_factors)
             User embeddings.
         """
-        trained = self.item_embeddings[: self.n_trained]
-        fold_in = getattr(self._trained, "fold_in", None) or RidgeFoldIn(trained)
-        embeddings = np.asarray(fold_in(sp.csr_matrix(X)[:, : self.n_trained]))
-        return embeddings.astype(trained.dtype, copy=False)
+        rows = sp.csr_matrix(X)[:, : self.n_trained]
+        embeddings = np.asarray(fold_in(self._trained, rows, "NewItemsRecommender"))
+        return embeddings.astype(self.item_embeddings.dtype, copy=False)
 
     def _all_ids(self, own: Any) -> list[Any] | None:
         """Return the ids of all items: the tables' own, which must be the recommender's too."""

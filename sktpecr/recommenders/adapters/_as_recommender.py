@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import scipy.sparse as sp
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from sktpecr.recommenders._adapter_error import AdapterError
+from sktpecr.recommenders._protocol import (
+    check_dot_product,
+    is_recommender,
+    is_unfitted_estimator,
+    n_items_of,
+)
 from sktpecr.recommenders.adapters._cornac import from_cornac
 from sktpecr.recommenders.adapters._decomposition import from_decomposition
 from sktpecr.recommenders.adapters._factors import from_arrays, from_factor_model
@@ -18,6 +26,8 @@ from sktpecr.recommenders.adapters._libraries import (
     from_spark,
     from_surprise,
 )
+from sktpecr.recommenders.distilled._boxes import scores_rows
+from sktpecr.recommenders.distilled._distilled_recommender import DistilledRecommender
 
 # What a model has, and what makes a recommender of it; the first that fits is taken.
 _ADAPTERS: tuple[tuple[tuple[str, ...], Callable[[Any], Any]], ...] = (
@@ -78,7 +88,7 @@ def as_recommender(model: Any) -> Any:
     >>> as_recommender((np.eye(3, 2), np.ones((5, 2))))
     FactorRecommender(3 users, 5 items, 2 factors)
     """
-    if hasattr(model, "user_embeddings") and hasattr(model, "score_items"):
+    if is_recommender(model):
         return model
     name = type(model).__name__
     if _is_a(model, "torch", "Module"):
@@ -98,7 +108,7 @@ def as_recommender(model: Any) -> Any:
     for names, adapt in _ADAPTERS:
         if all(hasattr(model, each) for each in names):
             return adapt(model)
-    if hasattr(type(model), "user_embeddings") and hasattr(type(model), "score_items"):
+    if is_recommender(type(model)):
         check_is_fitted(model, msg="this %(name)s is not fitted; call its fit(interactions) first")
     raise AdapterError(
         f"{name} has neither user_factors and item_factors, nor transform and "
@@ -107,6 +117,31 @@ def as_recommender(model: Any) -> Any:
         f"TorchRecommender(score, user_embeddings, item_vectors) where torch computes it, in "
         f"DistilledRecommender(model) where there is nothing but scores, or give it the last two"
     )
+
+
+def resolve_recommender(model: Any, X: sp.csr_matrix) -> Any:
+    """Return the recommender behind a model, fitting a clone of it on X if it is not fitted."""
+    if model is None or isinstance(model, type):
+        what = "None" if model is None else f"the class {model.__name__}"
+        raise AdapterError(f"recommender must be a model, got {what}; pass a trained one")
+    trains_on_rows = hasattr(model, "transform") or hasattr(model, "score_items")
+    if trains_on_rows and is_unfitted_estimator(model):
+        try:
+            model = clone(model).fit(X)
+        except TypeError:  # some take dense arrays only, and say so with a TypeError
+            model = clone(model).fit(X.toarray())
+    if scores_rows(model):
+        # Asked everything, once; who has a smaller budget says so by wrapping it.
+        model = DistilledRecommender(model, budget=1.0, random_state=0).fit(X)
+    recommender = as_recommender(model)
+    check_dot_product(recommender)
+    n_items = n_items_of(recommender)
+    if n_items not in (None, X.shape[1]):
+        raise ValueError(
+            f"X has {X.shape[1]} columns, but the recommender knows {n_items} items; rows of X are "
+            f"users, columns are items, in the order it was trained on"
+        )
+    return recommender
 
 
 def _is_a(model: Any, package: str, name: str) -> bool:

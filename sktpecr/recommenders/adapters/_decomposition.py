@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from sktpecr.recommenders._adapter_error import AdapterError
-from sktpecr.recommenders._factor_recommender import FactorRecommender, LinearFoldIn
+from sktpecr.recommenders._factor_recommender import FactorRecommender
+from sktpecr.recommenders._fold_in import LinearFoldIn
 
 
 def from_decomposition(model: Any) -> FactorRecommender:

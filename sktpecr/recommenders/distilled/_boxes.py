@@ -9,23 +9,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
-from sklearn.exceptions import NotFittedError
 from sklearn.utils import gen_batches
-from sklearn.utils.validation import check_is_fitted
 
 # The first that a model has is its score: logits are nearer to a dot product than probabilities.
 _METHODS = ("decision_function", "predict_proba", "predict")
-
-
-def is_unfitted_estimator(model: Any) -> bool:
-    """Tell whether a model is a scikit-learn estimator that has not been fitted."""
-    if not isinstance(model, BaseEstimator):
-        return False
-    try:
-        check_is_fitted(model)
-    except NotFittedError:
-        return True
-    return False
 
 
 def has_scores(model: Any) -> bool:

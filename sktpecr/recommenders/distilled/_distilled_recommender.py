@@ -19,13 +19,13 @@ from tqdm.auto import tqdm
 from sktpecr._inputs._tables import check_interactions
 from sktpecr._utils._atomic_fit import whole_fit
 from sktpecr.recommenders._factor_recommender import FactorRecommender
+from sktpecr.recommenders._protocol import is_unfitted_estimator
 from sktpecr.recommenders.distilled._boxes import (
     FeaturePairs,
     PairBox,
     RowBox,
     fitted_on_rows,
     has_scores,
-    is_unfitted_estimator,
 )
 from sktpecr.recommenders.distilled._distillation import Factors, list_kept, variance_kept
 

@@ -1,4 +1,4 @@
-"""Models of Cornac, by what they have; tests/recommenders/adapters/installed has the library itself."""
+"""Models of Cornac, by what they have; the library itself is in ``installed``."""
 
 from types import SimpleNamespace
 

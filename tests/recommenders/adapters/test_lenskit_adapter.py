@@ -1,4 +1,4 @@
-"""What LensKit trains, by what it has; tests/recommenders/adapters/installed has the library itself."""
+"""What LensKit trains, by what it has; the library itself is in ``installed``."""
 
 from types import SimpleNamespace
 
