@@ -26,7 +26,7 @@ from experiments.world import World, world
 from sktpecr import FeedbackRefiner
 from sktpecr.evaluation import evaluate_refinement, read_at_overlap
 from sktpecr.solvers import EmbeddingSolver, OnlineSolver
-from sktpecr.solvers._gradients import item_gradients
+from sktpecr.tags._gradients import item_gradients
 
 _SCENARIOS = ("like", "dislike")
 _OVERLAPS = (0.95, 0.90)

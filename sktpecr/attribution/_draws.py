@@ -144,8 +144,8 @@ def kernel_weighted(offsets: NDArray) -> Draws:
 @lru_cache(maxsize=4)
 def sobol_draws(seed: int, n_draws: int, n_tags: int) -> Draws:
     r"""Return Sobol points that have the distribution of lime's draws with their weights."""
-    # A standard normal times lime's kernel is a normal again, of variance :math:`\kappa^2 = w^2 /
-    # (1 + w^2)`: drawn from directly, all draws count the same.
+    # A standard normal times lime's kernel is a normal again, of variance kappa^2 = w^2 /
+    # (1 + w^2): drawn from directly, all draws count the same.
     width = kernel_variance(n_tags)
     with warnings.catch_warnings():  # of numbers of points that are no power of two: said in docs
         warnings.simplefilter("ignore", UserWarning)

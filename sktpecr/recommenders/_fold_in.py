@@ -34,10 +34,10 @@ class RidgeFoldIn:
         return embeddings
 
 
-# What models of ratings are trained by, for one user: the embedding that minimises :math:`\sum_v
-# (r_v - b_v - e \cdot q_v)^2 + \alpha n |e|^2` over the n items rated.
+# What models of ratings are trained by, for one user: the embedding that minimises sum_v
+# (r_v - b_v - e . q_v)^2 + alpha n |e|^2 over the n items rated.
 class RatingsFoldIn:
-    r"""Regress the ratings of a row, and nothing else of it, on the factors of the items rated."""
+    """Regress the ratings of a row, and nothing else of it, on the factors of the items rated."""
 
     def __init__(self, item_factors: NDArray, item_biases: NDArray, alpha: float = 0.2) -> None:
         self.item_factors = item_factors

@@ -32,11 +32,11 @@ _FULL_WORD = 0.1
 # A direction moves the score of every item; its *movement* is the standard deviation of these
 # changes over the items. Directions are put together scaled to equal movement, so that a tag of
 # many items does not drown one of few.
-# A tag asks for the linear discriminant (R. A. Fisher, 1936) between items to raise and items to lower: the
-# direction d that moves the two means apart the most for the scatter within them, :math:`W d =
-# \mu_+ - \mu_-`. Moving the means apart alone also stirs up the order within the list that the user
+# A tag asks for the linear discriminant (R. A. Fisher, 1936) between items to raise and items to
+# lower: the direction d that moves the two means apart the most for the scatter within them, W d =
+# mu_+ - mu_-. Moving the means apart alone also stirs up the order within the list that the user
 # has; the discriminant spends as little of the movement on that as it can. Items count by
-# \exp(z / 2), z the user's score in standard deviations, so that it is the items to the
+# exp(z / 2), z the user's score in standard deviations, so that it is the items to the
 # user's taste that are told apart; items in the history do not count, as they are not recommended
 # again.
 class Directions:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sktpecr.datasets import TaggedInteractions, _movielens, load_movielens
+from sktpecr.datasets import TaggedInteractions, load_movielens
+from sktpecr.datasets import _load_movielens as _movielens
 
 ROOT = Path(__file__).parents[2]
 FOLDER = files("sktpecr.datasets") / "data" / "movielens-latest-small-2016"

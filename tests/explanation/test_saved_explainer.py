@@ -30,10 +30,10 @@ from sktpecr import (
     InversionGenerator,
     MLPGenerator,
     TPECRExplainer,
-    _saved_folder,
 )
 from sktpecr.attribution import LimeAttribution, ShapleyAttribution
 from sktpecr.datasets import make_tagged_interactions
+from sktpecr.explanation import _saved_folder
 from sktpecr.recommenders import FactorizationMachine, MatrixFactorization, TorchRecommender
 
 DATA = make_tagged_interactions(n_users=40, n_items=30, n_tags=4, random_state=0)

@@ -1,4 +1,4 @@
-"""Models of Cornac, by what they have; the library itself is in ``installed``."""
+"""Models of Cornac, by what they have; `installed` beside it has the library."""
 
 from types import SimpleNamespace
 

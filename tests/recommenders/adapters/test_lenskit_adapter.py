@@ -1,4 +1,4 @@
-"""What LensKit trains, by what it has; the library itself is in ``installed``."""
+"""What LensKit trains, by what it has; `installed` beside it has the library."""
 
 from types import SimpleNamespace
 
