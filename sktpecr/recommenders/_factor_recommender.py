@@ -161,12 +161,16 @@ def check_factors(factors: ArrayLike, name: str, ndim: int) -> NDArray:
         raise ValueError(f"{name} must be real, got complex numbers")
     if array.dtype not in (np.float32, np.float64):
         array = array.astype(np.float32 if array.dtype == np.float16 else np.float64)
-    # In blocks: the factors may lie in a file that is larger than memory.
+    return check_finite(array, f"{name} has")
+
+
+def check_finite(array: NDArray, what: str) -> NDArray:
+    """Return an array, or say how many NaN or infinite values something has, and where."""
+    # In blocks: factors may lie in a file that is larger than memory.
     if not all(np.isfinite(block).all() for block in blocks(array)):
-        bad = ~np.isfinite(array)
-        first = tuple(int(i) for i in np.argwhere(bad)[0])
+        bad = np.argwhere(~np.isfinite(array))
         raise ValueError(
-            f"{name} has {int(bad.sum())} NaN or infinite values, the first at {first}; "
+            f"{what} {len(bad)} NaN or infinite values, the first at {tuple(bad[0].tolist())}; "
             f"a model that diverged in training cannot be explained"
         )
     return array

@@ -88,15 +88,20 @@ class LearnedFoldIn(NamedTuple):
 
     def embed(self, X: sp.csr_matrix) -> NDArray:
         """Embed rows (n, n_items); return (n, n_factors)."""
-        if X.shape[1] != len(self.items):
-            raise ValueError(
-                f"X has {X.shape[1]} columns, but the recommender knows {len(self.items)} items; "
-                f"rows of X are users, columns are items, in the order it was trained on"
-            )
+        check_columns(X, len(self.items))
         own = _binary(X)
         embeddings = _describe(own, self.items) @ self.weights
         embeddings[np.diff(own.indptr) == 0] = self.empty
         return embeddings
+
+
+def check_columns(X: sp.csr_matrix, n_items: int) -> None:
+    """Make sure that rows of interactions are as wide as the recommender has items."""
+    if X.shape[1] != n_items:
+        raise ValueError(
+            f"X has {X.shape[1]} columns, but the recommender knows {n_items} items; rows of X are "
+            f"users, columns are items, in the order it was trained on"
+        )
 
 
 def _binary(X: sp.csr_matrix) -> sp.csr_matrix:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
@@ -36,6 +36,16 @@ def is_unfitted_estimator(model: Any) -> bool:
     except NotFittedError:
         return True
     return False
+
+
+def clone_sharing(estimator: Any, model: str, *shared: str) -> Any:
+    """Clone an estimator that keeps some parameters as they are, a fitted model among them."""
+    params = estimator.get_params(deep=False)
+    if not is_unfitted_estimator(params[model]):
+        shared = (*shared, model)
+    kept = {name: params[name] for name in shared}
+    copied = {name: clone(params[name], safe=False) for name in params.keys() - kept}
+    return type(estimator)(**kept, **copied)
 
 
 def is_dot_product(recommender: Any) -> bool:

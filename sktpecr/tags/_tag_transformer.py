@@ -7,12 +7,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import _check_feature_names_in
 
 from sktpecr._inputs._catalogue import check_item_ids
 from sktpecr._inputs._tables import check_interactions, in_pandas, is_frame
-from sktpecr.recommenders._protocol import fold_in, is_unfitted_estimator, item_tags_of
+from sktpecr.recommenders._protocol import (
+    clone_sharing,
+    fold_in,
+    is_unfitted_estimator,
+    item_tags_of,
+)
 
 
 class TagTransformer(TransformerMixin, BaseEstimator):
@@ -111,16 +116,7 @@ class TagTransformer(TransformerMixin, BaseEstimator):
 
     def __sklearn_clone__(self) -> Any:
         # scikit-learn would deep-copy factors of gigabytes, and unfit a fitted estimator.
-        shared = {"item_tags"}
-        if not is_unfitted_estimator(self.recommender):
-            shared.add("recommender")
-        params = self.get_params(deep=False)
-        copied = type(self)(
-            **{
-                name: value if name in shared else clone(value, safe=False)
-                for name, value in params.items()
-            }
-        )
+        copied = clone_sharing(self, "recommender", "item_tags")
         for attribute in ("_sklearn_output_config", "_metadata_request"):
             if hasattr(self, attribute):
                 setattr(copied, attribute, deepcopy(getattr(self, attribute)))

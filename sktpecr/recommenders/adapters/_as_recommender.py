@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from sktpecr.recommenders._adapter_error import AdapterError
+from sktpecr.recommenders._fold_in import check_columns
 from sktpecr.recommenders._protocol import (
     check_dot_product,
     is_recommender,
@@ -136,11 +137,8 @@ def resolve_recommender(model: Any, X: sp.csr_matrix) -> Any:
     recommender = as_recommender(model)
     check_dot_product(recommender)
     n_items = n_items_of(recommender)
-    if n_items not in (None, X.shape[1]):
-        raise ValueError(
-            f"X has {X.shape[1]} columns, but the recommender knows {n_items} items; rows of X are "
-            f"users, columns are items, in the order it was trained on"
-        )
+    if n_items is not None:
+        check_columns(X, n_items)
     return recommender
 
 

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from sktpecr.recommenders._adapter_error import AdapterError
 from sktpecr.recommenders._factor_recommender import FactorRecommender
 from sktpecr.recommenders._fold_in import LinearFoldIn
+from sktpecr.recommenders.distilled._boxes import sparse_or_dense
 
 
 def from_decomposition(model: Any) -> FactorRecommender:
@@ -63,8 +64,5 @@ class _Transform:
         self.dtype = np.dtype(dtype)
 
     def __call__(self, X: sp.csr_matrix) -> NDArray:
-        X = X.astype(self.dtype)  # NMF takes nothing but the type it was fitted on
-        try:
-            return np.asarray(self.model.transform(X))
-        except (TypeError, ValueError):  # how those that take dense arrays only say so
-            return np.asarray(self.model.transform(X.toarray()))
+        # NMF takes nothing but the type it was fitted on.
+        return np.asarray(sparse_or_dense(self.model.transform, X.astype(self.dtype)))
