@@ -17,13 +17,9 @@ from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 from sktpecr.generators import GaussianGenerator
 from sktpecr.recommenders._protocol import (
     fold_in,
-    folds_in,
-    has_autograd,
-    has_item_gradients,
-    ids_of,
     is_dot_product,
     item_biases_of,
-    predicts_tags,
+    optional,
 )
 from sktpecr.recommenders.adapters._as_recommender import resolve_recommender
 
@@ -158,7 +154,7 @@ class RecommenderContract:
                 f"got {np.shape(scores)}",
             )
         for kind, n in (("user", len(users)), ("item", X.shape[1])):
-            ids = ids_of(recommender, kind)
+            ids = optional(recommender, f"{kind}_ids")
             _require(
                 ids is None or len(set(np.asarray(ids, dtype=object).tolist())) == n == len(ids),
                 f"{kind}_ids must have {n} different ids, in the order of the embeddings",
@@ -349,14 +345,15 @@ class RecommenderContract:
         return cls._kept
 
     def _tags(self, recommender: Any, n_items: int) -> Any:
-        if self.item_tags is not None or predicts_tags(recommender):
+        if self.item_tags is not None or optional(recommender, "tag_scores"):
             return self.item_tags
         tags = np.random.RandomState(0).randint(2, size=(n_items, 4)).astype(float)
         tags[:4] = np.eye(4)[: len(tags)]  # no tag without an item
         return tags
 
     def _folds_in(self) -> bool:
-        return folds_in(self._made().recommender)
+        recommender = self._made().recommender
+        return optional(recommender, "fold_in") is not None or is_dot_product(recommender)
 
     def _fold_in_or_skip(self) -> None:
         if not self._folds_in():
@@ -390,9 +387,9 @@ def _make(contract: RecommenderContract) -> _Made:
 def _gradients(recommender: Any, embedding: NDArray) -> dict[str, NDArray]:
     """Return the gradients of all scores at an embedding, by whatever gives them."""
     found = {}
-    if has_item_gradients(recommender):
+    if optional(recommender, "item_gradients"):
         found["item_gradients"] = np.asarray(recommender.item_gradients(embedding), np.float64)
-    if has_autograd(recommender):
+    if optional(recommender, "score_items_torch"):
         import torch
 
         user = torch.tensor(embedding[np.newaxis], requires_grad=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sktpecr.explanation._certificate import Certificate
 from sktpecr.explanation._explanation import Explanation
 from sktpecr.explanation._faithfulness import agreement, faithfulness, random_changes, redrawn
-from sktpecr.recommenders._protocol import n_trained_of
+from sktpecr.recommenders._protocol import optional
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._user import User
 
@@ -27,7 +27,7 @@ def explain_item(tag_model: TagModel, user: User, column: int) -> Explanation:
     base_value, value = float(attributed.base_values[0]), float(attributed.values[0])
     scores = tag_model.scores_of(embedding)
     prediction = tag_model.composite(preferences[np.newaxis], embedding[np.newaxis], [column])
-    errors, n_trained = attributed.standard_errors, n_trained_of(tag_model.recommender)
+    errors, n_trained = attributed.standard_errors, optional(tag_model.recommender, "n_trained")
     return Explanation(
         user=user.label,
         item=tag_model.catalogue.items[column],

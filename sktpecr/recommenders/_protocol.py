@@ -1,6 +1,6 @@
 """What a recommender must have, what it may have, and how it is asked; all others ask here.
 
-It must have ``user_embeddings`` and ``score_items``. All else is optional, and has a function here.
+It must have ``user_embeddings`` and ``score_items``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,36 @@ from sktpecr._utils._differences import differences
 from sktpecr.recommenders._adapter_error import AdapterError
 from sktpecr.recommenders._factor_recommender import FactorRecommender
 from sktpecr.recommenders._fold_in import RidgeFoldIn
+
+# What it may have, and what stands for it where it has not.
+_OPTIONAL: dict[str, Any] = {
+    # Scores are the dot product with these, (n_items, n_factors), plus these, (n_items,).
+    "item_embeddings": None,
+    "item_biases": None,
+    # Its own way to embed rows of interactions.
+    "fold_in": None,
+    # Scores that torch can differentiate, and gradients that are there already.
+    "score_items_torch": None,
+    "item_gradients": None,
+    # The loss that it was trained with.
+    "feedback_loss": "bpr",
+    # Raw ids that it was trained on.
+    "user_ids": None,
+    "item_ids": None,
+    # Tags of the items that it was trained with, and preferences for them that it predicts itself.
+    "item_tags": None,
+    "tag_names_": None,
+    "tag_scores": None,
+    # How many items it was trained on, where that is not all of them.
+    "n_trained": None,
+    # The share of the scores that factors kept: a number, or one for each item.
+    "fidelity": 1.0,
+}
+
+
+def optional(recommender: Any, name: str) -> Any:
+    """Return what a recommender may have, or what stands for it; nothing else may be asked."""
+    return getattr(recommender, name, _OPTIONAL[name])
 
 
 def is_recommender(model: Any) -> bool:
@@ -50,7 +80,7 @@ def clone_sharing(estimator: Any, model: str, *shared: str) -> Any:
 
 def is_dot_product(recommender: Any) -> bool:
     """Tell whether scores are dot products of embeddings, plus biases of the items."""
-    return hasattr(recommender, "item_embeddings")
+    return optional(recommender, "item_embeddings") is not None
 
 
 def item_embeddings_of(recommender: Any, asker: str) -> NDArray:
@@ -66,7 +96,7 @@ def item_embeddings_of(recommender: Any, asker: str) -> NDArray:
 
 def item_biases_of(recommender: Any) -> NDArray:
     """Return what each item scores for everyone, of a recommender that scores by dot products."""
-    biases = getattr(recommender, "item_biases", None)
+    biases = optional(recommender, "item_biases")
     return np.zeros(len(recommender.item_embeddings)) if biases is None else np.asarray(biases)
 
 
@@ -78,71 +108,26 @@ def n_items_of(recommender: Any) -> int | None:
     return recommender.score_items(users[:1]).shape[1] if len(users) else None
 
 
-def n_trained_of(recommender: Any) -> int | None:
-    """Return how many items a recommender was trained on, None where that is all of them."""
-    return getattr(recommender, "n_trained", None)
-
-
-def fidelity_of(recommender: Any) -> NDArray:
-    """Return the share of the scores that factors kept: a number, or one for each item."""
-    return np.asarray(getattr(recommender, "fidelity", 1.0))
-
-
-def feedback_loss_of(recommender: Any) -> str:
-    """Return the name of the loss that a recommender was trained with."""
-    return getattr(recommender, "feedback_loss", "bpr")
-
-
-def item_tags_of(model: Any) -> Any:
-    """Return the item tags that a model was made with, None if it knows of no tags."""
-    return getattr(model, "item_tags", None)
-
-
-def tag_names_of(recommender: Any) -> NDArray | None:
-    """Return the names of the tags that a recommender scores, None where it has none."""
-    return getattr(recommender, "tag_names_", None)
-
-
-def predicts_tags(recommender: Any) -> bool:
-    """Tell whether a recommender has tag preferences of its own, from ``tag_scores``."""
-    return hasattr(recommender, "tag_scores")
-
-
-def has_autograd(recommender: Any) -> bool:
-    """Tell whether torch can differentiate the scores, those of ``score_items_torch``."""
-    return hasattr(recommender, "score_items_torch")
-
-
-def has_item_gradients(recommender: Any) -> bool:
-    """Tell whether a recommender has gradients of its own, from ``item_gradients``."""
-    return hasattr(recommender, "item_gradients")
-
-
 def item_gradients(recommender: Any, embedding: NDArray) -> NDArray:
     """Return what one more of each factor adds to the score of each item, at an embedding."""
     # `embedding` (n_factors,); returns (n_items, n_factors).
     if is_dot_product(recommender):
         return np.asarray(recommender.item_embeddings)
-    if has_item_gradients(recommender):
+    if optional(recommender, "item_gradients"):
         return np.asarray(recommender.item_gradients(embedding))
     dtype = np.asarray(recommender.score_items(embedding[np.newaxis])).dtype
     return differences(lambda rows: np.asarray(recommender.score_items(rows)), embedding, dtype).T
 
 
-def folds_in(recommender: Any) -> bool:
-    """Tell whether rows of interactions can be embedded."""
-    return getattr(recommender, "fold_in", None) is not None or is_dot_product(recommender)
-
-
 def fold_in(recommender: Any, X: sp.csr_matrix, asker: str = "the explainer") -> NDArray:
     """Embed rows of interactions the recommender's own way, or else by ridge regression."""
-    if not folds_in(recommender):
+    embed = optional(recommender, "fold_in")
+    if embed is None and not is_dot_product(recommender):
         raise ValueError(
             f"{type(recommender).__name__} cannot embed interactions ({X.shape[0]} rows of them, "
             f"asked by {asker}) that are not those of its {len(recommender.user_embeddings)} known "
             f"users: it has no fold_in(X); give it one"
         )
-    embed = getattr(recommender, "fold_in", None)
     if embed is None:
         embed = RidgeFoldIn(np.asarray(recommender.item_embeddings))
     with np.errstate(over="ignore", invalid="ignore"):  # looked for at the end
@@ -155,11 +140,6 @@ def fold_in(recommender: Any, X: sp.csr_matrix, asker: str = "the explainer") ->
     return embeddings
 
 
-def ids_of(recommender: Any, kind: str) -> Any:
-    """Return the raw ids of "user" or "item" that a recommender was trained on, None if none."""
-    return getattr(recommender, f"{kind}_ids", None)
-
-
 def with_own_ids(recommender: Any, n_users: int, user_ids: Any, item_ids: Any) -> tuple[Any, Any]:
     """Return raw ids, those that the recommender was trained on where no others were given."""
     name = type(recommender).__name__
@@ -169,7 +149,7 @@ def with_own_ids(recommender: Any, n_users: int, user_ids: Any, item_ids: Any) -
         ("user", user_ids, "user_ids", "rows of X and user_ids"),
         ("item", item_ids, "the index of item_tags", "columns of X and the index of item_tags"),
     ):
-        own = ids_of(recommender, kind)
+        own = optional(recommender, f"{kind}_ids")
         if own is None or (kind == "user" and not rows_are_its_own):
             found.append(given)
             continue

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sktpecr._utils._differences import differences
-from sktpecr.recommenders._protocol import has_autograd, is_dot_product
+from sktpecr.recommenders._protocol import is_dot_product, optional
 
 
 def scores_and_pullback(
@@ -21,7 +21,7 @@ def scores_and_pullback(
         factors = np.asarray(recommender.item_embeddings)[items].astype(np.float64)
         scores = np.asarray(recommender.score_items(embedding[np.newaxis], items))[0]
         return scores.astype(np.float64), lambda weights: weights @ factors
-    if has_autograd(recommender):
+    if optional(recommender, "score_items_torch"):
         return _with_autograd(recommender, embedding, items)
 
     def scored(rows: NDArray) -> NDArray:

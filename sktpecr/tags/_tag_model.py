@@ -17,7 +17,7 @@ from sktpecr._utils._blocks import taken
 from sktpecr._utils._ranking import top_items
 from sktpecr._utils._rounding import spread
 from sktpecr.attribution._composite import CompositeFunction
-from sktpecr.recommenders._protocol import check_range, fidelity_of, fold_in
+from sktpecr.recommenders._protocol import check_range, fold_in, optional
 from sktpecr.tags._defaults import attribution_for, generator_for
 from sktpecr.tags._directions import Directions
 from sktpecr.tags._steerability import Steerability
@@ -171,7 +171,7 @@ class TagModel:
 
     def fidelity(self, columns: Any) -> NDArray:
         """Return what distillation and a linear generator kept of what is said of some items."""
-        kept = fidelity_of(self.recommender)
+        kept = np.asarray(optional(self.recommender, "fidelity"))
         return (kept[columns] if kept.ndim else kept) * getattr(self.generator, "linearity_", 1.0)
 
     def directions(self, embedding: NDArray) -> Directions:

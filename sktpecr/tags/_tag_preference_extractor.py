@@ -21,9 +21,7 @@ from sktpecr.recommenders._protocol import (
     check_range,
     is_dot_product,
     item_biases_of,
-    n_trained_of,
-    predicts_tags,
-    tag_names_of,
+    optional,
     with_own_ids,
 )
 from sktpecr.recommenders.adapters._as_recommender import resolve_recommender
@@ -180,7 +178,7 @@ class TagPreferenceExtractor(TagTransformer):
             if offsets.any():
                 linear += offsets
             return linear
-        if predicts_tags(self.recommender_):
+        if optional(self.recommender_, "tag_scores"):
             return self._predicted(embeddings).astype(dtype, copy=False)
         n_items, n_tags = self._item_tags.shape
         preferences = np.empty((len(embeddings), n_tags), dtype=np.float64)
@@ -262,7 +260,7 @@ class TagPreferenceExtractor(TagTransformer):
     @property
     def _aggregates_linearly(self) -> bool:
         """Whether tag preferences are weighted means of scores."""
-        return not (callable(self.aggregate) or predicts_tags(self.recommender_))
+        return not (callable(self.aggregate) or optional(self.recommender_, "tag_scores"))
 
     def _fitted_extractor(self) -> TagPreferenceExtractor:
         check_is_fitted(self)
@@ -278,7 +276,7 @@ class TagPreferenceExtractor(TagTransformer):
         )
         self._tags_by_item = self._item_tags.tocsr()
         self.recommender_ = recommender
-        if predicts_tags(recommender):
+        if optional(recommender, "tag_scores"):
             named = self.tag_names is not None or is_frame(item_tags)
             self._check_predicted_tags(self.tag_names_ if named else None)
             self.tag_matrix_, self.tag_offsets_ = self._predicted_linear_map()
@@ -305,7 +303,7 @@ class TagPreferenceExtractor(TagTransformer):
                 f"{type(self.recommender_).__name__} predicts tag preferences itself (tag_scores), "
                 f"so there are no scores of items to aggregate"
             )
-        trained = tag_names_of(self.recommender_)
+        trained = optional(self.recommender_, "tag_names_")
         if names is None or trained is None or len(names) != len(trained):
             return  # numbers are compared where tags are scored
         for column, (name, other) in enumerate(zip(names, trained, strict=True)):
@@ -341,7 +339,7 @@ class TagPreferenceExtractor(TagTransformer):
     def _aggregate(self, scores: NDArray) -> NDArray:
         """Aggregate scores (n, n_items) to (n, n_tags), those of trained items."""
         weights = self._item_tags
-        n_trained = n_trained_of(self.recommender_)
+        n_trained = optional(self.recommender_, "n_trained")
         if n_trained is not None:
             weights, scores = weights[:n_trained], scores[:, :n_trained]
         if callable(self.aggregate):

@@ -12,12 +12,7 @@ from sklearn.utils.validation import _check_feature_names_in
 
 from sktpecr._inputs._catalogue import check_item_ids
 from sktpecr._inputs._tables import check_interactions, in_pandas, is_frame
-from sktpecr.recommenders._protocol import (
-    clone_sharing,
-    fold_in,
-    is_unfitted_estimator,
-    item_tags_of,
-)
+from sktpecr.recommenders._protocol import clone_sharing, fold_in, is_unfitted_estimator, optional
 
 
 class TagTransformer(TransformerMixin, BaseEstimator):
@@ -64,7 +59,7 @@ class TagTransformer(TransformerMixin, BaseEstimator):
         """Return the item tags given, or else those that the recommender was trained with."""
         given = self.item_tags
         if given is None:
-            given = item_tags_of(self.recommender)
+            given = optional(self.recommender, "item_tags")
         return in_pandas(given, ids="item")
 
     def _fitted_extractor(self) -> Any:

@@ -42,6 +42,21 @@ _ADAPTERS: tuple[tuple[tuple[str, ...], Callable[[Any], Any]], ...] = (
     (("userFactors", "itemFactors"), from_spark),
     (("transform", "inverse_transform"), from_decomposition),  # scikit-learn
 )
+_WRAP = (
+    "in TorchRecommender(score, user_embeddings, item_vectors), or, where the score is a dot "
+    "product, in FactorRecommender(user_factors, item_factors)"
+)
+# By package and class: what it is, and the way out.
+_NO_USERS = {
+    ("torch", "Module"): (
+        f"a torch module, which does not say what of it is a user; wrap it {_WRAP}"
+    ),
+    ("skorch", "NeuralNet"): (
+        f"a net of skorch, which does not say what of it is a user; wrap its module_ {_WRAP}, or, "
+        f"where its predict(X) scores all items of rows of interactions, wrap it in "
+        f"DistilledRecommender(net)"
+    ),
+}
 
 
 def as_recommender(model: Any) -> Any:
@@ -92,18 +107,10 @@ def as_recommender(model: Any) -> Any:
     if is_recommender(model):
         return model
     name = type(model).__name__
-    if _is_a(model, "torch", "Module"):
-        raise AdapterError(
-            f"{name} is a torch module, which does not say what of it is a user; "
-            f"wrap it in TorchRecommender(score, user_embeddings, item_vectors), or, where the "
-            f"score is a dot product, in FactorRecommender(user_factors, item_factors)"
-        )
-    if _is_a(model, "skorch", "NeuralNet"):
-        raise AdapterError(
-            f"{name} is a net of skorch, which does not say what of it is a user; wrap its module_ "
-            f"in TorchRecommender(score, user_embeddings, item_vectors), or, where its predict(X) "
-            f"scores all items of rows of interactions, wrap it in DistilledRecommender(net)"
-        )
+    for base in type(model).__mro__:
+        what = _NO_USERS.get((base.__module__.split(".")[0], base.__name__))
+        if what is not None:
+            raise AdapterError(f"{name} is {what}")
     if isinstance(model, tuple) and len(model) in (2, 3):
         return from_arrays(*model)
     for names, adapt in _ADAPTERS:
@@ -140,10 +147,3 @@ def resolve_recommender(model: Any, X: sp.csr_matrix) -> Any:
     if n_items is not None:
         check_columns(X, n_items)
     return recommender
-
-
-def _is_a(model: Any, package: str, name: str) -> bool:
-    return any(
-        base.__module__.split(".")[0] == package and base.__name__ == name
-        for base in type(model).__mro__
-    )

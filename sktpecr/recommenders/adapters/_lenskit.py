@@ -44,9 +44,9 @@ def from_lenskit(model: Any) -> FactorRecommender:
     bias = getattr(model, "bias", None)
     user_biases, item_biases = None, np.zeros(len(items), dtype=items.dtype)
     if bias is not None:
-        item_biases = item_biases + np.float32(bias.global_bias)
+        item_biases += bias.global_bias
         if bias.item_biases is not None:
-            item_biases = item_biases + bias.item_biases
+            item_biases += bias.item_biases
         if bias.user_biases is not None:
             user_biases = bias.user_biases[: len(users)]
     users, items = with_user_biases(users, items, user_biases)

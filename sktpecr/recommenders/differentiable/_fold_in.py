@@ -14,6 +14,7 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 from torch.nn.functional import softplus
 
+from sktpecr._utils._rounding import square_root
 from sktpecr.recommenders.differentiable._scoring import PairScorer
 
 _N_NEGATIVES = 4
@@ -34,8 +35,7 @@ class Prior(NamedTuple):
         # `embeddings` (n_users, n_factors).
         mean = embeddings.mean(axis=0, dtype=np.float64)
         centred = embeddings - mean.astype(embeddings.dtype)
-        values, vectors = np.linalg.eigh((centred.T @ centred).astype(np.float64) / len(embeddings))
-        return cls(mean, vectors * np.sqrt(np.maximum(values, 0.0)))
+        return cls(mean, square_root((centred.T @ centred).astype(np.float64) / len(embeddings)))
 
 
 def fold_in(

@@ -291,10 +291,7 @@ class TorchRecommender:
             from sktpecr._utils._torch_training import pick_device
             from sktpecr.recommenders.differentiable._scoring import PairScorer
 
-            self._on_device = PairScorer(
-                self._score,
-                self.item_vectors,
-                pick_device(self.device),
-                np.result_type(self.user_embeddings, self.item_vectors),
-            )
+            device = pick_device(self.device)
+            dtype = np.result_type(self.user_embeddings, self.item_vectors)
+            self._on_device = PairScorer(self._score, self.item_vectors, device, dtype)
         return self._on_device

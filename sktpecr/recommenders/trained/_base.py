@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from sktpecr._inputs._catalogue import check_item_ids
+from sktpecr._inputs._ids import Ids
 from sktpecr._inputs._numbers import check_n
 from sktpecr._inputs._tables import check_interactions, in_pandas
 from sktpecr._utils._atomic_fit import whole_fit
@@ -23,7 +25,7 @@ from sktpecr._utils._ranking import top_items
 from sktpecr.recommenders._factor_recommender import FactorRecommender
 from sktpecr.recommenders._fitted_recommender import FittedRecommender
 from sktpecr.recommenders._fold_in import LearnedFoldIn
-from sktpecr.recommenders._protocol import item_tags_of
+from sktpecr.recommenders._protocol import optional
 
 if TYPE_CHECKING:
     from sktpecr._utils._torch_training import Training
@@ -46,6 +48,8 @@ class TrainedRecommender(FittedRecommender):
         "random_state": ["random_state"],
     }
 
+    _train: Callable[[sp.csr_matrix, Training], list[dict[str, float]]]
+    _recommender: Callable[[Any], Any]
     _schedule = "constant"
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -78,19 +82,14 @@ class TrainedRecommender(FittedRecommender):
         """
         from sktpecr._utils._torch_training import Training
 
-        check_item_ids(in_pandas(item_tags_of(self), ids="item"), in_pandas(X, ids="user"))
+        check_item_ids(in_pandas(optional(self, "item_tags"), ids="item"), in_pandas(X, ids="user"))
         X = _check_not_negative(check_interactions(self, X))
-        if not X.nnz:
+        if not np.any(np.diff(X.indptr) % X.shape[1]):
             raise ValueError(
-                f"X must have interactions, got {X.shape[0]} rows without any; rows are users, "
-                f"columns are items, what is not zero is an interaction"
-            )
-        n_own = np.diff(X.indptr)
-        if not ((n_own > 0) & (n_own < X.shape[1])).any():
-            raise ValueError(
-                f"nobody of X has some of the items and not others (n_samples = {X.shape[0]}, "
-                f"n_features = {X.shape[1]}), so there is nothing to rank above anything; set what "
-                f"is no interaction to 0, as with X * (X >= 4) for ratings"
+                f"X must have interactions to rank above what is none, and nobody of it has some "
+                f"of the items and not others (n_samples = {X.shape[0]}, n_features = "
+                f"{X.shape[1]}, {X.nnz} interactions); rows are users, columns are items, and what "
+                f"is no interaction is 0, as with X * (X >= 4) for ratings"
             )
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         names = {each.name for each in fields(Training)}.intersection(self.get_params())
@@ -142,17 +141,12 @@ class TrainedRecommender(FittedRecommender):
             Columns item (column number), score, rank.
         """
         embeddings = self.user_embeddings
-        n = check_n(n)
-        if not isinstance(user, Integral) or not 0 <= user < len(embeddings):
-            raise ValueError(
-                f"user must be a row number of the interactions of fit, from 0 to "
-                f"{len(embeddings) - 1}, got {user!r}; rows that are new go to predict"
-            )
-        scores = self.score_items(embeddings[[user]])[0]
+        row = Ids("user", None, len(embeddings), "user").row(user)
+        scores = self.score_items(embeddings[[row]])[0]
         candidates = np.ones(len(scores), dtype=bool)
         if exclude_seen:
-            candidates[self._interactions[[user]].indices] = False
-        items = top_items(scores, candidates, n)
+            candidates[self._interactions[[row]].indices] = False
+        items = top_items(scores, candidates, check_n(n))
         return pd.DataFrame(
             {"item": items, "score": scores[items], "rank": np.arange(1, len(items) + 1)}
         )
@@ -171,12 +165,6 @@ class TrainedRecommender(FittedRecommender):
             User embeddings; the mean of the known users for an empty row.
         """
         return self._read().fold_in(X)
-
-    def _train(self, X: sp.csr_matrix, training: Training) -> list[dict[str, float]]:
-        raise NotImplementedError
-
-    def _recommender(self, dtype: Any) -> Any:
-        raise NotImplementedError
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -221,6 +209,9 @@ class TrainedFactors(TrainedRecommender):
         self._users = self._embed.embed(X).astype(np.float32)
         return columns[X.shape[1] :].copy(), history
 
+    def _train(self, X: sp.csr_matrix, training: Training) -> list[dict[str, float]]:
+        return self._train_factors(X, training)[1]
+
     def _recommender(self, dtype: Any) -> FactorRecommender:
         return FactorRecommender(
             self._users.astype(dtype, copy=False),
@@ -232,11 +223,10 @@ class TrainedFactors(TrainedRecommender):
 def _check_not_negative(X: sp.csr_matrix) -> sp.csr_matrix:
     negative = X.data < 0
     if negative.any():
-        first = int(np.flatnonzero(negative)[0])
-        row = int(np.searchsorted(X.indptr, first, side="right")) - 1
+        rows, columns = X.nonzero()
         raise ValueError(
             f"Negative values in data: X must hold weights of interactions >= 0, got "
-            f"{int(negative.sum())} below, the first in row {row}, column {X.indices[first]}; set "
-            f"what is no interaction to 0, as with X.clip(min=0)"
+            f"{negative.sum()} below, the first in row {rows[negative][0]}, column "
+            f"{columns[negative][0]}; set what is no interaction to 0, as with X.clip(min=0)"
         )
     return X
