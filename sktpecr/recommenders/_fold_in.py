@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -12,15 +13,13 @@ from numpy.typing import NDArray
 _ALPHA = 1e-3
 
 
+@dataclass(eq=False)
 class RidgeFoldIn:
     """Regress a row of interactions on the item factors."""
 
-    def __init__(
-        self, item_factors: NDArray, alpha: float = 1e-2, length: float | None = None
-    ) -> None:
-        self.item_factors = item_factors
-        self.alpha = alpha
-        self.length = length
+    item_factors: NDArray
+    alpha: float = 1e-2  # Ridge penalty, relative to the mean diagonal of the Gram matrix
+    length: float | None = None  # Of embeddings of models of ranks, which do not tell it
 
     def __call__(self, X: sp.csr_matrix) -> NDArray:
         factors = self.item_factors.astype(np.float64)
@@ -36,13 +35,15 @@ class RidgeFoldIn:
 
 # What models of ratings are trained by, for one user: the embedding that minimises sum_v
 # (r_v - b_v - e . q_v)^2 + alpha n |e|^2 over the n items rated.
+@dataclass(eq=False)
 class RatingsFoldIn:
     """Regress the ratings of a row, and nothing else of it, on the factors of the items rated."""
 
-    def __init__(self, item_factors: NDArray, item_biases: NDArray, alpha: float = 0.2) -> None:
-        self.item_factors = item_factors
-        self.item_biases = item_biases
-        self.alpha = alpha
+    item_factors: NDArray
+    item_biases: NDArray
+    # Lists of Surprise's SVD on MovieLens agree with those of training by 0.53 to 0.57 from 0.1 to
+    # 1, and by 0.32 at the 0.02 that it was trained with.
+    alpha: float = 0.2
 
     def __call__(self, X: sp.csr_matrix) -> NDArray:
         factors, biases = self.item_factors.astype(np.float64), self.item_biases
@@ -56,11 +57,11 @@ class RatingsFoldIn:
         return embeddings
 
 
+@dataclass(eq=False)
 class LinearFoldIn:
     """Embed a row by a matrix, as a truncated singular value decomposition does."""
 
-    def __init__(self, components: NDArray) -> None:
-        self.components = components
+    components: NDArray  # (n_factors, n_items)
 
     def __call__(self, X: sp.csr_matrix) -> NDArray:
         return X.astype(self.components.dtype) @ self.components.T

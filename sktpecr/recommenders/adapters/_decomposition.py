@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ def from_decomposition(model: Any) -> FactorRecommender:
     name = type(model).__name__
     last = model[-1] if hasattr(model, "steps") else model
     components = getattr(last, "components_", None)
-    transform = _Transform(model, np.float64 if components is None else components.dtype)
+    transform = _Transform(model, np.dtype(float) if components is None else components.dtype)
     if components is None:
         n_factors = transform(sp.csr_matrix(np.ones((1, model.n_features_in_)))).shape[1]
     else:
@@ -56,12 +57,12 @@ def _as_product(transform: _Transform) -> LinearFoldIn | _Transform:
     return product if np.array_equal(transform(rows), product(rows)) else transform
 
 
+@dataclass(eq=False)
 class _Transform:
     """Embed rows with a fitted transformer."""
 
-    def __init__(self, model: Any, dtype: Any) -> None:
-        self.model = model
-        self.dtype = np.dtype(dtype)
+    model: Any
+    dtype: np.dtype
 
     def __call__(self, X: sp.csr_matrix) -> NDArray:
         # NMF takes nothing but the type it was fitted on.

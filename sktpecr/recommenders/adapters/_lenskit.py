@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -80,12 +81,12 @@ class _LensKitFoldIn:
         return embeddings
 
 
+@dataclass
 class _Rated:
     """What LensKit asks of a list of items: their numbers and their ratings."""
 
-    def __init__(self, columns: NDArray, ratings: NDArray) -> None:
-        self.columns = columns
-        self.ratings = ratings
+    columns: NDArray
+    ratings: NDArray
 
     def __len__(self) -> int:
         return len(self.columns)

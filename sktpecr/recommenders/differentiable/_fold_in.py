@@ -95,14 +95,11 @@ def _descend(scorer: PairScorer, prior: Prior, X: sp.csr_matrix, loss: str) -> N
 def _batches(n_pairs: NDArray, max_pairs: int) -> Iterator[NDArray]:
     """Yield runs of rows that have pairs, as many rows as stay within the limit."""
     rows = np.flatnonzero(n_pairs)
-    start = total = 0
-    for stop, n in enumerate(n_pairs[rows]):
-        if total and total + n > max_pairs:
-            yield rows[start:stop]
-            start, total = stop, 0
-        total += n
-    if total:
-        yield rows[start:]
+    ends = np.cumsum(n_pairs[rows])
+    while len(rows):
+        n = max(1, int(np.searchsorted(ends, max_pairs, side="right")))
+        yield rows[:n]
+        rows, ends = rows[n:], ends[n:] - ends[n - 1]
 
 
 def _draw_outside(items: NDArray, n_items: int) -> NDArray:

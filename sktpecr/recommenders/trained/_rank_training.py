@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -118,13 +118,13 @@ class Comparisons(Dataset):
         return torch.cat([self.users, self.users[some]]), torch.cat([columns, tags])
 
 
+@dataclass
 class ComparisonBatches:
     """Iterate over shuffled batches of comparisons, drawn anew each epoch."""
 
-    def __init__(self, dataset: Comparisons, batch_size: int, generator: torch.Generator) -> None:
-        self.dataset = dataset
-        self.batch_size = batch_size
-        self.generator = generator
+    dataset: Comparisons
+    batch_size: int
+    generator: torch.Generator
 
     def __iter__(self) -> Iterator[tuple[tuple[Tensor, Tensor], Tensor]]:
         users, columns = self.dataset.draw(self.generator)
