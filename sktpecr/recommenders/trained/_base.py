@@ -92,7 +92,7 @@ class TrainedRecommender(FittedRecommender):
                 f"is no interaction is 0, as with X * (X >= 4) for ratings"
             )
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        names = {each.name for each in fields(Training)}.intersection(self.get_params())
+        names = {each.name for each in fields(Training)}.intersection(self.get_params(deep=False))
         params = {name: getattr(self, name) for name in names}
         training = Training(
             **params, seed=int(seed), title=type(self).__name__, schedule=self._schedule
