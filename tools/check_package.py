@@ -14,11 +14,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-_IN_THE_WHEEL = (
-    "sktpecr/py.typed",
-    "sktpecr/app/static/index.html",
-    "sktpecr/app/static/openapi.json",
-)
+_IN_THE_WHEEL = ("sktpecr/py.typed", "sktpecr/app/static/index.html")
 _IN_THE_ARCHIVE = ("README.md", "LICENSE", "pyproject.toml", "CHANGELOG.md")
 _USE = """
 import pathlib, sys, sktpecr

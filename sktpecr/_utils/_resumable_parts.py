@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,17 @@ import pandas as pd
 from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
-from sktpecr._inputs._ids import listing
+from sktpecr._utils._atomic_file import atomic_file
 
 # Readers of Parquet datasets pass by what begins with an underscore or a dot.
-_MANIFEST = "_manifest.json"
-_VERSION = 1
+_MANIFEST, _VERSION = "_manifest.json", 2
 
 
 def run_parts(
     work: Callable[[Any], pd.DataFrame],
     parts: Sequence[Any],
     known_of: Callable[[Any], Any],
-    users_of: Callable[[Any], list[Any]],
+    users_of: Callable[[Any], str],
     *,
     to: str | os.PathLike[str] | None,
     job: Callable[[], dict[str, Any]],
@@ -33,41 +32,13 @@ def run_parts(
     resume: bool,
     progress: str,
 ) -> Any:  # a DataFrame, or a Path
-    """Make a table of every part.
-
-    Parameters
-    ----------
-    work : callable
-        From what is known of a part to its table. Has to be pickled, for other processes.
-    parts : sequence
-        What there is to do.
-    known_of : callable
-        From a part to what a worker is given of it, asked for when it is that part's turn.
-    users_of : callable
-        From a part to its users, to be named if it fails.
-    to : path or None
-        Folder of the Parquet dataset to write; None returns one table.
-    job : callable
-        What is done, as a dict for JSON: parts made by another job are not taken for this one's.
-        Not called without a folder.
-    n_jobs : int or None
-        See :class:`joblib.Parallel`.
-    resume : bool
-        Keep what is in the folder already.
-    progress : str
-        What the progress bar says.
-
-    Returns
-    -------
-    DataFrame or Path
-        All rows in the order of the parts, or the folder.
-    """
+    """Make a table of every part; return one of all rows, or the folder they are written to."""
+    # Workers are given `known_of(part)`, asked for when it is that part's turn; `users_of` is for
+    # messages. Parts in a folder that were made by another `job` are not taken for this one's.
     numbers = list(range(len(parts)))
-    if to is None:
-        folder = None
-    else:
-        folder = Path(to)
-        _open(folder, {"version": _VERSION, "n_parts": len(parts), "job": job()}, resume)
+    folder = None if to is None else Path(to)
+    if folder is not None:
+        _open(folder, {"version": _VERSION, "n_parts": len(parts), **job()}, resume)
         numbers = [number for number in numbers if not _file(folder, number).exists()]
     once = _Once(work)
     found: dict[int, Any] = {}
@@ -81,26 +52,20 @@ def run_parts(
         if error is None:
             found[number] = table
         else:
-            failed[number] = error
-    report = "; ".join(
-        f"part {number} (users {listing(users_of(parts[number]))}): {failed[number]}"
-        for number in sorted(failed)
-    )
+            failed[number] = f"part {number} (users {users_of(parts[number])}): {error}"
+    said = f"{len(failed)} of {len(parts)} parts failed"
+    report = "; ".join(failed[number] for number in sorted(failed))
     if folder is not None:
         if failed:
             raise RuntimeError(
-                f"{len(failed)} of {len(parts)} parts failed, the others are in {folder}: "
-                f"{report}. Call again to try them again"
+                f"{said}, the others are in {folder}: {report}. Call again to try them again"
             )
         return folder
+    if failed and not found:
+        raise RuntimeError(f"all {len(parts)} parts failed: {report}")
     if failed:
-        if not found:
-            raise RuntimeError(f"all {len(parts)} parts failed: {report}")
-        warnings.warn(
-            f"{len(failed)} of {len(parts)} parts failed, and their users are left out: {report}",
-            stacklevel=4,
-        )
-    return _joined([found[number] for number in sorted(found)])
+        warnings.warn(f"{said}, and their users are left out: {report}", stacklevel=4)
+    return pd.concat([found[number] for number in sorted(found)], ignore_index=True)
 
 
 def _workers(n_jobs: int | None) -> Parallel:
@@ -139,18 +104,11 @@ def _make(
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:
-    """Write a table so that the file is there with all of it, or not at all."""
-    half = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        table.to_parquet(half, engine="pyarrow", index=False)
-        with half.open("rb+") as file:
-            os.fsync(file.fileno())
-        half.replace(path)
-    finally:
-        half.unlink(missing_ok=True)
+    with atomic_file(path) as file:
+        table.to_parquet(file, engine="pyarrow", index=False)
 
 
-def _open(folder: Path, manifest: dict[str, Any], resume: bool) -> None:
+def _open(folder: Path, job: dict[str, Any], resume: bool) -> None:
     """Make a folder ready: a new one, one to go on with, or one to begin anew."""
     try:
         import_module("pyarrow")
@@ -161,35 +119,37 @@ def _open(folder: Path, manifest: dict[str, Any], resume: bool) -> None:
     path = folder / _MANIFEST
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"to must be a folder, and {folder} is a file")
-    if path.exists():
-        if resume:
-            _check_same_job(path, manifest)
-        else:
-            for part in [*folder.glob("part-*.parquet"), path]:
-                part.unlink()
+    if path.exists() and resume:
+        _check_same_job(path, job)
+    elif path.exists():
+        for part in [*folder.glob("part-*.parquet"), path]:
+            part.unlink()
     elif folder.exists() and any(folder.iterdir()):
         raise ValueError(
             f"to must be a folder that is new, empty or was made here, and {folder} has other "
             f"files; name another one"
         )
+    folder.mkdir(parents=True, exist_ok=True)
     # Left by whoever was killed while writing.
     for half in folder.glob(".part-*.parquet.*"):
         half.unlink()
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        half = folder / f".{_MANIFEST}"
-        half.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-        half.replace(path)
+        with atomic_file(path) as file:
+            file.write(json.dumps(job, indent=1).encode())
 
 
-def _check_same_job(path: Path, manifest: dict[str, Any]) -> None:
+def _check_same_job(path: Path, job: dict[str, Any]) -> None:
     try:
-        there = json.loads(path.read_text(encoding="utf-8"))
-        differences = list(_differences(there, manifest))
-    except (ValueError, AttributeError) as error:
+        there = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
         raise ValueError(
             f"{path} is no manifest that can be read: {error}; pass resume=False to begin anew"
         ) from error
+    differences = [
+        f"{name} was {there.get(name)}, is {job.get(name)}"
+        for name in {**job, **there}
+        if there.get(name) != job.get(name)
+    ]
     if differences:
         raise ValueError(
             f"to holds parts of another job ({', '.join(differences)}); name another folder, or "
@@ -197,19 +157,5 @@ def _check_same_job(path: Path, manifest: dict[str, Any]) -> None:
         )
 
 
-def _differences(there: dict[str, Any], here: dict[str, Any]) -> Iterator[str]:
-    for name in ("version", "n_parts"):
-        if there.get(name) != here[name]:
-            yield f"{name} was {there.get(name)}, is {here[name]}"
-    old, new = there.get("job", {}), here["job"]
-    for name in [*new, *(old.keys() - new.keys())]:
-        if old.get(name) != new.get(name):
-            yield f"{name} was {old.get(name)}, is {new.get(name)}"
-
-
 def _file(folder: Path, number: int) -> Path:
     return folder / f"part-{number:06d}.parquet"
-
-
-def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    return pd.concat(tables, ignore_index=True)

@@ -3,59 +3,58 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from collections.abc import Callable, Sequence
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from sklearn.utils._param_validation import Interval, validate_params
+
 from sktpecr.app._store import ConversationStore
-from sktpecr.app._talks import (
-    ACTIONS,
-    StaleTurnError,
-    Talks,
-    UnknownConversationError,
-    needed,
-)
 from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
-    from starlette.requests import Request
-    from starlette.responses import Response
+    from fastapi import FastAPI, Request
+    from fastapi.responses import JSONResponse, Response
 
 
 _STATIC = Path(__file__).with_name("static")
-_PAGES = {
-    "/": ("index.html", "text/html"),
-    "/app.js": ("app.js", "text/javascript"),
-    "/app.css": ("app.css", "text/css"),
-    "/icon.svg": ("icon.svg", "image/svg+xml"),
-    "/api/openapi.json": ("openapi.json", "application/json"),
-}
 _NEEDS_EXTRA = "the app needs its extra: pip install 'sktpecr[app]' ({})"
 _MAX_BODY = 16 * 1024  # bytes
 _BODY_SECONDS = 10.0
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
 # Only what the server itself serves, no inline script, in nobody's frame.
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
 }
+_ABOUT = (
+    "Recommendations explained by tags and refined by answers on tags. Same origin only; whoever "
+    "knows the id of a conversation can read it."
+)
+_REFUSED = (
+    "400: what is wrong with the request. 403: it comes from another origin. 404: there is no such "
+    "conversation, or no more. 408: the body took too long. 413: the body is too large. 415: the "
+    "body is not application/json."
+)
 
 
-class _RefusedError(Exception):
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
+@validate_params(
+    {
+        "allowed_hosts": [list, tuple],
+        "max_conversations": [Interval(Integral, 1, None, closed="left")],
+        "max_age": [Interval(Real, 0, np.inf, closed="right")],
+    },
+    prefer_skip_nested_validation=False,
+)
 def create_app(
     explainer: TPECRExplainer,
     *,
@@ -63,7 +62,7 @@ def create_app(
     allowed_hosts: Sequence[str] = _LOCAL,
     max_conversations: int = 10_000,
     max_age: float = 30 * 86400.0,
-) -> Starlette:
+) -> FastAPI:
     """Make the web application for an explainer, to be run by any ASGI server.
 
     Parameters
@@ -81,15 +80,16 @@ def create_app(
 
     Returns
     -------
-    starlette.applications.Starlette
+    fastapi.FastAPI
         With the page at ``/`` and a JSON API that ``/api/openapi.json`` describes.
 
     Raises
     ------
     ValueError
-        If the store is no SQLite file.
+        If a limit is none, an id is neither a string nor a whole number, a tag is no string, or the
+        store is no SQLite file.
     ImportError
-        If starlette is not there; the extra ``app`` brings it.
+        If FastAPI is not there; the extra ``app`` brings it.
 
     Notes
     -----
@@ -106,46 +106,50 @@ def create_app(
     >>> data = make_tagged_interactions(random_state=0)
     >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
     >>> app = create_app(explainer.fit(data.interactions))
-    >>> sorted(route.path for route in app.routes)[:2]
-    ['/', '/api/conversations']
+    >>> sorted(app.openapi()["paths"])[:2]
+    ['/api/conversations', '/api/conversations/{id}']
     """
     try:
-        from starlette.applications import Starlette
-        from starlette.exceptions import HTTPException
-        from starlette.middleware import Middleware
-        from starlette.middleware.trustedhost import TrustedHostMiddleware
-        from starlette.routing import Route
-    except ImportError as error:
-        raise ImportError(
-            f"the app needs its extra: pip install 'sktpecr[app]' ({error})"
-        ) from error
+        from fastapi import FastAPI
+        from fastapi.middleware import Middleware
+        from fastapi.middleware.trustedhost import TrustedHostMiddleware
 
-    talks = Talks(
-        explainer,
-        ConversationStore(store, max_conversations=max_conversations, max_age=max_age),
-    )
-    # Each a function of the id in the path and what the body says.
-    one = "/api/conversations/{id}"
-    calls: list[tuple[str, str, Callable[[str, dict[str, Any]], Any]]] = [
-        ("GET", "/api/model", lambda name, said: talks.model()),
-        ("POST", "/api/conversations", lambda name, said: talks.begin(said)),
-        ("GET", one, lambda name, said: talks.state(name)),
-        ("DELETE", one, lambda name, said: talks.forget(name)),
-        ("POST", f"{one}/turns", lambda name, said: _speak(talks, name, said)),
-        ("POST", f"{one}/preview", talks.preview),
-        ("POST", f"{one}/explain", lambda name, said: talks.explain(name, needed(said, "item"))),
-        ("GET", f"{one}/question", lambda name, said: talks.question(name)),
-        ("GET", f"{one}/export", lambda name, said: talks.export(name)),
-    ]
-    routes = [Route(path, _page(*page), methods=["GET"]) for path, page in _PAGES.items()]
-    routes += [Route(path, _endpoint(call), methods=[method]) for method, path, call in calls]
+        from sktpecr.app._schemas import Error, Stale
+        from sktpecr.app._talks import Talks
+    except ImportError as error:
+        raise ImportError(_NEEDS_EXTRA.format(error)) from error
+
+    kept = ConversationStore(store, max_conversations=max_conversations, max_age=max_age)
+    talks = Talks(explainer, kept)
     hosts = list(allowed_hosts)
-    app = Starlette(
-        routes=routes,
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)],
-        exception_handlers={HTTPException: _http_error, Exception: _server_error},
+    app = FastAPI(
+        title="sktpecr conversations",
+        version="1",
+        description=_ABOUT,
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # pages that load scripts from elsewhere
+        redoc_url=None,
+        middleware=[
+            Middleware(_guarded),
+            Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
+        ],
+        exception_handlers=_handlers(),
+        responses={"4XX": {"model": Error, "description": _REFUSED}},
     )
     app.state.talks = talks
+    for path in ("/", "/app.js", "/app.css", "/icon.svg"):
+        page = _page(path.lstrip("/") or "index.html")
+        app.add_route(path, page, include_in_schema=False)
+    one = "/api/conversations/{id}"
+    app.get("/api/model")(talks.model)
+    app.post("/api/conversations", status_code=201)(talks.begin)
+    app.get(one)(talks.state)
+    app.delete(one, status_code=204)(talks.forget)
+    app.post(f"{one}/turns", responses={409: {"model": Stale}})(talks.speak)
+    app.post(f"{one}/preview")(talks.preview)
+    app.post(f"{one}/explain")(talks.explain)
+    app.get(f"{one}/question")(talks.question)
+    app.get(f"{one}/export")(talks.export)
     return app
 
 
@@ -176,7 +180,7 @@ def serve(
     Raises
     ------
     ImportError
-        If starlette and uvicorn are not there; the extra ``app`` brings them.
+        If FastAPI and uvicorn are not there; the extra ``app`` brings them.
 
     Examples
     --------
@@ -187,103 +191,84 @@ def serve(
     try:
         import uvicorn
     except ImportError as error:
-        raise ImportError(
-            f"the app needs its extra: pip install 'sktpecr[app]' ({error})"
-        ) from error
+        raise ImportError(_NEEDS_EXTRA.format(error)) from error
 
     uvicorn.run(app, host=host, port=port, log_level="warning", server_header=False)
 
 
-def _speak(talks: Talks, name: str, said: dict[str, Any]) -> dict[str, Any]:
-    action, turn = needed(said, "action"), needed(said, "turn")
-    if action not in ACTIONS:
-        raise ValueError(f"action must be one of {', '.join(ACTIONS)}, got {action!r:.80}")
-    if not isinstance(turn, int) or isinstance(turn, bool):
-        raise ValueError(f"turn must be the number of turns so far, got {turn!r:.80}")
-    return talks.speak(name, action, turn, said)
+def _page(name: str) -> Callable[[Request], Response]:
+    from fastapi.responses import FileResponse
+
+    return lambda request: FileResponse(_STATIC / name)
 
 
-def _page(name: str, media_type: str) -> Callable[[Request], Any]:
-    content = (_STATIC / name).read_bytes()
+def _guarded(app: Any) -> Any:
+    """Wrap an app: headers for every answer, and bodies only of its own page, within bounds."""
+    from fastapi import HTTPException, Request
 
-    async def page(request: Request) -> Response:
-        from starlette.responses import Response
+    headers = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
 
-        return Response(content, media_type=media_type, headers=_HEADERS)
+    async def guard(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return await app(scope, receive, send)
+        ends, size = asyncio.get_running_loop().time() + _BODY_SECONDS, 0
 
-    return page
+        # What is raised here meets the route that reads the body, which makes an answer of it.
+        async def body() -> Any:
+            nonlocal size
+            url, sent = Request(scope).url, Request(scope).headers
+            own, site = f"{url.scheme}://{url.netloc}", sent.get("sec-fetch-site", "none")
+            if sent.get("origin", own) != own or site not in ("same-origin", "none"):
+                raise HTTPException(403, "requests of other origins are refused")
+            if sent.get("content-type", "").split(";")[0].strip() != "application/json":
+                raise HTTPException(415, "the body must be application/json")
+            try:
+                async with asyncio.timeout_at(ends):
+                    part = await receive()
+            except TimeoutError:
+                message = f"the body took longer than {_BODY_SECONDS:g} s"
+                raise HTTPException(408, message) from None
+            size += len(part.get("body", b""))
+            if size > _MAX_BODY:
+                raise HTTPException(413, f"the body must not be larger than {_MAX_BODY} bytes")
+            return part
 
+        async def answer(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *headers]
+            await send(message)
 
-def _endpoint(call: Callable[[str, dict[str, Any]], Any]) -> Callable[[Request], Any]:
-    async def endpoint(request: Request) -> Response:
-        from starlette.concurrency import run_in_threadpool
+        await app(scope, body if scope["method"] == "POST" else receive, answer)
 
-        try:
-            said = await _body(request) if request.method == "POST" else {}
-            answer = await run_in_threadpool(call, request.path_params.get("id", ""), said)
-        except _RefusedError as error:
-            return _answer({"error": str(error)}, error.status)
-        except UnknownConversationError as error:
-            return _answer({"error": str(error)}, 404)
-        except StaleTurnError as error:
-            return _answer({"error": str(error), "state": error.state}, 409)
-        except ValueError as error:
-            return _answer({"error": str(error)}, 400)
-        created = request.method == "POST" and request.url.path == "/api/conversations"
-        return _answer(answer, 204 if answer is None else 201 if created else 200)
-
-    return endpoint
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    """Read the JSON object of a request that comes from the page itself, or from no page."""
-    origin = request.headers.get("origin")
-    site = request.headers.get("sec-fetch-site", "same-origin")
-    if origin not in (None, f"{request.url.scheme}://{request.url.netloc}") or site not in (
-        "same-origin",
-        "none",
-    ):
-        raise _RefusedError(403, "requests of other origins are refused")
-    if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
-        raise _RefusedError(415, "the body must be application/json")
-    try:
-        text = await asyncio.wait_for(_read(request), _BODY_SECONDS)
-    except TimeoutError:
-        raise _RefusedError(408, f"the body took longer than {_BODY_SECONDS:g} s") from None
-    try:
-        said = json.loads(text)
-    except (ValueError, RecursionError):
-        raise _RefusedError(400, "the body is not JSON") from None
-    if not isinstance(said, dict):
-        raise _RefusedError(400, "the body must be a JSON object")
-    return said
+    return guard
 
 
-async def _read(request: Request) -> bytes:
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > _MAX_BODY:
-            raise _RefusedError(413, f"the body must not be larger than {_MAX_BODY} bytes")
-        parts.append(part)
-    return b"".join(parts)
+def _handlers() -> dict[Any, Any]:
+    """Return what answers which error: the trace goes to the log, nothing of it to who asks."""
+    from fastapi.exceptions import RequestValidationError
+    from pydantic import ValidationError
+    from starlette.exceptions import HTTPException
+
+    from sktpecr.app._schemas import complaint
+    from sktpecr.app._talks import StaleTurnError, UnknownConversationError
+
+    def own_fault(request: Request, error: Exception) -> Response:
+        raise error  # an answer that is none: a ValueError, and yet nobody's but ours
+
+    return {
+        HTTPException: lambda _, error: _refusal(error.status_code, error.detail, error.headers),
+        RequestValidationError: lambda _, error: _refusal(400, complaint(error.errors()[0])),
+        UnknownConversationError: lambda _, error: _refusal(404, error),
+        StaleTurnError: lambda _, error: _refusal(
+            409, error, state=error.state.model_dump(mode="json")
+        ),
+        ValidationError: own_fault,
+        ValueError: lambda _, error: _refusal(400, error),
+        Exception: lambda _, error: _refusal(500, "the server failed; nothing was lost", _HEADERS),
+    }
 
 
-def _answer(answer: Any, status: int) -> Response:
-    from starlette.responses import Response
+def _refusal(status: int, words: Any, headers: Any = None, **more: Any) -> JSONResponse:
+    from fastapi.responses import JSONResponse
 
-    content = answer if isinstance(answer, str) else json.dumps(answer, allow_nan=False)
-    return Response(
-        None if status == 204 else content, status, media_type="application/json", headers=_HEADERS
-    )
-
-
-async def _http_error(request: Request, error: Any) -> Response:
-    answer = _answer({"error": error.detail}, error.status_code)
-    answer.headers.update(error.headers or {})  # such as what would be allowed
-    return answer
-
-
-async def _server_error(request: Request, error: Exception) -> Response:
-    # The trace goes to the log; nothing of it to whoever asks.
-    return _answer({"error": "the server failed; nothing was lost"}, 500)
+    return JSONResponse({"error": str(words), **more}, status, headers)

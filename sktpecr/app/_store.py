@@ -18,19 +18,7 @@ CREATE INDEX IF NOT EXISTS conversation_touched ON conversation (touched);
 
 
 class ConversationStore:
-    """Keep conversations as the JSON that they write of themselves.
-
-    Parameters
-    ----------
-    path : str or path, default=":memory:"
-        SQLite file; made if it is not there. By default nothing outlives the process.
-    max_conversations : int, default=10_000
-        How many are kept; beyond it those go that were not touched for longest.
-    max_age : float, default=30 days
-        Seconds after which a conversation that nobody touches is gone.
-    clock : callable, default=time.time
-        Seconds.
-    """
+    """Keep the conversations touched last, as JSON in an SQLite file; `max_age` is in seconds."""
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
+from sktpecr._inputs._ids import listing
 from sktpecr._inputs._numbers import check_n
 from sktpecr._utils._blocks import blocks, let_go
 from sktpecr._utils._resumable_parts import run_parts
@@ -60,7 +61,7 @@ def explain_batch(
         ListExplainer(tag_model, catalogue.item_ids, listed, **settings),
         [rows[start : start + size] for start in range(0, len(rows), size)],
         known_of,
-        lambda part: ids[part].tolist(),
+        lambda part: listing(ids[part].tolist()),
         to=to,
         job=lambda: {
             **settings,

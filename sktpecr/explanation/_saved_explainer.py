@@ -1,226 +1,137 @@
-"""Fitted explainers kept in a folder that runs nothing when it is loaded."""
+"""A fitted explainer as a folder of two files: arrays, and JSON with the checksums of both.
+
+What is read may come from anybody. It is put together by the constructors and checks that any
+explainer is made by, and nothing of it is executed.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import re
+import secrets
+import time
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.base import clone
 
 from sktpecr._inputs._catalogue import Catalogue
 from sktpecr._inputs._ids import Ids
 from sktpecr._inputs._tables import is_frame
+from sktpecr._utils._atomic_file import atomic_file
 from sktpecr.attribution._composite import CompositeFunction
-from sktpecr.explanation._saved_folder import read_folder, write_folder
-from sktpecr.explanation._saved_parts import StateReader, StateWriter
+from sktpecr.explanation._saved_parts import check_array, from_plain, to_plain
 from sktpecr.recommenders import FactorRecommender, MatrixFactorization, as_recommender
 from sktpecr.recommenders._protocol import check_dot_product, n_items_of
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-_FORMAT, _VERSION = "sktpecr.TPECRExplainer", 1
+_FORMAT, _VERSION, _DOCUMENT = "sktpecr.TPECRExplainer", 2, "explainer.json"
+# Every save names its arrays anew: neither an older save nor one at the same time is touched.
+_ARRAYS = re.compile(r"[0-9a-f]{16}\.npz")
+_OURS = re.compile(
+    rf"{_ARRAYS.pattern}|\.({_ARRAYS.pattern}|{re.escape(_DOCUMENT)})\.[0-9a-f]{{16}}"
+)
+# Files of a save that was killed are left alone for so many seconds: it may be still at work.
+_STILL_AT_WORK = 3600.0
 # A recommender is known by its scores of so many users and items. Another machine rounds its own
 # way, so that they need not be the same to the last bit, but to this share of the largest.
 _PROBED_USERS, _PROBED_ITEMS, _ROUNDING = 12, 1000, 1e-5
-_IDS = ("user_ids", "item_ids")
-_LEARNED = ("user_embeddings", "mean", "std")
+_PARAMS = ("generator", "attribution", "aggregate", "random_state")
+_LABELS = ("user_ids", "item_ids", "item_names", "tag_names", "feature_names_in_")
+_LEARNED = ("user_embeddings", "learners", "mean", "std")
 
 
-class Persistence:
-    """Saving and loading without pickle, for an explainer that has learned a population."""
-
-    get_params: Callable[..., dict[str, Any]]
-
-    def save(self, folder: str | os.PathLike[str]) -> Path:
-        """Save the fitted explainer, to be loaded without running anything.
-
-        Parameters
-        ----------
-        folder : path
-            New, empty, or saved to before, and then replaced in one step.
-
-        Returns
-        -------
-        Path
-            The folder.
-
-        Raises
-        ------
-        ValueError
-            If something cannot be kept as numbers and text, or the folder has other files.
-
-        Notes
-        -----
-        The folder has arrays (``.npy``) and JSON, and a manifest with the SHA-256 of each file,
-        written last: a save that is killed, or runs out of disk, leaves what was there before.
-
-        Kept are :class:`~sktpecr.recommenders.FactorRecommender` and
-        :class:`~sktpecr.recommenders.MatrixFactorization`, and the factors of whatever was adapted
-        to one, such as models of `implicit`; any other recommender has to be given to
-        :meth:`load`. Kept are the generators and attributions of this package, ids that are text
-        or whole numbers, and a `random_state` that is a whole number or None. Functions, such as
-        an `aggregate` of one's own, are code and are not kept: there pickle and joblib remain,
-        for files that you made yourself.
-
-        Examples
-        --------
-        See :meth:`load`.
-        """
-        tag_model = self.tag_model_
-        writer = StateWriter()
-        document = {"explainer": _explainer(self, writer), **_learned(tag_model, writer)}
-        folder = Path(folder)
-        write_folder(folder, _FORMAT, _VERSION, document, writer.arrays)
-        return folder
-
-    @classmethod
-    def load(cls, folder: str | os.PathLike[str], recommender: Any = None) -> Self:
-        """Load an explainer that was saved.
-
-        Parameters
-        ----------
-        folder : path
-            From :meth:`save`.
-        recommender : object, optional
-            The trained model, where the folder does not hold it, or holds its factors only and
-            new users are to be embedded by the model's own way. Its scores are compared.
-
-        Returns
-        -------
-        TPECRExplainer
-            Fitted. Gives the same explanations, lists and refinements as the one that was saved.
-
-        Raises
-        ------
-        ValueError
-            If a file is missing, cut or changed, the version is another, the recommender is not
-            given or is not the one that was explained. The message names the file.
-
-        Notes
-        -----
-        Nothing in the folder is executed, whoever made it: checksums tell accidents, and what is
-        read are numbers, text and names of classes of this package. A folder that somebody made
-        on purpose can still lie about numbers.
-
-        Examples
-        --------
-        >>> import tempfile
-        >>> from pathlib import Path
-        >>> from sklearn.decomposition import TruncatedSVD
-        >>> from sktpecr import TPECRExplainer
-        >>> from sktpecr.datasets import make_tagged_interactions
-        >>> data = make_tagged_interactions(random_state=0)
-        >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
-        >>> explainer = explainer.fit(data.interactions, user_ids=data.user_ids)
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     saved = explainer.save(Path(folder) / "explainer")
-        ...     loaded = TPECRExplainer.load(saved)
-        >>> one, other = (each.explain("user_003", "item_005") for each in (explainer, loaded))
-        >>> bool((one.importances == other.importances).all())
-        True
-        """
-        folder = Path(folder)
-        document, arrays = read_folder(folder, _FORMAT, _VERSION)
-        try:
-            model = _recommender(document["recommender"], recommender, StateReader(arrays))
-            explainer = _rebuilt(cls, document, StateReader(arrays), model)
-            _check_probe(document["probe"], StateReader(arrays), explainer._tag_model)
-        except _NotTheSame as error:
-            raise ValueError(f"{folder}: {error}") from None
-        # Whatever a made-up document stumbles over: it is no explainer.
-        except Exception as error:
-            raise ValueError(
-                f"{folder} is no saved explainer: {type(error).__name__}: {error!s:.500}"
-            ) from error
-        return explainer
-
-    def _fitted_tag_model(self) -> TagModel:
-        raise NotImplementedError
-
-
-class _NotTheSame(ValueError):
-    """The folder is sound, and what was given beside it does not fit."""
-
-
-def _explainer(explainer: Any, writer: StateWriter) -> dict[str, Any]:
-    params = explainer.get_params(deep=False)
-    if callable(params["aggregate"]):
+def save_explainer(explainer: Any, folder: str | os.PathLike[str]) -> Path:
+    """Write an explainer, so that the folder has all of it or what it had before."""
+    arrays: dict[str, NDArray] = {}
+    values = {name: to_plain(value, name, arrays) for name, value in _values(explainer).items()}
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"folder must be a folder, and {folder} is a file")
+    folder.mkdir(parents=True, exist_ok=True)
+    document, path = folder / _DOCUMENT, folder / f"{secrets.token_hex(8)}.npz"
+    strange = sorted(each.name for each in folder.iterdir() if not _OURS.fullmatch(each.name))
+    if strange and not document.exists():
         raise ValueError(
-            'aggregate is a function, which is code and cannot be saved; use "mean" or "shrunk", '
-            "or keep the explainer with joblib, for yourself"
+            f"folder must be new, empty or saved to before, and {folder} has other files, such as "
+            f"{strange[0]!r}; name another one"
         )
-    if isinstance(params["random_state"], np.random.RandomState):
-        raise ValueError("random_state must be a whole number or None to be saved")
-    names = getattr(explainer, "feature_names_in_", None)
-    return {
-        "aggregate": params["aggregate"],
-        "random_state": writer.write(params["random_state"], "random_state"),
-        "tag_names": params["tag_names"] is not None,
-        "item_tags": None
-        if params["item_tags"] is None
-        else ("frame" if is_frame(explainer._given_item_tags()) else "matrix"),
-        "generator": _unfitted(params["generator"], "generator", writer),
-        "attribution": _unfitted(params["attribution"], "attribution", writer),
-        "feature_names_in_": None if names is None else writer.labels(names, "feature_names_in_"),
-    }
+    try:
+        with atomic_file(path) as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # mypy takes them for its flag
+            file.seek(0)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        written = {"format": _FORMAT, "version": _VERSION, "arrays": path.name, "digest": digest}
+        written["explainer"] = values
+        with atomic_file(document) as file:  # the one step that counts
+            file.write(json.dumps({**written, "sha256": _digest(written)}).encode())
+            former = _arrays_of(document)
+    except BaseException:
+        if _arrays_of(document) != path.name:
+            path.unlink(missing_ok=True)
+        raise
+    old = time.time() - _STILL_AT_WORK
+    for each in folder.iterdir():
+        if _OURS.fullmatch(each.name) and each != path:
+            with suppress(FileNotFoundError):
+                if each.name == former or each.stat().st_mtime < old:
+                    each.unlink()
+    return folder
 
 
-def _unfitted(part: Any, name: str, writer: StateWriter) -> Any:
-    written = writer.write(part, name)
-    return None if written is None else {**written, "state": {}}
+def load_explainer(cls: Any, folder: str | os.PathLike[str], recommender: Any) -> Any:
+    """Return the explainer that was saved, over the recommender that is given or kept."""
+    folder = Path(folder)
+    try:
+        return _rebuilt(cls, _read(folder), recommender)
+    # Whatever a made-up folder stumbles over.
+    except Exception as error:
+        said = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        raise ValueError(f"{folder} cannot be loaded: {said:.600}") from error
 
 
-def _learned(tag_model: TagModel, writer: StateWriter) -> dict[str, Any]:
-    catalogue, extractor = tag_model.catalogue, tag_model.extractor
-    recommender = tag_model.recommender
+def _values(explainer: Any) -> dict[str, Any]:
+    """Return all that it takes to make the explainer again."""
+    tag_model, params = explainer.tag_model_, explainer.get_params(deep=False)
+    recommender, catalogue = tag_model.recommender, tag_model.catalogue
     kept = recommender._read() if type(recommender) is MatrixFactorization else recommender
-    kept = kept if type(kept) is FactorRecommender else None
-    ids = {
-        name: None if each.labels is None else writer.labels(each.labels, name)
-        for name, each in zip(_IDS, (catalogue.users, catalogue.items), strict=True)
-    }
-    probe = _probe(tag_model)
+    names = catalogue.item_names, tag_model.extractor.tag_names_
+    features = getattr(explainer, "feature_names_in_", None)
+    labels = catalogue.users.labels, catalogue.items.labels, *names, features
     return {
-        "recommender": {
-            "type": type(recommender).__name__,
-            "n_users": len(recommender.user_embeddings),
-            "kept": writer.write(kept, "recommender"),
-        },
-        "item_tags": writer.write(extractor._item_tags, "item_tags"),
-        "tag_names": writer.labels(extractor.tag_names_, "tag_names"),
-        "catalogue": {
-            **ids,
-            "item_names": writer.labels(catalogue.item_names, "item_names"),
-            "interactions": writer.write(catalogue.interactions, "interactions"),
-        },
-        "learners": writer.write(tag_model.learners, "learners"),
-        **{name: writer.write(getattr(tag_model, name), name) for name in _LEARNED},
-        "generator": writer.write(tag_model.generator, "generator_"),
-        "attribution": writer.write(tag_model.attribution, "attribution_"),
-        "probe": {name: writer.write(each, f"probe.{name}") for name, each in probe.items()},
+        **{name: clone(params[name], safe=False) for name in _PARAMS},
+        "item_tags given": params["item_tags"] is not None,
+        "item_tags as frame": is_frame(explainer._given_item_tags()),
+        "tag_names given": params["tag_names"] is not None,
+        "class of recommender": type(recommender).__name__,
+        "users of recommender": len(recommender.user_embeddings),
+        "recommender": kept if type(kept) is FactorRecommender else None,
+        **dict(zip(_LABELS, labels, strict=True)),
+        "item_tags": tag_model.extractor._item_tags,
+        "interactions": catalogue.interactions,
+        **{name: getattr(tag_model, name) for name in _LEARNED},
+        "generator_": tag_model.generator,
+        "attribution_": tag_model.attribution,
+        **_answers(tag_model),
     }
 
 
-def _probe(tag_model: TagModel) -> dict[str, NDArray]:
+def _answers(tag_model: TagModel) -> dict[str, NDArray]:
     """Return what recommender and generator make of a few users, to know them again by."""
     learners = np.flatnonzero(tag_model.learners)
-    rows = learners[_spaced(len(learners), _PROBED_USERS)]
+    embeddings = tag_model.user_embeddings[learners[_spaced(len(learners), _PROBED_USERS)]]
     columns = _spaced(len(tag_model.catalogue.items), _PROBED_ITEMS)
-    return {"rows": rows, "columns": columns, **_answers(tag_model, rows, columns)}
-
-
-def _answers(tag_model: TagModel, rows: NDArray, columns: NDArray) -> dict[str, NDArray]:
-    embeddings = tag_model.user_embeddings[rows]
     wanted = tag_model.extractor.tag_preferences(embeddings[::-1])
     return {
-        "scores": tag_model.recommender.score_items(embeddings, columns),
-        "generated": tag_model.generator.generate(wanted, embeddings),
+        "recommender scores": tag_model.recommender.score_items(embeddings, columns),
+        "generator answers": tag_model.generator.generate(wanted, embeddings),
     }
 
 
@@ -228,125 +139,153 @@ def _spaced(n: int, at_most: int) -> NDArray:
     return np.linspace(0, n - 1, min(n, at_most)).astype(np.intp)
 
 
-def _recommender(written: Any, given: Any, reader: StateReader) -> Any:
+def _read(folder: Path) -> dict[str, Any]:
+    """Return the values that were saved, or say which file is not what was written."""
+    path = folder / _DOCUMENT
+    if not path.is_file():
+        raise ValueError(f"it has no {_DOCUMENT}: nothing was saved there, or not to the end")
+    text = path.read_bytes()
+    try:
+        return _parsed(folder, text)
+    except Exception:
+        if path.read_bytes() == text:
+            raise
+    return _read(folder)  # it was saved anew while it was read
+
+
+def _parsed(folder: Path, text: bytes) -> dict[str, Any]:
+    try:
+        written = json.loads(text)
+    # Brackets in brackets can be nested deeper than Python goes.
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{_DOCUMENT} is no JSON: {error}") from None
+    if not isinstance(written, dict) or written.get("format") != _FORMAT:
+        raise ValueError(f'{_DOCUMENT} must have "format": "{_FORMAT}"')
+    if written.get("version") != _VERSION:
+        raise ValueError(
+            f"{_DOCUMENT} is of version {written.get('version')!r:.20}, and this sktpecr reads "
+            f"version {_VERSION}; load it with the sktpecr that saved it, or save it again"
+        )
+    changed = "was changed after it was written: its checksum is another"
+    if written.pop("sha256", None) != _digest(written):
+        raise ValueError(f"{_DOCUMENT} {changed}")
+    name, arrays = written["arrays"], {}
+    if not _ARRAYS.fullmatch(name):
+        raise ValueError(f"{_DOCUMENT} names {name!r:.80}, which is no file of a saved explainer")
+    if not (folder / name).is_file():  # a pipe would never end
+        raise ValueError(f"{name} is missing or no plain file")
+    with (folder / name).open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != written["digest"]:
+            raise ValueError(f"{name} {changed}")
+        file.seek(0)
+        with np.load(file, allow_pickle=False) as read:
+            # Of compressed ones, a few bytes can ask for all of the memory.
+            if any(each.compress_type for each in read.zip.infolist()):
+                raise ValueError(f"{name} must not be compressed")
+            for each, array in read.items():
+                check_array(array, each)
+                # In the order of bytes of this machine: compiled code asks for no other.
+                native = array.dtype.newbyteorder("=")
+                arrays[each] = array.astype(native, order="K", copy=False)
+    return {each: from_plain(value, arrays) for each, value in written["explainer"].items()}
+
+
+def _rebuilt(cls: Any, values: dict[str, Any], given: Any) -> Any:
+    """Put the explainer together again, through the checks that it was made by."""
+    recommender = _recommender(values, given)
+    item_tags, interactions = values["item_tags"], values["interactions"]
+    (n_items, n_tags), n_users = item_tags.shape, len(values["learners"])
+    n_factors = recommender.user_embeddings.shape[1]
+    _check(values["learners"], (n_users,), "b")
+    _check(values["user_embeddings"], (n_users, n_factors))
+    _check(values["mean"], (n_tags,))
+    _check(values["std"], (n_tags,))
+    if interactions is not None:
+        _check(interactions, (n_users, n_items))
+    users, items, item_names, tag_names, features = (values[name] for name in _LABELS)
+    catalogue = Catalogue((n_users, n_items), interactions, users, items, item_names)
+    as_given = item_tags if values["item_tags given"] else None
+    if values["item_tags as frame"]:  # fitting again begins with it, and its names
+        frame: Any = pd.DataFrame
+        ids = catalogue.item_ids.tolist()
+        as_given = frame.sparse.from_spmatrix(item_tags, ids, list(tag_names))
+    params = {name: values[name] for name in _PARAMS}
+    params["tag_names"] = list(tag_names) if values["tag_names given"] else None
+    explainer = cls(recommender, as_given, **params)
+    explainer._validate_params()
+    explainer.n_features_in_ = n_items
+    if features is not None:
+        explainer.feature_names_in_ = features
+    extractor = TagPreferenceExtractor(
+        recommender, as_given, tag_names=params["tag_names"], aggregate=params["aggregate"]
+    )
+    extractor._read(recommender, n_items, features)
+    if (extractor._item_tags != item_tags).nnz or (extractor.tag_names_ != tag_names).any():
+        raise ValueError("recommender must have the tags that were explained, got others")
+    generator, attribution = values["generator_"], values["attribution_"]
+    attribution._composite = CompositeFunction(recommender, generator)
+    explainer._tag_model = TagModel(
+        extractor=extractor,
+        catalogue=catalogue,
+        tags=Ids("tag", tag_names, n_tags, "tag_names"),
+        generator=generator,
+        attribution=attribution,
+        composite=attribution._composite,
+        **{name: values[name] for name in _LEARNED},
+    )
+    _check_answers(values, explainer._tag_model)
+    return explainer
+
+
+def _recommender(values: dict[str, Any], given: Any) -> Any:
     """Return the recommender that is kept, or the one that was given in its place."""
-    name = f"{written['type']!s:.80}"
+    name, kept = values["class of recommender"], values["recommender"]
     if given is None:
-        if written["kept"] is None:
-            raise _NotTheSame(
+        if kept is None:
+            raise ValueError(
                 f"it was saved over a recommender of the class {name}, which is not kept; pass the "
                 f"trained one as load(folder, recommender=...)"
             )
-        return reader.read(written["kept"])
+        return kept
     recommender = as_recommender(given)
     check_dot_product(recommender)
-    if len(recommender.user_embeddings) != written["n_users"]:
-        raise _NotTheSame(
-            f"recommender must be the {name} that was explained, of {written['n_users']} users, "
-            f"got one of {len(recommender.user_embeddings)}"
+    found = len(recommender.user_embeddings), n_items_of(recommender)
+    expected = values["users of recommender"], len(values["item_names"])
+    if found[0] != expected[0] or found[1] not in (None, expected[1]):
+        raise ValueError(
+            f"recommender must be the {name} that was explained, of {expected[0]} users and "
+            f"{expected[1]} items, got one of {found[0]} users and {found[1]} items"
         )
     return recommender
 
 
-def _rebuilt(cls: Any, document: Any, reader: StateReader, recommender: Any) -> Any:
-    """Put the explainer together again, through the checks that it was made by."""
-    said, named = document["explainer"], document["catalogue"]
-    tag_names, names = reader.labels(document["tag_names"]), reader.labels(named["item_names"])
-    learners = reader.read(document["learners"])
-    n_users, n_items, n_tags = len(learners), len(names), len(tag_names)
-    item_tags, interactions = reader.read(document["item_tags"]), reader.read(named["interactions"])
-    for matrix, shape in ((item_tags, (n_items, n_tags)), (interactions, (n_users, n_items))):
-        if matrix is not None and matrix.shape != shape:
-            raise ValueError(f"expected shape {shape}, got {matrix.shape}")
-    if n_items_of(recommender) not in (None, n_items):
-        raise _NotTheSame(
-            f"recommender must score the {n_items} items that were explained, got one of "
-            f"{n_items_of(recommender)}"
-        )
-    users, items = (None if named[kind] is None else reader.labels(named[kind]) for kind in _IDS)
-    catalogue = Catalogue((n_users, n_items), interactions, users, items, names)
-    explainer = cls(
-        recommender,
-        _as_given(said["item_tags"], item_tags, catalogue, tag_names),
-        generator=reader.read(said["generator"]),
-        attribution=reader.read(said["attribution"]),
-        tag_names=list(tag_names) if said["tag_names"] else None,
-        aggregate=said["aggregate"],
-        random_state=said["random_state"],
-    )
-    explainer._validate_params()
-    explainer.n_features_in_ = n_items
-    features = said["feature_names_in_"]
-    if features is not None:
-        explainer.feature_names_in_ = reader.labels(features)
-    explainer._tag_model = _tag_model(
-        document, reader, _extractor(explainer, recommender, item_tags, tag_names), catalogue
-    )
-    return explainer
-
-
-def _as_given(form: Any, item_tags: Any, catalogue: Catalogue, tag_names: NDArray) -> Any:
-    """Return the item tags in the form that they were given in; fitting again begins with them."""
-    if form == "frame":
-        frame: Any = pd.DataFrame
-        labels = {"index": catalogue.item_ids.tolist(), "columns": list(tag_names)}
-        return frame.sparse.from_spmatrix(item_tags, **labels)
-    return None if form is None else item_tags
-
-
-def _extractor(explainer: Any, recommender: Any, item_tags: Any, tag_names: NDArray) -> Any:
-    params = explainer.get_params(deep=False)
-    names = ("recommender", "item_tags", "tag_names", "aggregate")
-    extractor = TagPreferenceExtractor(**{name: params[name] for name in names})
-    extractor._read(recommender, item_tags.shape[0], getattr(explainer, "feature_names_in_", None))
-    if (extractor._item_tags != item_tags).nnz or (extractor.tag_names_ != tag_names).any():
-        raise _NotTheSame("recommender must have the tags that were explained, got others")
-    return extractor
-
-
-def _tag_model(
-    document: Any, reader: StateReader, extractor: Any, catalogue: Catalogue
-) -> TagModel:
-    n_users, n_tags = len(catalogue.users), len(extractor.tag_names_)
-    n_factors = extractor.recommender_.user_embeddings.shape[1]
-    shapes = [(n_users, n_factors), (n_tags,), (n_tags,)]
-    learned = {
-        name: reader.array(document[name], shape)
-        for name, shape in zip(_LEARNED, shapes, strict=True)
-    }
-    generator = reader.read(document["generator"])
-    attribution = reader.read(document["attribution"])
-    attribution._composite = CompositeFunction(extractor.recommender_, generator)
-    tag_model = TagModel(
-        extractor=extractor,
-        catalogue=catalogue,
-        tags=Ids("tag", extractor.tag_names_, n_tags, "tag_names"),
-        learners=reader.array(document["learners"], (n_users,), "b"),
-        generator=generator,
-        attribution=attribution,
-        composite=attribution._composite,
-        **learned,
-    )
-    somebody = tag_model.mean, learned["user_embeddings"][0]
-    attributed = attribution.attribute(*somebody, np.arange(1))
-    if attributed.importances.shape != (1, n_tags) or not np.isfinite(attributed.importances).all():
+def _check_answers(values: dict[str, Any], tag_model: TagModel) -> None:
+    """Make sure that recommender, generator and attribution answer as they did."""
+    somebody = tag_model.mean, tag_model.user_embeddings[0]
+    attributed = tag_model.attribution.attribute(*somebody, np.arange(1)).importances
+    if attributed.shape != (1, len(tag_model.tags)) or not np.isfinite(attributed).all():
         raise ValueError("the attribution does not go with the tags")
-    return tag_model
-
-
-def _check_probe(written: Any, reader: StateReader, tag_model: TagModel) -> None:
-    """Make sure that recommender and generator answer as they did."""
-    shape = (len(tag_model.catalogue.users), len(tag_model.catalogue.items))
-    rows, columns = (reader.read(written[name]) for name in ("rows", "columns"))
-    for places, n in zip((rows, columns), shape, strict=True):
-        if places.dtype.kind != "i" or not places.size or places.min() < 0 or places.max() >= n:
-            raise ValueError("the probe asks for what is not there")
-    for name, now in _answers(tag_model, rows, columns).items():
-        then = reader.array(written[name], now.shape)
+    for name, now in _answers(tag_model).items():
+        then = values[name]
+        _check(then, now.shape)
         off = np.abs(now.astype(np.float64) - then).max() / (np.abs(then).max() or 1.0)
         if not off <= _ROUNDING:
-            what = "the recommender scores" if name == "scores" else "the generator answers"
-            raise _NotTheSame(
-                f"{what} otherwise than when it was saved, by {off:.1g} of the largest number; "
+            raise ValueError(
+                f"the {name} otherwise than when it was saved, by {off:.1g} of the largest number; "
                 f"pass as recommender= the very model that was explained, or fit again"
             )
+
+
+def _check(array: Any, shape: tuple[int, ...], kind: str = "f") -> None:
+    if array.shape != shape or array.dtype.kind != kind:
+        raise ValueError(f"expected numbers of shape {shape}, got {array.shape} of {array.dtype}")
+
+
+def _digest(written: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(written, sort_keys=True).encode()).hexdigest()
+
+
+def _arrays_of(document: Path) -> Any:
+    """Return the name of the arrays of a save, None if it cannot be read."""
+    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+        return json.loads(document.read_bytes())["arrays"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from typing import Any
+from inspect import signature
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,27 +13,15 @@ from sklearn.base import BaseEstimator
 
 from sktpecr._inputs._ids import plain
 from sktpecr.attribution import ExactAttribution, LimeAttribution, ShapleyAttribution
-from sktpecr.generators import (
-    CVAEGenerator,
-    GaussianGenerator,
-    InversionGenerator,
-    MLPGenerator,
-)
+from sktpecr.generators import CVAEGenerator, GaussianGenerator, InversionGenerator, MLPGenerator
 from sktpecr.recommenders import FactorRecommender
 from sktpecr.recommenders._fold_in import LearnedFoldIn, LinearFoldIn, RatingsFoldIn, RidgeFoldIn
 
 
-class LostFoldIn:
-    """Stand where a model's own way to embed new users was, which is code and not kept.
+class LostFoldIn(NamedTuple):
+    """Stand where a model's own way to embed new users was, which is code and not kept."""
 
-    Parameters
-    ----------
-    model : str
-        What it was.
-    """
-
-    def __init__(self, model: str) -> None:
-        self.model = model
+    model: str
 
     def __call__(self, X: Any) -> NDArray:
         raise ValueError(
@@ -44,237 +32,143 @@ class LostFoldIn:
 
 
 # All that is ever made of what a file says. Their constructors store, and run nothing.
-KNOWN: dict[str, type] = {
-    each.__name__: each
-    for each in (
-        GaussianGenerator,
-        CVAEGenerator,
-        InversionGenerator,
-        MLPGenerator,
-        ExactAttribution,
-        LimeAttribution,
-        ShapleyAttribution,
-        FactorRecommender,
-        RidgeFoldIn,
-        RatingsFoldIn,
-        LinearFoldIn,
-        LearnedFoldIn,
-        LostFoldIn,
-    )
+_GENERATORS = (CVAEGenerator, GaussianGenerator, InversionGenerator, MLPGenerator)
+_ATTRIBUTIONS = (ExactAttribution, LimeAttribution, ShapleyAttribution)
+_FOLD_INS = (RidgeFoldIn, RatingsFoldIn, LinearFoldIn, LearnedFoldIn, LostFoldIn)
+_CLASSES = (*_GENERATORS, *_ATTRIBUTIONS, FactorRecommender, *_FOLD_INS)
+_KNOWN: dict[str, Any] = {each.__name__: each for each in _CLASSES}
+_STORED_AS = {
+    "user_factors": "user_embeddings",
+    "item_factors": "item_embeddings",
+    "fold_in": "_fold_in",
 }
-# Of the attributes: what is another part of the explainer, put back by whoever reads.
-_ELSEWHERE = ("_composite",)
 _PRECISIONS = ("float16", "float32", "float64")
 
 
-class StateWriter:
-    """Write values as JSON, with arrays beside it.
-
-    Attributes
-    ----------
-    arrays : dict of str to ndarray
-        The arrays met so far, each once.
-    """
-
-    def __init__(self) -> None:
-        self.arrays: dict[str, NDArray] = {}
-        self._names: dict[int, str] = {}
-
-    def write(self, value: Any, name: str) -> Any:
-        """Return a value as JSON knows it.
-
-        Parameters
-        ----------
-        value : object
-            Numbers, text, arrays, lists of them, and parts of the known classes.
-        name : str
-            What it is, for messages and as the name of arrays.
-
-        Returns
-        -------
-        object
-            Numbers and text as they are, lists as lists, all else as {what: how}.
-
-        Raises
-        ------
-        ValueError
-            If a file cannot hold it.
-        """
-        value = plain(value)
-        if value is None or type(value) in (bool, int, str):
-            return value
-        if type(value) is float:
-            return value if math.isfinite(value) else {"float": repr(value)}
-        if type(value) in (list, tuple):
-            items = [self.write(each, f"{name}.{i}") for i, each in enumerate(value)]
-            return items if type(value) is list else {"tuple": items}
-        if type(value) is dict and all(type(key) is str for key in value):
-            return {"dict": {key: self.write(each, f"{name}.{key}") for key, each in value.items()}}
-        if type(value) is np.ndarray:
-            return self._array(value, name)
-        if getattr(value, "format", None) in ("csr", "csc"):
-            parts = {part: getattr(value, part) for part in ("data", "indices", "indptr")}
-            written = {part: self._array(each, f"{name}.{part}") for part, each in parts.items()}
-            return {value.format: {**written, "shape": list(value.shape)}}
-        if isinstance(value, np.dtype) and value.name in _PRECISIONS:
-            return {"dtype": value.name}
-        if KNOWN.get(type(value).__name__) is type(value):
-            return self._part(value, name)
-        raise ValueError(
-            f"{name} is {_a(value)}, which a folder of numbers and text cannot hold; see the notes "
-            f"of TPECRExplainer.save for what can be done"
-        )
-
-    def labels(self, labels: NDArray, name: str) -> Any:
-        """Return ids or names as JSON knows them; they are text or whole numbers."""
-        if labels.dtype.kind in "iuU":
-            return self._array(labels, name)
-        listed = [plain(label) for label in labels.tolist()]
-        for label in listed:
-            if type(label) not in (int, str):
-                raise ValueError(
-                    f"{name} must be text or whole numbers to be saved, got {label!r:.80} of type "
-                    f"{type(label).__name__}; fit with str of them, or use joblib"
-                )
-        return listed
-
-    def _array(self, array: NDArray, name: str) -> dict[str, str]:
-        if array.dtype.kind not in "biufU" or (array.dtype.kind != "U" and array.itemsize > 8):
-            raise ValueError(f"{name} must be numbers or text to be saved, got {array.dtype}")
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise ValueError(f"{name} has NaN or infinite values: no answer of it is right")
-        # One array may be known to several parts.
-        known = self._names.setdefault(id(array), name)
-        self.arrays[known] = array
+def to_plain(value: Any, name: str, arrays: dict[str, NDArray]) -> Any:
+    """Return a value as JSON knows it, and put its arrays, each once, with those of others."""
+    value = plain(value)
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if type(value) in (list, tuple):
+        items = [to_plain(each, f"{name}.{i}", arrays) for i, each in enumerate(value)]
+        return items if type(value) is list else {"tuple": items}
+    if type(value) is dict and all(type(key) is str for key in value):
+        return {"dict": _each_to_plain(value, name, arrays)}
+    if type(value) is np.ndarray and value.dtype == object:
+        return {"labels": to_plain(value.tolist(), name, arrays)}
+    if type(value) is np.ndarray:
+        check_array(value, name)
+        known = next((other for other, each in arrays.items() if each is value), name)
+        arrays[known] = value
         return {"array": known}
-
-    def _part(self, part: Any, name: str) -> dict[str, Any]:
-        if isinstance(part, BaseEstimator):
-            params = part.get_params(deep=False)
-        elif isinstance(part, FactorRecommender):
-            params = {
-                "user_factors": part.user_embeddings,
-                "item_factors": part.item_embeddings,
-                "item_biases": part.item_biases,
-                "fold_in": _kept_fold_in(part),
-                "user_ids": _plain_ids(part.user_ids),
-                "item_ids": _plain_ids(part.item_ids),
-            }
-        else:
-            params = part._asdict() if hasattr(part, "_asdict") else vars(part)
-        state = {}
-        if isinstance(part, BaseEstimator):
-            left_out = {*params, *_ELSEWHERE}
-            state = {key: each for key, each in vars(part).items() if key not in left_out}
+    if getattr(value, "format", None) in ("csr", "csc"):
+        parts = {part: getattr(value, part) for part in ("data", "indices", "indptr")}
+        parts["shape"] = list(value.shape)
+        return {value.format: _each_to_plain(parts, name, arrays)}
+    if isinstance(value, np.dtype) and value.name in _PRECISIONS:
+        return {"dtype": value.name}
+    if _KNOWN.get(type(value).__name__) is type(value):
+        params, state = _params(value), {}
+        if isinstance(value, BaseEstimator):
+            # The composite function is put together of the other parts.
+            left_out = {*params, "_composite"}
+            state = {key: each for key, each in vars(value).items() if key not in left_out}
         return {
-            "part": type(part).__name__,
-            "params": {key: self.write(each, f"{name}.{key}") for key, each in params.items()},
-            "state": {key: self.write(each, f"{name}.{key}") for key, each in state.items()},
+            "part": type(value).__name__,
+            "params": _each_to_plain(params, name, arrays),
+            "state": _each_to_plain(state, name, arrays),
         }
+    kind = type(value).__name__
+    raise ValueError(
+        f"{name} is {'an' if kind[0] in 'AEIOUaeiou' else 'a'} {kind}, which a folder of numbers "
+        f"and text cannot hold; see the notes of TPECRExplainer.save for what can be done"
+    )
 
 
-class StateReader:
-    """Read what :class:`StateWriter` wrote, or anything else, of which nothing is run.
-
-    Parameters
-    ----------
-    arrays : dict of str to ndarray
-        By name.
-    """
-
-    def __init__(self, arrays: Mapping[str, NDArray]) -> None:
-        self.arrays = arrays
-
-    def read(self, written: Any) -> Any:
-        """Return the value; raise ValueError, KeyError or TypeError where there is none."""
-        if written is None or type(written) in (bool, int, float, str):
-            return written
-        if type(written) is list:
-            return [self.read(each) for each in written]
-        if "part" in written:
-            return self._part(written["part"], written["params"], written["state"])
-        ((kind, content),) = written.items()
-        if kind == "array":
-            return self.arrays[content]
-        if kind in ("csr", "csc"):
-            return self._sparse(kind, content)
-        if kind == "dict":
-            return {key: self.read(each) for key, each in content.items()}
-        if kind == "tuple":
-            return tuple(self.read(each) for each in content)
-        if kind == "float" and content in ("nan", "inf", "-inf"):
-            return float(content)
-        if kind == "dtype" and content in _PRECISIONS:
-            return np.dtype(content)
-        raise ValueError(f"there is no {kind!r:.80}")
-
-    def array(self, written: Any, shape: tuple[int, ...], kinds: str = "f") -> NDArray:
-        """Return an array that has to have this shape and one of these kinds of dtype."""
-        array = self.read(written)
-        if array.shape != shape or array.dtype.kind not in kinds:
-            raise ValueError(f"expected shape {shape}, got {array.shape} of {array.dtype}")
-        return array
-
-    def labels(self, written: Any) -> NDArray:
-        """Return ids or names, as objects unless they came as an array."""
-        if type(written) is not list:
-            array = self.read(written)
-            if array.ndim != 1 or array.dtype.kind not in "iuU":
-                raise ValueError(f"expected ids, got shape {array.shape} of {array.dtype}")
-            return array
-        if not all(type(label) in (int, str) for label in written):
-            raise ValueError("ids must be text or whole numbers")
-        labels = np.empty(len(written), dtype=object)
-        labels[:] = written
-        return labels
-
-    def _sparse(self, kind: str, content: Any) -> Any:
-        data, indices, indptr = (self.read(content[part]) for part in ("data", "indices", "indptr"))
-        make = sp.csr_matrix if kind == "csr" else sp.csc_matrix
-        if data.dtype.kind != "f" or indices.dtype.kind != "i" or indptr.dtype.kind != "i":
-            raise ValueError("a sparse matrix has numbers, and whole ones to say where they are")
-        matrix = make((data, indices, indptr), shape=tuple(content["shape"]))
-        # Column numbers beyond the last column would be read beyond the end of memory.
-        matrix.check_format(full_check=True)
-        if len(data) != indptr[-1] or not matrix.has_canonical_format:
-            raise ValueError("a sparse matrix must have each place once, in order")
-        return matrix
-
-    def _part(self, name: str, params: Any, state: Any) -> Any:
-        cls = KNOWN[name]
-        read = {key: self.read(each) for key, each in params.items()}
-        # A way to embed is called; that of a trained model has a name besides.
-        fold_in = read.get("fold_in")
-        if fold_in is not None:
-            read["fold_in"] = fold_in = getattr(fold_in, "embed", fold_in)
-            if not callable(fold_in):
-                raise ValueError(f"{type(fold_in).__name__} embeds nothing")
-        part: Any = cls(**read)
-        for key, each in state.items():
-            # What is fitted stands beside the class, never in front of what it does.
-            if not key.isidentifier() or key.startswith("__") or hasattr(cls, key):
-                raise ValueError(f"{name} learns no {key!r:.80}")
-            setattr(part, key, self.read(each))
-        if hasattr(part, "_parameter_constraints"):
-            part._validate_params()
-        return part
+def from_plain(written: Any, arrays: Mapping[str, NDArray]) -> Any:
+    """Return the value of what :func:`to_plain` wrote; nothing is run, whatever was written."""
+    if type(written) is list:
+        return [from_plain(each, arrays) for each in written]
+    if type(written) is not dict:
+        return written
+    if "part" in written:
+        return _part(_KNOWN[written["part"]], written["params"], written["state"], arrays)
+    ((kind, content),) = written.items()
+    if kind == "array":
+        return arrays[content]
+    if kind in ("csr", "csc"):
+        return _sparse(kind, **_each_from_plain(content, arrays))
+    if kind == "dict":
+        return _each_from_plain(content, arrays)
+    if kind == "tuple":
+        return tuple(from_plain(each, arrays) for each in content)
+    if kind == "labels":
+        labels = (from_plain(each, arrays) for each in content)
+        return np.fromiter(labels, dtype=object, count=len(content))
+    if kind == "dtype" and content in _PRECISIONS:
+        return np.dtype(content)
+    raise ValueError(f"there is no {kind!r:.80}")
 
 
-def _plain_ids(ids: NDArray | None) -> Any:
-    return ids if ids is None or ids.dtype.kind in "iuU" else ids.tolist()
+def check_array(array: NDArray, name: str) -> None:
+    """Make sure that an array has finite numbers, text or truth values."""
+    kind = array.dtype.kind
+    if kind not in "biufU" or (kind != "U" and array.itemsize > 8):
+        raise ValueError(f"{name} must be numbers or text to be saved, got {array.dtype}")
+    if kind == "f" and not np.isfinite(array).all():
+        raise ValueError(f"{name} has NaN or infinite values: no answer of it is right")
+    # A byte of 2 is neither true nor false, and what counts such bytes is led out of its memory.
+    if kind == "b" and array.view(np.uint8).max(initial=0) > 1:
+        raise ValueError(f"{name} has values that are neither true nor false")
 
 
-def _kept_fold_in(recommender: FactorRecommender) -> Any:
-    """Return what a recommender embeds new users by, as far as it is kept."""
-    fold_in = recommender._fold_in
-    if fold_in is None:
-        return None
-    owner = getattr(fold_in, "__self__", fold_in)  # of a bound method
-    if type(owner) in (RidgeFoldIn, RatingsFoldIn, LinearFoldIn, LearnedFoldIn, LostFoldIn):
-        return owner
-    return LostFoldIn(type(getattr(owner, "model", owner)).__name__)
+def _each_to_plain(values: Mapping[str, Any], name: str, arrays: dict[str, NDArray]) -> Any:
+    return {key: to_plain(each, f"{name}.{key}", arrays) for key, each in values.items()}
 
 
-def _a(value: Any) -> str:
-    name = type(value).__name__
-    return f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"
+def _each_from_plain(written: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> dict[str, Any]:
+    return {key: from_plain(each, arrays) for key, each in written.items()}
+
+
+def _params(part: Any) -> dict[str, Any]:
+    """Return what a part has to be made with to be made again."""
+    stored_as = _STORED_AS if type(part) is FactorRecommender else {}
+    names = signature(type(part)).parameters
+    params = {name: getattr(part, stored_as.get(name, name)) for name in names}
+    fold_in = params.get("fold_in")
+    if fold_in is not None:
+        fold_in = getattr(fold_in, "__self__", fold_in)  # of a bound method
+        lost = LostFoldIn(type(getattr(fold_in, "model", fold_in)).__name__)
+        params["fold_in"] = fold_in if type(fold_in) in _FOLD_INS else lost
+    return params
+
+
+def _part(cls: Any, params: Any, state: Any, arrays: Mapping[str, NDArray]) -> Any:
+    made = _each_from_plain(params, arrays)
+    fold_in = made.get("fold_in")
+    if fold_in is not None:
+        if type(fold_in) not in _FOLD_INS:
+            raise ValueError(f"{type(fold_in).__name__} embeds nothing")
+        made["fold_in"] = getattr(fold_in, "embed", fold_in)
+    part = cls(**made)
+    for key, each in _each_from_plain(state, arrays).items():
+        # What is fitted stands beside the class, never in front of what it does.
+        if key.startswith("__") or hasattr(cls, key):
+            raise ValueError(f"{cls.__name__} learns no {key!r:.80}")
+        setattr(part, key, each)
+    if hasattr(part, "_parameter_constraints"):
+        part._validate_params()
+    return part
+
+
+def _sparse(form: str, data: NDArray, indices: NDArray, indptr: NDArray, shape: Any) -> Any:
+    if data.dtype.kind != "f" or indices.dtype.kind != "i" or indptr.dtype.kind != "i":
+        raise ValueError("a sparse matrix has numbers, and whole ones to say where they are")
+    make = sp.csr_matrix if form == "csr" else sp.csc_matrix
+    matrix = make((data, indices, indptr), shape=tuple(shape))
+    # Column numbers beyond the last column would be read beyond the end of memory.
+    matrix.check_format(full_check=True)
+    if len(data) != indptr[-1] or not matrix.has_canonical_format:
+        raise ValueError("a sparse matrix must have each place once, in order")
+    return matrix

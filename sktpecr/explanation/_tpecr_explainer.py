@@ -6,7 +6,8 @@ import os
 import threading
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ from sktpecr.explanation._counterfactual import Counterfactual, find_counterfact
 from sktpecr.explanation._explain_batch import contributions_of, explain_batch
 from sktpecr.explanation._explain_item import explain_item, profile_of
 from sktpecr.explanation._explanation import Explanation
-from sktpecr.explanation._saved_explainer import Persistence
+from sktpecr.explanation._saved_explainer import load_explainer, save_explainer
 from sktpecr.explanation._suggest_question import suggest_question
 from sktpecr.recommenders import AdapterError, as_recommender
 from sktpecr.recommenders._protocol import (
@@ -59,7 +60,7 @@ def _learned(path: str) -> Any:
     return property(read)
 
 
-class TPECRExplainer(Persistence, TagTransformer):
+class TPECRExplainer(TagTransformer):
     r"""Explain the recommendations of a trained model by tags.
 
     Parameters
@@ -779,6 +780,92 @@ class TPECRExplainer(Persistence, TagTransformer):
         """
         table = self.explain_batch(users, n_items, n_tags=len(self.tag_model_.tags))
         return plotting.plot_everybody(table, ax=ax, n_tags=n_tags)
+
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Save the fitted explainer, to be loaded without running anything.
+
+        Parameters
+        ----------
+        folder : path
+            New, empty, or saved to before, and then replaced in one step.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        ValueError
+            If something cannot be kept as numbers and text, or the folder has other files.
+
+        Notes
+        -----
+        The folder has all arrays in one ``.npz``, and ``explainer.json`` with all else and the
+        SHA-256 of both, put in its place last: a save that is killed, or runs out of disk, leaves
+        what was there before.
+
+        Kept are :class:`~sktpecr.recommenders.FactorRecommender` and
+        :class:`~sktpecr.recommenders.MatrixFactorization`, and the factors of whatever was adapted
+        to one, such as models of `implicit`; any other recommender has to be given to
+        :meth:`load`. Kept are the generators and attributions of this package, ids that are text,
+        numbers or tuples of them, and a `random_state` that is a whole number or None. Functions,
+        such as an `aggregate` of one's own, are code and are not kept: there pickle and joblib
+        remain, for files that you made yourself.
+
+        Examples
+        --------
+        See :meth:`load`.
+        """
+        return save_explainer(self, folder)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], recommender: Any = None) -> Self:
+        """Load an explainer that was saved.
+
+        Parameters
+        ----------
+        folder : path
+            From :meth:`save`.
+        recommender : object, optional
+            The trained model, where the folder does not hold it, or holds its factors only and
+            new users are to be embedded by the model's own way. Its scores are compared.
+
+        Returns
+        -------
+        TPECRExplainer
+            Fitted. Gives the same explanations, lists and refinements as the one that was saved.
+
+        Raises
+        ------
+        ValueError
+            If a file is missing, cut or changed, the version is another, the recommender is not
+            given or is not the one that was explained. The message names the file.
+
+        Notes
+        -----
+        Nothing in the folder is executed, whoever made it: checksums tell accidents, and what is
+        read are numbers, text and names of classes of this package. A folder that somebody made
+        on purpose can still lie about numbers.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from sklearn.decomposition import TruncatedSVD
+        >>> from sktpecr import TPECRExplainer
+        >>> from sktpecr.datasets import make_tagged_interactions
+        >>> data = make_tagged_interactions(random_state=0)
+        >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+        >>> explainer = explainer.fit(data.interactions, user_ids=data.user_ids)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     saved = explainer.save(Path(folder) / "explainer")
+        ...     loaded = TPECRExplainer.load(saved)
+        >>> one, other = (each.explain("user_003", "item_005") for each in (explainer, loaded))
+        >>> bool((one.importances == other.importances).all())
+        True
+        """
+        return load_explainer(cls, folder, recommender)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Measure how well the generator meets tag preferences swapped between users.

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from sktpecr._inputs._feedback import Feedback
+from sktpecr._inputs._ids import listing
 from sktpecr._inputs._numbers import check_n
 from sktpecr._inputs._tables import in_pandas
 from sktpecr._utils._resumable_parts import run_parts
@@ -53,7 +54,7 @@ def refine_batch(
         partial(_refined, refiner, **settings),
         parts,
         lambda part: part,
-        list,
+        lambda part: listing(list(part)),
         to=to,
         job=lambda: {**settings, "batch_size": size, "made of": made_of()},
         n_jobs=n_jobs,

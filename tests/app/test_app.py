@@ -1,17 +1,20 @@
 """The server of the app: what it answers, what it refuses, and that nothing is lost."""
 
 import json
+import re
 import threading
+from urllib.parse import urljoin
 
 import numpy as np
 import pytest
 from sklearn.decomposition import TruncatedSVD
 
-pytest.importorskip("starlette", reason="the extra app is not installed")
-pytest.importorskip("httpx2", reason="starlette's test client needs httpx2")
+pytest.importorskip("fastapi", reason="the extra app is not installed")
+pytest.importorskip("httpx2", reason="the test client needs httpx2")
 
-from starlette.routing import Route
-from starlette.testclient import TestClient
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
 
 from sktpecr import Conversation, TPECRExplainer
 from sktpecr.app import create_app
@@ -195,8 +198,21 @@ def test_a_turn_that_cannot_be_kept_did_not_happen(client, monkeypatch):
 def test_a_failing_server_tells_nothing_of_itself(monkeypatch):
     app = create_app(EXPLAINER)
     with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
-        monkeypatch.setattr(app.state.talks, "model", lambda: 1 / 0)
+        monkeypatch.setattr(app.state.talks, "_population", None)
         answer = client.get("/api/model")
+    assert answer.status_code == 500
+    assert answer.json() == {"error": "the server failed; nothing was lost"}
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def test_an_answer_that_is_none_is_a_fault_of_the_server(monkeypatch):
+    app = create_app(EXPLAINER)
+    with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
+        state = begin(client)
+        monkeypatch.setattr(Conversation, "preview", lambda self, **said: self)
+        monkeypatch.setattr(Conversation, "to_dict", lambda self: {"words": 1}, raising=False)
+        path = f"/api/conversations/{state['id']}/preview"
+        answer = client.post(path, json={"like": {"tag_1": 1}})
     assert answer.status_code == 500
     assert answer.json() == {"error": "the server failed; nothing was lost"}
 
@@ -234,6 +250,8 @@ def test_only_the_page_itself_is_let_in(client, headers, status):
         ('{"tags": {"tag_1": NaN}}', 400),
         ('{"tags": {"tag_1": 1e999}}', 400),
         (json.dumps({"user": "\ud800"}), 400),
+        (json.dumps({"user": "9" * 5000}), 400),
+        ('{"tags": {"tag_1": 1' + "0" * 400 + "}}", 400),
     ],
 )
 def test_bodies_that_are_none(client, content, status):
@@ -269,21 +287,76 @@ def test_pages_ask_for_nothing_from_elsewhere(client):
         assert "onclick" not in text
 
 
+def test_mounted_below_a_path_it_stays_there():
+    outer = FastAPI(openapi_url=None)
+    outer.mount("/recs", create_app(EXPLAINER))
+    with TestClient(outer, base_url="http://localhost") as client:
+        page = client.get("/recs")  # led to the folder, below which addresses are looked up
+        assert page.url == "http://localhost/recs/"
+        addresses = re.findall(r'(?:href|src)="([^"#]+)"', page.text)
+        assert len(addresses) == 3
+        for address in addresses:
+            found = urljoin(str(page.url), address)
+            assert found.startswith("http://localhost/recs/")
+            assert client.get(found).status_code == 200
+        state = client.post("/recs/api/conversations", json={"user": USER}).json()
+        assert client.get(f"/recs/api/conversations/{state['id']}").json() == state
+        described = client.get("/recs/api/openapi.json").json()
+        assert described["servers"] == [{"url": "/recs"}]
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"max_conversations": 0},
+        {"max_conversations": 1.5},
+        {"max_age": 0},
+        {"max_age": float("nan")},
+        {"max_age": "a day"},
+        {"allowed_hosts": "localhost"},
+    ],
+)
+def test_limits_that_are_none_are_refused_at_the_start(limit):
+    (name,) = limit
+    with pytest.raises(ValueError, match=f"'{name}' parameter of create_app"):
+        create_app(EXPLAINER, **limit)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"user_ids": [(number,) for number in range(40)]}, "user ids of type str or int"),
+        ({"user_ids": np.arange(40.0)}, "user ids of type str or int, got float"),
+        ({"item_ids": [f"{number}".encode() for number in range(60)]}, "item ids .* got bytes"),
+        ({"tags": range(5)}, "tag ids of type str, got int"),
+    ],
+)
+def test_ids_that_no_request_can_say_are_refused_at_the_start(changed, words):
+    tags = DATA.item_tags.copy()
+    tags.index = changed.get("item_ids", tags.index)
+    tags.columns = changed.get("tags", tags.columns)
+    explainer = TPECRExplainer(TruncatedSVD(6, random_state=0), tags)
+    explainer.fit(DATA.interactions, user_ids=changed.get("user_ids", DATA.user_ids))
+    with pytest.raises(ValueError, match=words):
+        create_app(explainer)
+
+
 def test_openapi_describes_every_route(client):
     described = client.get("/api/openapi.json").json()
     routes = {
         (route.path, method)
         for route in client.app.routes
-        if isinstance(route, Route) and route.path.startswith("/api/")
-        for method in route.methods - {"HEAD"}
+        if isinstance(route, APIRoute)
+        for method in route.methods
     }
+    assert len(routes) == 9
     methods = {"get", "post", "delete"}
     paths = {
         (path, method.upper())
         for path, each in described["paths"].items()
         for method in methods & each.keys()
     }
-    assert paths == routes - {("/api/openapi.json", "GET")}
+    assert paths == routes
     state = begin(client)
     assert set(described["components"]["schemas"]["State"]["required"]) == state.keys()
 
@@ -338,6 +411,6 @@ def test_a_port_that_is_none(port, capsys):
 def test_without_the_extra_it_says_so(monkeypatch):
     import sys
 
-    monkeypatch.setitem(sys.modules, "starlette.applications", None)
+    monkeypatch.setitem(sys.modules, "fastapi", None)
     with pytest.raises(ImportError, match=r"pip install 'sktpecr\[app\]'"):
         create_app(EXPLAINER)

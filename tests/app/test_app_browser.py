@@ -18,6 +18,7 @@ if CHROMIUM is None:
     pytest.skip("there is no chromium on this machine", allow_module_level=True)
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 uvicorn = pytest.importorskip("uvicorn", reason="the extra app is not installed")
+fastapi = pytest.importorskip("fastapi", reason="the extra app is not installed")
 
 DATA = make_tagged_interactions(n_users=40, n_items=60, n_tags=5, random_state=0)
 EVIL = "<img src=x onerror=\"document.title='hacked'\">"
@@ -31,10 +32,13 @@ USER = DATA.user_ids[3]
 class Server:
     """The app on a free port of this machine, in a thread."""
 
-    def __init__(self, store, port=0):
-        config = uvicorn.Config(
-            create_app(EXPLAINER, store=store), port=port, log_level="error", ws="none"
-        )
+    def __init__(self, store, port=0, below=""):
+        app = create_app(EXPLAINER, store=store)
+        if below:
+            outer = fastapi.FastAPI()
+            outer.mount(below, app)
+            app = outer
+        config = uvicorn.Config(app, port=port, log_level="error", ws="none")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
@@ -42,7 +46,7 @@ class Server:
         while not self._server.started and time.monotonic() < end:
             time.sleep(0.02)
         self.port = self._server.servers[0].sockets[0].getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}/"
+        self.url = f"http://127.0.0.1:{self.port}{below}/"
 
     def stop(self):
         self._server.should_exit = True
@@ -177,6 +181,20 @@ def test_bad_input_says_what_to_do(page):
     assert "unknown user 'user_99'; did you mean" in page.text_content("#error")
     begin(page)
     assert page.text_content("#error") == ""
+
+
+def test_mounted_below_a_path(chromium, tmp_path):
+    server = Server(tmp_path / "talks.sqlite", below="/recs")
+    page = chromium.new_page()
+    page.set_default_timeout(10_000)
+    asked = []
+    page.on("request", lambda each: asked.append(each.url))
+    page.goto(server.url)
+    begin(page)
+    assert names(page) == expected(Conversation(EXPLAINER, user=USER))
+    assert not [url for url in asked if not url.startswith(server.url)]
+    page.close()
+    server.stop()
 
 
 def test_two_windows(page, chromium, server):

@@ -1,6 +1,8 @@
 """Saving and loading: the same to the last bit, or one clear error; nothing that is read is run."""
 
 import errno
+import hashlib
+import io
 import json
 import os
 import pickle
@@ -9,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import zipfile
 
 import joblib
 import numpy as np
@@ -33,7 +36,7 @@ from sktpecr import (
 )
 from sktpecr.attribution import LimeAttribution, ShapleyAttribution
 from sktpecr.datasets import make_tagged_interactions
-from sktpecr.explanation import _saved_folder
+from sktpecr.explanation import _saved_explainer
 from sktpecr.recommenders import FactorizationMachine, MatrixFactorization, TorchRecommender
 
 DATA = make_tagged_interactions(n_users=40, n_items=30, n_tags=4, random_state=0)
@@ -109,6 +112,8 @@ EXPLAINERS = {
     "sparse tags": lambda: fit(item_tags=sp.csr_matrix(DATA.item_tags), tag_names=list("abcd")),
     "mixed ids": lambda: fit(users=["a", 7, "日本", *range(100, 137)]),
     "int ids": lambda: fit(users=np.arange(40) * 10**12),
+    "float ids": lambda: fit(users=np.arange(40) / 4),
+    "tuples as ids": lambda: fit(users=[(number, "a") for number in range(40)]),
     "no tags": lambda: fit(item_tags=None),
 }
 
@@ -210,9 +215,9 @@ class TestRecommender:
         [
             ((FACTORS[0], FACTORS[1] + 1e-3), "scores otherwise .* by 0"),
             ((FACTORS[0], FACTORS[1][::-1]), "scores otherwise"),
-            ((FACTORS[0][:-1], FACTORS[1]), "of 40 users, got one of 39"),
-            ((FACTORS[0], FACTORS[1][:-1]), "score the 30 items .* got one of 29"),
-            ((FACTORS[0][:, :3], FACTORS[1][:, :3]), "expected shape"),
+            ((FACTORS[0][:-1], FACTORS[1]), "of 40 users and 30 items, got one of 39 users"),
+            ((FACTORS[0], FACTORS[1][:-1]), "and 30 items, got one of 40 users and 29 items"),
+            ((FACTORS[0][:, :3], FACTORS[1][:, :3]), "expected numbers of shape"),
         ],
     )
     def test_another_one_is_told(self, tmp_path, other, match):
@@ -228,16 +233,8 @@ class TestCannotBeKept:
         ("make", "match"),
         [
             (lambda: fit(aggregate=lambda s: np.median(s, axis=1)), "aggregate is a function"),
-            (lambda: fit(random_state=np.random.RandomState(0)), "random_state must be a whole"),
-            (
-                lambda: fit(users=[(i, "a") for i in range(40)]),
-                r"user_ids must be .* of type tuple",
-            ),
-            (lambda: fit(users=np.arange(40.0)), "user_ids must be .* of type float"),
-            (
-                lambda: fit(users=pd.date_range("2020", periods=40)),
-                "user_ids must be text or whole numbers",
-            ),
+            (lambda: fit(random_state=np.random.RandomState(0)), "random_state is a RandomState"),
+            (lambda: fit(users=pd.date_range("2020", periods=40)), r"user_ids.0 is a Timestamp"),
             (lambda: fit(generator=Shifted()), "generator is a Shifted"),
         ],
     )
@@ -278,7 +275,7 @@ class TestFolder:
 
     def test_leftovers_of_the_killed_go_after_an_hour(self, tmp_path):
         folder = fit().save(tmp_path / "saved")
-        fresh, old = (folder / f"{token * 16}.mean.npy" for token in "ab")
+        fresh, old = (folder / f"{token * 16}.npz" for token in "ab")
         for path in (fresh, old):
             path.write_bytes(b"half")
         os.utime(old, (0, 0))
@@ -286,25 +283,28 @@ class TestFolder:
         assert fresh.exists()
         assert not old.exists()
 
-    @pytest.mark.parametrize("nth", [0, 1, 7, -1])
+    @pytest.mark.parametrize("nth", [0, 1, 2, 3])
     def test_full_disk_leaves_what_was_there(self, tmp_path, monkeypatch, nth):
         first = fit()
         folder = first.save(tmp_path / "saved")
         before = sorted(path.name for path in folder.iterdir())
         n_writes, fsync = [0], os.fsync
-        fail_at = nth % len(before)
 
         def full(handle):
             n_writes[0] += 1
-            if n_writes[0] == fail_at + 1:
+            if n_writes[0] == nth + 1:
                 raise OSError(errno.ENOSPC, "No space left on device")
             fsync(handle)
 
-        monkeypatch.setattr(_saved_folder.os, "fsync", full)
+        monkeypatch.setattr(os, "fsync", full)
         with pytest.raises(OSError, match="No space left"):
             fit(aggregate="shrunk").save(folder)
+        loaded = TPECRExplainer.load(folder)
+        if nth == 3:  # the disk failed after the one step that counts
+            assert loaded.aggregate == "shrunk"
+            return
         assert sorted(path.name for path in folder.iterdir()) == before
-        assert_same(first, TPECRExplainer.load(folder))
+        assert_same(first, loaded)
 
     def test_killed_while_saving(self, tmp_path):
         """SIGKILL at any moment: the folder loads, as one save or as the other."""
@@ -420,40 +420,37 @@ class TestDamaged:
     def test_every_byte_of_an_array_counts(self, saved, tmp_path):
         _, good = saved
         shutil.copytree(good, tmp_path / "damaged")
-        (path,) = (tmp_path / "damaged").glob("*.mean.npy")
+        (path,) = (tmp_path / "damaged").glob("*.npz")
         content = path.read_bytes()
-        for place in range(len(content)):
+        start = content.index(b"mean.npy")
+        for place in range(start, start + 300):  # name, header and numbers
             path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
-            with pytest.raises(ValueError, match=r"mean\.npy was changed"):
+            with pytest.raises(ValueError, match=r"\.npz was changed"):
                 TPECRExplainer.load(tmp_path / "damaged")
 
     def test_nothing_there(self, tmp_path):
         for folder in (tmp_path, tmp_path / "none"):
-            with pytest.raises(ValueError, match=r"no manifest\.json: nothing was saved there"):
+            with pytest.raises(ValueError, match=r"no explainer\.json: nothing was saved there"):
                 TPECRExplainer.load(folder)
 
 
 def forge(good, folder, change):
-    """Copy a saved folder, change manifest, document and contents, and make all checksums right."""
+    """Copy a saved folder, change document and arrays, and make all checksums right."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(good, folder)
-    manifest = json.loads((folder / "manifest.json").read_text())
-    files = manifest["files"]
-    (name,) = [name for name in files if name.endswith("document.json")]
-    document = json.loads((folder / name).read_text())
-    contents = {each.partition(".")[2]: folder / each for each in files}
-    change(manifest, document, contents)
-    (folder / name).write_text(json.dumps(document))
-    for each, entry in files.items():
-        path = folder / each
-        if isinstance(entry, dict) and path.is_file():
-            content = path.read_bytes()
-            entry |= {
-                "size": len(content),
-                "hash": _saved_folder.hashlib.sha256(content).hexdigest(),
-            }
-    manifest["sha256"] = _saved_folder._digest(manifest)
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    document = json.loads((folder / "explainer.json").read_text())
+    (path,) = folder.glob("*.npz")
+    with zipfile.ZipFile(path) as archive:
+        contents = {each: archive.read(each) for each in archive.namelist()}
+    digest = document.pop("sha256") and document.pop("digest")
+    change(document, contents)
+    with zipfile.ZipFile(path, "w", document.pop("compression", zipfile.ZIP_STORED)) as archive:
+        for each, content in contents.items():
+            archive.writestr(each, content)
+    document.setdefault("digest", hashlib.sha256(path.read_bytes()).hexdigest())
+    assert digest != document["digest"]  # the times of the files
+    document["sha256"] = _saved_explainer._digest(document)
+    (folder / "explainer.json").write_text(json.dumps(document))
     return folder
 
 
@@ -464,31 +461,31 @@ def header(text, body=b""):
 
 
 def replace(name, content):
-    return lambda manifest, document, contents: contents[name].write_bytes(content)
+    return lambda document, contents: contents.__setitem__(name, content)
 
 
 def set_array(name, array):
-    def change(manifest, document, contents):
-        with contents[name].open("wb") as file:
-            np.lib.format.write_array(file, array)
+    def change(document, contents):
+        file = io.BytesIO()
+        np.lib.format.write_array(file, array)
+        contents[name] = file.getvalue()
 
     return change
 
 
 def in_document(*keys, to):
-    def change(manifest, document, contents):
+    def change(document, contents):
         *path, last = keys
-        for key in path:
+        for key in ("explainer", *path):
             document = document[key]
         document[last] = to
 
     return change
 
 
-def named(name, entry=None):
-    return lambda manifest, document, contents: manifest["files"].__setitem__(
-        name, entry or {"size": 1, "hash": ""}
-    )
+def outside(key, to):
+    """Change what the document says of itself."""
+    return lambda document, contents: document.__setitem__(key, to)
 
 
 class Bomb:
@@ -499,20 +496,25 @@ class Bomb:
 
 
 HOSTILE = {
-    "path up": named("../../etc/passwd"),
-    "absolute path": named("/etc/passwd"),
-    "path within": named("0123456789abcdef.a/../../b"),
-    "no entry": named("0123456789abcdef.x.npy", ["a"]),
-    "newer": lambda m, d, c: m.__setitem__("version", 2),
-    "version of text": lambda m, d, c: m.__setitem__("version", "1"),
-    "version true": lambda m, d, c: m.__setitem__("version", True),
-    "another format": lambda m, d, c: m.__setitem__("format", "sktpecr.Conversation"),
-    "files a list": lambda m, d, c: m.__setitem__("files", [1]),
+    "path up": outside("arrays", "../../etc/passwd"),
+    "absolute path": outside("arrays", "/etc/passwd"),
+    "path within": outside("arrays", "0123456789abcdef.a/../../b"),
+    "path into": outside("arrays", "0123456789abcdef.npz/../x.npz"),
+    "arrays that are not there": outside("arrays", "0123456789abcdef.npz"),
+    "no name": outside("arrays", ["a"]),
+    "no checksum": outside("digest", ["a"]),
+    "newer": outside("version", 3),
+    "version of text": outside("version", "2"),
+    "version true": outside("version", True),
+    "another format": outside("format", "sktpecr.Conversation"),
+    "values a list": outside("explainer", [1]),
+    "compressed": outside("compression", zipfile.ZIP_DEFLATED),
     "huge shape": replace(
         "mean.npy", header("{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999999,)}")
     ),
     "huge shape of nothing": replace(
-        "mean.npy", header("{'descr': '<f8', 'fortran_order': False, 'shape': (10**18, 0)}")
+        "mean.npy",
+        header("{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000000000, 0)}"),
     ),
     "negative shape": replace(
         "mean.npy",
@@ -531,8 +533,8 @@ HOSTILE = {
     "NaN": set_array("mean.npy", np.full(4, np.nan)),
     "another shape": set_array("mean.npy", np.zeros(5)),
     "whole numbers": set_array("mean.npy", np.zeros(4, dtype=int)),
-    "bytes of 2": lambda m, d, c: c["learners.npy"].write_bytes(
-        c["learners.npy"].read_bytes()[:-40] + b"\x02" * 40
+    "bytes of 2": lambda d, c: replace("learners.npy", c["learners.npy"][:-40] + b"\x02" * 40)(
+        d, c
     ),
     "columns beyond": set_array("interactions.indices.npy", np.full(DATA.interactions.nnz, 10**6)),
     "columns below": set_array("interactions.indices.npy", np.full(DATA.interactions.nnz, -9)),
@@ -541,40 +543,36 @@ HOSTILE = {
     "tags beyond": set_array(
         "item_tags.indices.npy", np.full(int((DATA.item_tags != 0).to_numpy().sum()), 99)
     ),
-    "probe beyond": set_array("probe.rows.npy", np.arange(12) + 10**9),
     "ids of no text": set_array("item_ids.npy", np.zeros(30, dtype=np.uint32).view("U1")),
     "letters that are none": set_array(
         "item_ids.npy", np.full(30, 0x7FFFFFFF, dtype=np.uint32).view("U1")
     ),
-    "no class of ours": in_document("generator", "part", to="os.system"),
-    "a class that is no generator": in_document("generator", "part", to="RidgeFoldIn"),
-    "a method": in_document("generator", "state", "generate", to=1),
-    "a dunder": in_document("generator", "state", "__class__", to="x"),
-    "less learned": in_document("generator", "state", to={}),
-    "other parameters": in_document("generator", "params", "regularization", to=-1.0),
-    "parameters that are none": in_document("generator", "params", to={"a": 1}),
-    "no array of that name": in_document("generator", "state", "gain_", to={"array": "nope"}),
-    "ids twice": in_document("catalogue", "user_ids", to=["a"] * 40),
-    "ids too few": in_document("catalogue", "user_ids", to=["a"]),
-    "ids in lists": in_document("catalogue", "user_ids", to=[["a"]] * 40),
-    "names too many": in_document("catalogue", "item_names", to=["a"] * 31),
-    "tags of others": in_document("tag_names", to=["a", "b", "c"]),
-    "no document at all": lambda m, d, c: d.clear(),
-    "aggregate of code": in_document("explainer", "aggregate", to="lambda: 1"),
-    "fold-in of another kind": in_document("recommender", "kept", "params", "fold_in", to="x"),
-    "lists without end": replace("document.json", b"[" * 100_000),
-    "recommender of text": in_document("recommender", "kept", to="x"),
-    "random state": in_document("explainer", "random_state", to="x"),
-    "other factors": lambda m, d, c: set_array("recommender.item_factors.npy", FACTORS[1] * 1.01)(
-        m, d, c
-    ),
+    "no class of ours": in_document("generator_", "part", to="os.system"),
+    "a class that is no generator": in_document("generator_", "part", to="RidgeFoldIn"),
+    "a method": in_document("generator_", "state", "generate", to=1),
+    "a dunder": in_document("generator_", "state", "__class__", to="x"),
+    "less learned": in_document("generator_", "state", to={}),
+    "other parameters": in_document("generator_", "params", "regularization", to=-1.0),
+    "parameters that are none": in_document("generator_", "params", to={"a": 1}),
+    "no array of that name": in_document("generator_", "state", "gain_", to={"array": "nope"}),
+    "ids twice": in_document("user_ids", to={"labels": ["a"] * 40}),
+    "ids too few": in_document("user_ids", to={"labels": ["a"]}),
+    "ids in lists": in_document("user_ids", to={"labels": [["a"]] * 40}),
+    "names too many": in_document("item_names", to={"labels": ["a"] * 31}),
+    "tags of others": in_document("tag_names", to={"labels": ["a", "b", "c"]}),
+    "no document at all": outside("explainer", {}),
+    "aggregate of code": in_document("aggregate", to="lambda: 1"),
+    "fold-in of another kind": in_document("recommender", "params", "fold_in", to="x"),
+    "recommender of text": in_document("recommender", to="x"),
+    "random state": in_document("random_state", to="x"),
+    "other factors": set_array("recommender.item_factors.npy", FACTORS[1] * 1.01),
 }
 
 
 class TestHostile:
     """Folders whose checksums are right: no code is run, nothing is read beyond its end."""
 
-    @pytest.mark.parametrize("name", [name for name in HOSTILE if name != "lists without end"])
+    @pytest.mark.parametrize("name", HOSTILE)
     def test_one_clear_error(self, saved, name, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         folder = forge(saved[1], tmp_path / "forged", HOSTILE[name])
@@ -592,10 +590,9 @@ class TestHostile:
         [("interactions.indices", ">i4"), ("interactions.data", ">f8"), ("mean", ">f8")],
     )
     def test_bytes_in_another_order(self, saved, name, dtype, tmp_path):
-        def change(manifest, document, contents):
-            path = contents[f"{name}.npy"]
-            array = np.load(path).astype(dtype)
-            set_array(f"{name}.npy", array)(manifest, document, contents)
+        def change(document, contents):
+            array = np.load(io.BytesIO(contents[f"{name}.npy"])).astype(dtype)
+            set_array(f"{name}.npy", array)(document, contents)
 
         folder = forge(saved[1], tmp_path / "forged", change)
         assert load_or_say(folder, saved[0])
@@ -606,18 +603,19 @@ class TestHostile:
     def test_deep_json(self, saved, tmp_path):
         folder = tmp_path / "forged"
         shutil.copytree(saved[1], folder)
-        (folder / "manifest.json").write_text("[" * 100_000)
-        with pytest.raises(ValueError, match=r"manifest\.json is no JSON"):
-            TPECRExplainer.load(folder)
+        for depth in (100_000, 900):
+            (folder / "explainer.json").write_text("[" * depth + "]" * (depth == 900) * depth)
+            with pytest.raises(ValueError, match=r"explainer\.json (is no JSON|must have .format)"):
+                TPECRExplainer.load(folder)
 
     @pytest.mark.skipif(os.name != "posix", reason="named pipes")
     def test_a_pipe_is_not_waited_for(self, saved, tmp_path):
         folder = tmp_path / "forged"
         shutil.copytree(saved[1], folder)
-        (path,) = folder.glob("*.mean.npy")
+        (path,) = folder.glob("*.npz")
         path.unlink()
         os.mkfifo(path)
-        with pytest.raises(ValueError, match="is no plain file"):
+        with pytest.raises(ValueError, match="is missing or no plain file"):
             TPECRExplainer.load(folder)
 
     @DAMAGE
@@ -625,8 +623,8 @@ class TestHostile:
     def test_anything_in_place_of_anything(self, saved, data, tmp_path):
         """Any value of the document becomes another: an error, or an explainer that answers."""
 
-        def change(manifest, document, contents):
-            here, path = document, []
+        def change(document, contents):
+            here, path = document["explainer"], []
             while isinstance(here, dict | list) and here and data.draw(st.integers(0, 5)):
                 keys = sorted(here) if isinstance(here, dict) else range(min(len(here), 50))
                 path.append((here, data.draw(st.sampled_from(list(keys)))))

@@ -42,6 +42,8 @@ DOORS = {
     "implicit": {r".*": LATE},
     "matplotlib": {r".*": LATE},
     "pooch": {r"sktpecr/datasets/_download\.py": LATE},
+    "fastapi": {r"sktpecr/app/_server\.py": LATE},
+    "pydantic": {r"sktpecr/app/_schemas\.py": ALWAYS, r"sktpecr/app/_server\.py": LATE},
     "starlette": {r"sktpecr/app/_server\.py": LATE},
     "uvicorn": {r"sktpecr/app/_server\.py": LATE},
 }
@@ -248,7 +250,8 @@ def test_oldest_versions_are_the_floors_of_pyproject():
     lines = (ROOT / "requirements" / "constraints-oldest.txt").read_text().splitlines()
     oldest = dict(line.split("==") for line in lines if re.match(r"[\w-]+==[\d.]+$", line))
     project = read_pyproject()["project"]
-    needed = project["dependencies"] + project["optional-dependencies"]["parquet"]
+    extras = project["optional-dependencies"]
+    needed = project["dependencies"] + extras["parquet"] + extras["app"]
     floors = dict(requirement.split(">=") for requirement in needed)
     assert oldest
     assert oldest == {name: floors[name] for name in oldest}

@@ -29,7 +29,7 @@ async function ask(method, path, body) {
   return answer;
 }
 
-const path = (rest = "") => `/api/conversations/${encodeURIComponent(state.talk.id)}${rest}`;
+const path = (rest = "") => `api/conversations/${encodeURIComponent(state.talk.id)}${rest}`;
 
 // One request at a time: a second click must not answer a list that is about to change.
 async function during(work) {
@@ -50,7 +50,7 @@ async function during(work) {
 }
 
 async function begin(body) {
-  await show(await ask("POST", "/api/conversations", body));
+  await show(await ask("POST", "api/conversations", body));
   at("listed-title").focus?.();
 }
 
@@ -176,12 +176,12 @@ async function save() {
 }
 
 async function open() {
-  const model = await ask("GET", "/api/model");
+  const model = await ask("GET", "api/model");
   at("size").textContent = `${model.n_items.toLocaleString("en")} items, ${model.n_users.toLocaleString("en")} users, ${model.tags.length} tags`;
   at("users").replaceChildren(...model.users.map((user) => make("option", { value: user })));
   at("tastes").replaceChildren(...model.tags.map((tag) => make("label", {}, make("input", { type: "checkbox", name: "taste", value: tag }), ` ${tag}`)));
   const id = decodeURIComponent(location.hash.slice(1));
-  if (id) await show(await ask("GET", `/api/conversations/${encodeURIComponent(id)}`));
+  if (id) await show(await ask("GET", `api/conversations/${encodeURIComponent(id)}`));
 }
 
 at("known").addEventListener("submit", (event) => {
