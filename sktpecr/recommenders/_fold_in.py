@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -69,7 +68,8 @@ class LinearFoldIn:
 
 # What training made of the known users' rows, direction and length alike, is what a new row gets
 # too.
-class LearnedFoldIn(NamedTuple):
+@dataclass(eq=False)
+class LearnedFoldIn:
     """The linear regression of trained user embeddings on what their rows hold."""
 
     items: NDArray  # Embeddings of the items
@@ -87,8 +87,7 @@ class LearnedFoldIn(NamedTuple):
         gram[np.diag_indices_from(gram)] += _ALPHA * np.trace(gram) / len(gram)
         return cls(items, np.linalg.solve(gram, inputs.T @ targets), targets.mean(axis=0))
 
-    def embed(self, X: sp.csr_matrix) -> NDArray:
-        """Embed rows (n, n_items); return (n, n_factors)."""
+    def __call__(self, X: sp.csr_matrix) -> NDArray:
         check_columns(X, len(self.items))
         own = _binary(X)
         embeddings = _describe(own, self.items) @ self.weights

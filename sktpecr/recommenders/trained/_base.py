@@ -202,11 +202,11 @@ class TrainedFactors(TrainedRecommender):
         )
         users, columns = (table.weight.detach().numpy() for table in (module.users, module.columns))
         self._items = columns[: X.shape[1]].copy()
-        self._embed = LearnedFoldIn.learn(X, users, self._items)
+        self._fold_in = LearnedFoldIn.learn(X, users, self._items)
         # Of a few interactions a user's own vector learns as much noise as taste. What training
         # made of users with such rows is steadier, makes better lists, and is the same for rows
         # that are new.
-        self._users = self._embed.embed(X).astype(np.float32)
+        self._users = self._fold_in(X).astype(np.float32)
         return columns[X.shape[1] :].copy(), history
 
     def _train(self, X: sp.csr_matrix, training: Training) -> list[dict[str, float]]:
@@ -216,7 +216,7 @@ class TrainedFactors(TrainedRecommender):
         return FactorRecommender(
             self._users.astype(dtype, copy=False),
             self._items.astype(dtype, copy=False),
-            fold_in=self._embed.embed,
+            fold_in=self._fold_in,
         )
 
 

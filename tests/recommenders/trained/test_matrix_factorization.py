@@ -376,7 +376,7 @@ class TestExplained:
         lengths = np.asarray(X.sum(axis=1))
         truth = X @ items / np.sqrt(lengths) @ random.normal(size=(3, 3)) + np.log(lengths)
         noisy = truth + 0.1 * random.normal(size=truth.shape)
-        found = LearnedFoldIn.learn(X, noisy, items).embed(X)
+        found = LearnedFoldIn.learn(X, noisy, items)(X)
         assert np.square(found - truth).mean() < 0.2 * np.square(noisy - truth).mean()
 
     @every
