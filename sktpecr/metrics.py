@@ -1,11 +1,27 @@
-"""What feedback did to a ranking: the paper's falling metrics, defined once."""
+"""What feedback did to a ranking, and whether reasons hold: every metric, defined once."""
 
 from __future__ import annotations
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
 
-__all__ = ["falling_map", "falling_rank", "falling_recall", "list_overlap"]
+__all__ = [
+    "falling_map",
+    "falling_rank",
+    "falling_recall",
+    "list_overlap",
+    "sign_sense",
+    "claims_true",
+    "tags_on_item",
+    "same_top_tag",
+    "contribution_stability",
+    "lowered_in_list",
+]
+
+# Of fewer tags an order says little.
+_FEWEST_ORDERED = 3
 
 
 def falling_map(before: ArrayLike, after: ArrayLike, relevant: ArrayLike, k: int = 1000) -> float:
@@ -124,6 +140,183 @@ def list_overlap(before: ArrayLike, after: ArrayLike, k: int = 1000) -> float:
     return len(np.intersect1d(first, second)) / len(first)
 
 
+def sign_sense(contributions: ArrayLike, likings: ArrayLike) -> float:
+    """Return which share of reasons has the sign of the liking that it speaks of.
+
+    Parameters
+    ----------
+    contributions : array-like of shape (n_reasons,)
+        What each tag named did to a score.
+    likings : array-like of shape (n_reasons,)
+        How the user stands to the tag, against the population.
+
+    Returns
+    -------
+    float
+        Between 0 and 1; NaN of no reasons. A reason without a sign has not that of anything.
+
+    Examples
+    --------
+    >>> from sktpecr.metrics import sign_sense
+    >>> sign_sense([0.2, -0.1], [1.0, 0.5])
+    0.5
+    """
+    first, second = _alike(contributions, likings, "contributions", "likings")
+    return _share(first * second > 0)
+
+
+def claims_true(likings: ArrayLike, shares: ArrayLike, expected: ArrayLike) -> float:
+    """Return which share of claims of liking is borne out by the users' own histories.
+
+    Parameters
+    ----------
+    likings : array-like of shape (n_claims,)
+        Positive where a user is said to like a tag more than most, negative where less.
+    shares : array-like of shape (n_claims,)
+        Share of the tag in the user's own history.
+    expected : array-like of shape (n_claims,)
+        The same share in the history of the average user.
+
+    Returns
+    -------
+    float
+        Share of claims with a lift, shares / expected, above 1 where more is claimed, and below 1
+        where less is; NaN of no claims.
+
+    Examples
+    --------
+    >>> from sktpecr.metrics import claims_true
+    >>> claims_true([1.0, -0.5, 0.7], [0.4, 0.1, 0.1], [0.2, 0.2, 0.2])
+    0.6666666666666666
+    """
+    liked, shares = _alike(likings, shares, "likings", "shares")
+    shares, usual = _alike(shares, expected, "shares", "expected")
+    return _share(liked * (shares - usual) > 0)
+
+
+def tags_on_item(item_tags: sp.csr_matrix, items: ArrayLike, tags: ArrayLike) -> float:
+    """Return which share of the tags named is on the item that they are named for.
+
+    Parameters
+    ----------
+    item_tags : sparse matrix of shape (n_items, n_tags)
+        Which tags are on which item.
+    items, tags : array-like of int, shape (n_reasons,)
+        Rows and columns of `item_tags`.
+
+    Returns
+    -------
+    float
+        Between 0 and 1; NaN of no reasons.
+
+    Examples
+    --------
+    >>> import scipy.sparse as sp
+    >>> from sktpecr.metrics import tags_on_item
+    >>> tags_on_item(sp.csr_matrix([[1, 0], [0, 1]]), items=[0, 1], tags=[0, 0])
+    0.5
+    """
+    rows, columns = _alike(items, tags, "items", "tags")
+    if not len(rows):
+        return float("nan")
+    found = sp.csr_matrix(item_tags)[rows.astype(np.intp), columns.astype(np.intp)]
+    return _share(np.asarray(found).ravel() > 0)
+
+
+def same_top_tag(first: sp.csr_matrix, second: sp.csr_matrix) -> float:
+    """Return for which share of pairs two trainings of a model have the same first tag for.
+
+    Parameters
+    ----------
+    first, second : sparse matrix of shape (n_pairs, n_tags)
+        Contributions of tags to the scores of the same pairs of user and item.
+
+    Returns
+    -------
+    float
+        Share of the pairs with a positive contribution in `first`; NaN where there is none.
+
+    Examples
+    --------
+    >>> import scipy.sparse as sp
+    >>> from sktpecr.metrics import same_top_tag
+    >>> first, second = sp.csr_matrix([[2.0, 1.0], [1.0, 2.0]]), sp.csr_matrix([[3.0, 1.0]] * 2)
+    >>> same_top_tag(first, second)
+    0.5
+    """
+    tops = []
+    for each in _same_pairs(first, second):
+        best = np.asarray(each.argmax(axis=1)).ravel()
+        has = each.max(axis=1).toarray().ravel() > 0
+        tops.append(np.where(has, best, -1))
+    return _share((tops[0] == tops[1])[tops[0] >= 0])
+
+
+def contribution_stability(first: sp.csr_matrix, second: sp.csr_matrix) -> float:
+    """Return how alike two trainings of a model order the contributions to a score.
+
+    Parameters
+    ----------
+    first, second : sparse matrix of shape (n_pairs, n_tags)
+        Contributions of tags to the scores of the same pairs of user and item; tags that neither
+        stores for a pair do not count.
+
+    Returns
+    -------
+    float
+        Mean Spearman correlation over the pairs with at least three tags that are not all equal;
+        NaN where there are none.
+
+    Examples
+    --------
+    >>> import scipy.sparse as sp
+    >>> from sktpecr.metrics import contribution_stability
+    >>> round(contribution_stability(sp.csr_matrix([[3.0, 2, 1]]), sp.csr_matrix([[9.0, 1, 0]])), 2)
+    1.0
+    """
+    found = []
+    one, other = _same_pairs(first, second)
+    for row in range(one.shape[0]):
+        parts = [each.indices[each.indptr[row] : each.indptr[row + 1]] for each in (one, other)]
+        tags = np.union1d(*parts)
+        if len(tags) < _FEWEST_ORDERED:
+            continue
+        ranks = [rankdata(each[row, tags].toarray().ravel()) for each in (one, other)]
+        if np.ptp(ranks[0]) > 0 and np.ptp(ranks[1]) > 0:
+            found.append(float(np.corrcoef(ranks[0], ranks[1])[0, 1]))
+    return float(np.mean(found)) if found else float("nan")
+
+
+def lowered_in_list(before: ArrayLike, after: ArrayLike, item: int, others: ArrayLike) -> bool:
+    """Return whether an item fell against the others of a list.
+
+    Parameters
+    ----------
+    before, after : array-like of shape (n_items,)
+        Scores of all items before and after the feedback.
+    item : int
+        Position of the item.
+    others : array-like of int
+        Positions of the list's other items. Must not be empty.
+
+    Returns
+    -------
+    bool
+        Whether its score changed by less than theirs on average, less in the sense of downwards.
+
+    Examples
+    --------
+    >>> from sktpecr.metrics import lowered_in_list
+    >>> lowered_in_list([3.0, 2.0, 1.0], [2.0, 1.5, 1.0], item=0, others=[1, 2])
+    True
+    """
+    places = np.asarray(others)
+    if not places.size:
+        raise ValueError("others must name at least one item of the list, got none")
+    changes = np.asarray(after, dtype=np.float64) - np.asarray(before, dtype=np.float64)
+    return bool(changes[item] < changes[places].mean())
+
+
 def ranking(scores: ArrayLike) -> NDArray:
     """Return the positions of all items, best first, ties in order of position."""
     return np.argsort(-np.asarray(scores), kind="stable")
@@ -145,6 +338,32 @@ def recall(ranked: ArrayLike, relevant: ArrayLike, k: int) -> float:
     """Return recall@k of items in a ranking, see :func:`falling_recall`."""
     ranks, possible = _hits(ranked, relevant, k)
     return len(ranks) / possible
+
+
+def _share(holds: NDArray) -> float:
+    return float(np.mean(holds)) if len(holds) else float("nan")
+
+
+def _alike(
+    first: ArrayLike, second: ArrayLike, first_name: str, second_name: str
+) -> tuple[NDArray, NDArray]:
+    """Return two arrays of numbers, one for each reason, or say that they are not."""
+    one, other = np.asarray(first), np.asarray(second)
+    if one.ndim != 1 or one.shape != other.shape:
+        raise ValueError(
+            f"{first_name} and {second_name} must have one number for each reason, got shapes "
+            f"{one.shape} and {other.shape}"
+        )
+    return one, other
+
+
+def _same_pairs(first: sp.csr_matrix, second: sp.csr_matrix) -> tuple[sp.csr_matrix, sp.csr_matrix]:
+    if first.shape != second.shape:
+        raise ValueError(
+            f"first and second must be of the same pairs and tags, got shapes {first.shape} and "
+            f"{second.shape}"
+        )
+    return sp.csr_matrix(first), sp.csr_matrix(second)
 
 
 def _hits(ranked: ArrayLike, relevant: ArrayLike, k: int) -> tuple[NDArray, int]:

@@ -23,6 +23,14 @@ class Attributed:
         R^2 of the linear surrogate on the composite function.
     standard_errors : ndarray of shape (n_items, n_tags), optional
         Standard errors of the importances, where they are estimates.
+    contributions : ndarray of shape (n_items, n_tags), optional
+        What this user's level of each tag did to the value. By default importances times the tag
+        preference's distance from the population's mean in standard deviations.
+    activity : ndarray of shape (n_items,), optional
+        What the base values have of the user's level over all items. 0 by default.
+    tastes : ndarray of shape (n_tags,), optional
+        The user's tastes, in standard deviations of the population. By default the tag
+        preferences' distances from the mean.
 
     Examples
     --------
@@ -38,3 +46,6 @@ class Attributed:
     values: NDArray
     fidelity: NDArray
     standard_errors: NDArray | None = None
+    contributions: NDArray | None = None
+    activity: NDArray | None = None
+    tastes: NDArray | None = None

@@ -2,89 +2,60 @@
 
 from __future__ import annotations
 
-import difflib
 import io
 import os
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from numbers import Integral
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
+from sklearn.utils._param_validation import Interval
 from tqdm.auto import tqdm
 
 HOME_VARIABLE = "SKTPECR_DATA"
 # What reading a damaged archive raises, besides OSError.
 DAMAGE = (EOFError, zipfile.BadZipFile, zlib.error)
+# The checksum of a file that may change: in a file beside it, named with ".md5" at the end.
+PUBLISHED = "published"
+# What every fetch_... takes, for validate_params.
+PARAMETERS = {
+    "name": [str],
+    "min_item_interactions": [Interval(Integral, 0, None, closed="left")],
+    "min_user_interactions": [Interval(Integral, 0, None, closed="left")],
+    "local_path": [str, os.PathLike, None],
+    "data_home": [str, os.PathLike, None],
+}
+# A bar of progress, none where nobody watches.
+IN_BYTES: dict[str, Any] = {"unit": "B", "unit_scale": True, "disable": None}
 # Two threads that want the same file: the second finds what the first has brought.
 _ONE_AT_A_TIME = Lock()
 
 
-def check_name(name: str, known: Iterable[str]) -> None:
-    """Raise unless `name` is one of the known data sets, and say which it may have been."""
-    known = list(known)
-    if name in known:
-        return
-    close = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.55)
-    raise ValueError(
-        f"name must be one of {', '.join(map(repr, known))}, got {name!r}"
-        + (f"; did you mean {close[0]!r}?" if close else "")
-    )
-
-
 def download(
-    base_url: str,
-    file: str,
+    url: str,
     check: Callable[[Path], object],
     *,
+    checksum: str | None = None,
     terms: str | None = None,
-    md5: str | None = None,
-    md5_is_published: bool = False,
     data_home: str | os.PathLike[str] | None = None,
 ) -> Path:
-    """Return the path of a file in the cache, downloaded if it is not there.
-
-    Parameters
-    ----------
-    base_url : str
-        Where the file is, up to and with the last slash.
-    file : str
-        Name of the file, there and in the cache.
-    check : callable
-        Takes the path of what came and raises if it is not what it should be. It is asked before
-        the file is kept, and not of a file that is in the cache.
-    terms : str, default=None
-        Under which terms the file may be used: told when it is downloaded.
-    md5 : str, default=None
-        Checksum that is known beforehand. A file in the cache that differs is downloaded again.
-    md5_is_published : bool, default=False
-        If there is a file beside this one, named with ".md5" at the end, with its checksum.
-    data_home : str or path, default=None
-        The cache folder; by default what the environment variable ``SKTPECR_DATA`` says, else a
-        folder "sktpecr" where the operating system keeps caches.
-
-    Returns
-    -------
-    Path
-        Path of a complete file.
-
-    Raises
-    ------
-    OSError
-        If it is not to be had whole. Nothing is left in the cache then.
-    """
+    """Return the path of a complete file in the cache; `check` raises on a new one that is not."""
     import pooch  # late: nothing else needs it
 
+    file = url.rsplit("/", 1)[1]
     folder = Path(
         data_home or os.environ.get(HOME_VARIABLE) or pooch.os_cache("sktpecr")
     ).expanduser()
 
-    def fetch(url: str, target: str, _: pooch.Pooch) -> None:
+    def fetch(url: str, target: str, _: Any) -> None:
         if terms:
             pooch.get_logger().info(terms)
         # pooch sets the total; without one beforehand, it would take the bar for none.
-        with tqdm(desc=file, total=1, unit="B", unit_scale=True, disable=None) as bar:
+        with tqdm(desc=file, total=1, **IN_BYTES) as bar:
             pooch.HTTPDownloader(progressbar=bar, chunk_size=2**16)(url, target, None)
         try:
             check(Path(target))
@@ -93,17 +64,15 @@ def download(
 
     with _ONE_AT_A_TIME:
         try:
-            if md5 is None and md5_is_published and not (folder / file).exists():
-                md5 = _published_md5(f"{base_url}{file}.md5")
-            known = {file: md5 and f"md5:{md5}"}
-            store = pooch.create(path=folder, base_url=base_url, registry=known)
-            return Path(store.fetch(file, downloader=fetch))
+            if checksum == PUBLISHED:
+                checksum = None if (folder / file).exists() else _published_md5(f"{url}.md5")
+            return Path(pooch.retrieve(url, checksum, file, folder, downloader=fetch))
         except (OSError, ValueError) as error:
             raise OSError(
-                f"{base_url}{file} could not be downloaded into the cache folder {folder}: "
-                f"{error}. Without a connection, get the data in another way and say where they "
-                f"are with local_path=...; data_home=... or the environment variable "
-                f"{HOME_VARIABLE} chooses another cache folder"
+                f"{url} could not be downloaded into the cache folder {folder}: {error}. Without "
+                f"a connection, get the data in another way and say where they are with "
+                f"local_path=...; data_home=... or the environment variable {HOME_VARIABLE} "
+                f"chooses another cache folder"
             ) from error
 
 
@@ -116,4 +85,4 @@ def _published_md5(url: str) -> str:
     found = re.search(rb"\b[0-9a-f]{32}\b", content.getvalue().lower())
     if found is None:
         raise ValueError(f"{url} holds no MD5 checksum, but {content.getvalue()[:40]!r}")
-    return found.group().decode()
+    return f"md5:{found.group().decode()}"

@@ -17,7 +17,8 @@ import pandas as pd
 from sklearn.utils._param_validation import Interval, validate_params
 from tqdm.auto import tqdm
 
-from sktpecr.datasets._download import DAMAGE, check_name, download
+from sktpecr.datasets._download import DAMAGE, IN_BYTES, PARAMETERS, download
+from sktpecr.datasets._near import check_name
 from sktpecr.datasets._shelves import check_shelves, informative_shelves
 from sktpecr.datasets._tagged_interactions import TaggedInteractions
 
@@ -29,16 +30,11 @@ _TERMS = (
     "commercially, and the papers named there are to be cited; the full terms: "
     "https://cseweb.ucsd.edu/~jmcauley/datasets/goodreads.html"
 )
-_GENRES = (
-    "comics_graphic",
-    "children",
-    "fantasy_paranormal",
-    "history_biography",
-    "mystery_thriller_crime",
-    "poetry",
-    "romance",
-    "young_adult",
+_ALL_GENRES = (
+    "comics_graphic children fantasy_paranormal history_biography mystery_thriller_crime poetry "
+    "romance young_adult"
 )
+_GENRES = _ALL_GENRES.split()
 # What one reader alone calls a book is no tag of it.
 _MIN_READERS = 2
 # Lines between two looks at how much of a file is read.
@@ -46,15 +42,8 @@ _LINES = 10_000
 
 
 @validate_params(
-    {
-        "name": [str],
-        "tags": ["array-like", None],
-        "n_tags": [Interval(Integral, 1, None, closed="left")],
-        "min_item_interactions": [Interval(Integral, 0, None, closed="left")],
-        "min_user_interactions": [Interval(Integral, 0, None, closed="left")],
-        "local_path": [str, os.PathLike, None],
-        "data_home": [str, os.PathLike, None],
-    },
+    PARAMETERS
+    | {"tags": ["array-like", None], "n_tags": [Interval(Integral, 1, None, closed="left")]},
     prefer_skip_nested_validation=True,
 )
 def fetch_goodreads(
@@ -168,7 +157,7 @@ def fetch_goodreads(
         paths = [_in_folder(Path(local_path).expanduser(), file) for file in files]
     else:
         paths = [
-            download(_BASE_URL, file, _check_whole, terms=terms, data_home=data_home)
+            download(f"{_BASE_URL}{file}", _check_whole, terms=terms, data_home=data_home)
             for file, terms in zip(files, (_TERMS, None), strict=True)  # told once
         ]
     titles, carriers = _read_books(paths[0])
@@ -186,6 +175,7 @@ def fetch_goodreads(
         _read_interactions(paths[1]),
         pd.DataFrame(tagged, columns=["item", "tag"]),
         item_names=titles,
+        repeated="last",
     ).drop_rare(
         min_item_interactions=min_item_interactions, min_user_interactions=min_user_interactions
     )
@@ -234,12 +224,9 @@ def _read_interactions(path: Path) -> pd.DataFrame:
     for user, book in _parsed(path, lambda record: (record["user_id"], int(record["book_id"]))):
         rows.append(users.setdefault(user, len(users)))
         columns.append(books.setdefault(book, len(books)))
-    return pd.DataFrame(
-        {
-            "user": pd.Categorical.from_codes(np.array(rows), pd.Index(list(users))),
-            "item": pd.Categorical.from_codes(np.array(columns), pd.Index(list(books))),
-        }
-    )
+    user = pd.Categorical.from_codes(np.array(rows), pd.Index(list(users)))
+    item = pd.Categorical.from_codes(np.array(columns), pd.Index(list(books)))
+    return pd.DataFrame({"user": user, "item": item})
 
 
 def _parsed(path: Path, parse: Callable[[Any], Parsed]) -> Iterator[Parsed]:
@@ -248,14 +235,7 @@ def _parsed(path: Path, parse: Callable[[Any], Parsed]) -> Iterator[Parsed]:
     with (
         open(path, "rb") as raw,
         gzip.open(raw) if path.suffix == ".gz" else raw as lines,
-        tqdm(
-            desc=path.name,
-            total=path.stat().st_size,
-            unit="B",
-            unit_scale=True,
-            disable=None,
-            delay=3,
-        ) as bar,
+        tqdm(total=path.stat().st_size, desc=path.name, delay=3, **IN_BYTES) as bar,
     ):
         try:
             for number, line in enumerate(lines, 1):

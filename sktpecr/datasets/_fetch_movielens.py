@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from numbers import Integral
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import pandas as pd
-from sklearn.utils._param_validation import Interval, validate_params
+from sklearn.utils._param_validation import validate_params
 
-from sktpecr.datasets._download import DAMAGE, check_name, download
+from sktpecr.datasets._download import DAMAGE, PARAMETERS, PUBLISHED, download
+from sktpecr.datasets._near import check_name
 from sktpecr.datasets._tagged_interactions import TaggedInteractions
 
 _BASE_URL = "https://files.grouplens.org/datasets/movielens/"
-_NO_GENRES = "(no genres listed)"
+_NO_GENRES = ("", "(no genres listed)", "unknown")
 # The order of the flags in u.item, as the README of ml-100k tells; the first says "no genre".
 _GENRES_OF_100K = (
     "unknown|Action|Adventure|Animation|Children's|Comedy|Crime|Documentary|Drama|Fantasy|"
@@ -26,90 +26,37 @@ _GENRES_OF_100K = (
 )
 _FLAGS = _GENRES_OF_100K.split("|")
 
-# Number, title and genres of a film.
-Film = tuple[int, str, list[str]]
-
-
-def _films_of_100k(file: IO[str]) -> Iterator[Film]:
-    """Read number|title|date|date|address and a flag per genre."""
-    for line in file:
-        fields = line.rstrip("\r\n").split("|")
-        flags = zip(_FLAGS, fields[-len(_FLAGS) :], strict=True)
-        title = "|".join(fields[1 : -len(_FLAGS) - 3])
-        genres = [genre for genre, flag in flags if flag == "1" and genre != _FLAGS[0]]
-        yield int(fields[0]), title, genres
-
-
-def _films_of_dat(file: IO[str]) -> Iterator[Film]:
-    """Read number::title::genre|genre, with any title."""
-    for line in file:
-        number, rest = line.rstrip("\r\n").split("::", 1)
-        title, genres = rest.rsplit("::", 1)
-        yield int(number), title, _split(genres)
-
-
-def _films_of_csv(file: IO[str]) -> Iterator[Film]:
-    """Read number,title,genre|genre below a line of headings."""
-    rows = csv.reader(file, strict=True)
-    next(rows, None)
-    for number, title, genres in rows:
-        yield int(number), title, _split(genres)
-
-
-def _split(genres: str) -> list[str]:
-    return [] if genres in ("", _NO_GENRES) else genres.split("|")
-
-
-class _Format(NamedTuple):
-    """How the two files of a release are written."""
-
-    ratings: str
-    films: str
-    encoding: str
-    read_films: Callable[[IO[str]], Iterator[Film]]
-    # For pandas. Its fast parser splits at one character only, which is enough: "::" are two
-    # separators, with an empty column between them.
-    table: dict[str, Any]
-
 
 class _Release(NamedTuple):
     """What is in the archive ml-<name>.zip, and what is beside it."""
 
     folder: str
-    # As in the .md5 file beside the archive; None where the archive may change.
-    md5: str | None
     readme: str
-    format: _Format
+    files: tuple[str, str]  # the ratings, the films
+    encoding: str | None = None  # where it is not UTF-8
 
 
-_TABS = {"sep": "\t", "header": None, "usecols": [0, 1, 2]}
-_COLONS = {"sep": ":", "header": None, "usecols": [0, 2, 4]}
-_COMMAS = {"sep": ",", "header": 0, "usecols": [0, 1, 2]}
-_U = _Format("u.data", "u.item", "latin-1", _films_of_100k, _TABS)
-_DAT = _Format("ratings.dat", "movies.dat", "utf-8", _films_of_dat, _COLONS)
-_CSV = _Format("ratings.csv", "movies.csv", "utf-8", _films_of_csv, _COMMAS)
+_DAT, _CSV = ("ratings.dat", "movies.dat"), ("ratings.csv", "movies.csv")
 _RELEASES = {
-    "10m": _Release("ml-10M100K", "ce571fd55effeba0271552578f2648bd", "README.html", _DAT),
-    "1m": _Release(
-        "ml-1m", "c4d9eecfca2ab87c1945afe126590906", "README.txt", _DAT._replace(encoding="latin-1")
-    ),
-    "100k": _Release("ml-100k", "0e33842e24a9c977be4e0107933c0723", "README.txt", _U),
-    "latest-small": _Release("ml-latest-small", None, "README.html", _CSV),
-    "20m": _Release("ml-20m", "cd245b17a1ae2cc31bb14903e1204af3", "README.html", _CSV),
-    "25m": _Release("ml-25m", "6b51fb2759a8657d3bfcbfc42b592ada", "README.html", _CSV),
+    "10m": _Release("ml-10M100K", "README.html", _DAT),
+    "1m": _Release("ml-1m", "README.txt", _DAT, "latin-1"),
+    "100k": _Release("ml-100k", "README.txt", ("u.data", "u.item"), "latin-1"),
+    "latest-small": _Release("ml-latest-small", "README.html", _CSV),
+    "20m": _Release("ml-20m", "README.html", _CSV),
+    "25m": _Release("ml-25m", "README.html", _CSV),
+}
+# SHA-256 of the archives; of "10m" there is GroupLens's MD5 only.
+_CHECKSUMS = {
+    "10m": "md5:ce571fd55effeba0271552578f2648bd",
+    "1m": "a6898adb50b9ca05aa231689da44c217cb524e7ebd39d264c56e2832f2c54e20",
+    "100k": "50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229",
+    "latest-small": PUBLISHED,
+    "20m": "96f243c338a8665f6bcc89c53edf6ee39162a846940de6b7c8c48aeada765ff3",
+    "25m": "8b21cfb7eb1706b4ec0aac894368d90acf26ebdfb6aced3ebd4ad5bd1eb9c6aa",
 }
 
 
-@validate_params(
-    {
-        "name": [str],
-        "min_item_interactions": [Interval(Integral, 0, None, closed="left")],
-        "min_user_interactions": [Interval(Integral, 0, None, closed="left")],
-        "local_path": [str, os.PathLike, None],
-        "data_home": [str, os.PathLike, None],
-    },
-    prefer_skip_nested_validation=True,
-)
+@validate_params(PARAMETERS, prefer_skip_nested_validation=True)
 def fetch_movielens(
     name: str,
     *,
@@ -201,11 +148,9 @@ def fetch_movielens(
         path = Path(local_path).expanduser()
     else:
         path = download(
-            _BASE_URL,
-            f"ml-{name}.zip",
-            lambda came: _check_archive(came, release),
-            md5=release.md5,
-            md5_is_published=True,
+            f"{_BASE_URL}ml-{name}.zip",
+            lambda came: _files(came, release),
+            checksum=_CHECKSUMS[name],
             terms=(
                 f"MovieLens data are for research only, not for commercial use without permission "
                 f"of GroupLens, and have to be acknowledged in publications; the full terms: "
@@ -218,64 +163,110 @@ def fetch_movielens(
     )
 
 
-@contextmanager
-def _files(path: Path, release: _Release) -> Iterator[tuple[Any, Any]]:
+def _files(path: Path, release: _Release) -> list[Any]:
     """Find the ratings and the films in a folder or an archive, whichever it is."""
-    if path.is_dir():
-        yield _locate(path, path, release)
-        return
-    with zipfile.ZipFile(path) as archive:
-        yield _locate(path, zipfile.Path(archive), release)
-
-
-def _locate(path: Path, root: Any, release: _Release) -> tuple[Any, Any]:
-    wanted = release.format.ratings, release.format.films
+    root: Any = path if path.is_dir() else zipfile.Path(path)
     for folder in (root / release.folder, root):
-        ratings, films = (folder / file for file in wanted)
-        if ratings.exists() and films.exists():
-            return ratings, films
+        found = [folder / file for file in release.files]
+        if all(file.exists() for file in found):
+            return found
     held = sorted(entry.name for entry in root.iterdir())
     raise FileNotFoundError(
-        f"{path} must hold {' and '.join(wanted)}, directly or in {release.folder}, got "
+        f"{path} must hold {' and '.join(release.files)}, directly or in {release.folder}, got "
         f"{', '.join(held[:10]) or 'nothing'}{', ...' if len(held) > 10 else ''}"
     )
 
 
-def _check_archive(path: Path, release: _Release) -> None:
-    with _files(path, release):
-        pass
-
-
 def _read(path: Path, release: _Release) -> TaggedInteractions:
     """Read the files of a release into matrices, all of them."""
-    form = release.format
     part = ""  # what is being read, for the message
     names: dict[int, str] = {}
     tagged: list[tuple[int, str]] = []
     try:
-        with _files(path, release) as (ratings_file, films_file):
-            part = form.films
-            with films_file.open("r", encoding=form.encoding, newline="") as file:
-                for number, title, genres in form.read_films(file):
-                    names[number] = title.strip()
-                    tagged.extend((number, genre) for genre in genres)
-                    part = f"{form.films} behind film {number}"
-            part = form.ratings
-            with ratings_file.open("rb") as file:
-                ratings = pd.read_csv(
-                    file,
-                    names=["user", "item", "stars"],
-                    dtype={"user": "int32", "item": "int32", "stars": "float32"},
-                    **form.table,
-                )
+        ratings_file, films_file = _files(path, release)
+        part = films_file.name
+        text = _decoded(films_file.read_bytes(), release.encoding)
+        for number, title, genres in _films(io.StringIO(text, newline=""), films_file.name):
+            names[number] = title.strip()
+            some = (genre.strip() for genre in genres)
+            tagged.extend((number, genre) for genre in some if genre not in _NO_GENRES)
+            part = f"{films_file.name} behind film {number}"
+        part = ratings_file.name
+        with ratings_file.open("rb") as file:
+            ratings = _ratings(file, ratings_file.name)
     except (ValueError, csv.Error, *DAMAGE) as error:
         raise ValueError(
-            f"{path} must hold {form.ratings} and {form.films} as GroupLens writes them, got "
+            f"{path} must hold {' and '.join(release.files)} as GroupLens writes them, got "
             f"something else{part and f' in {part}'}: {error}"
         ) from error
     return TaggedInteractions.from_frames(
         ratings,
-        pd.DataFrame(tagged, columns=["item", "tag"]),
-        value="stars",
+        pd.DataFrame(tagged, columns=["movieId", "tag"]),
+        user="userId",
+        item="movieId",
+        value="rating",
         item_names=names,
+        repeated="last",
     )
+
+
+def _decoded(content: bytes, encoding: str | None) -> str:
+    """Return the text of a file that GroupLens or somebody after them wrote."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        if encoding is None:
+            raise
+        return content.decode(encoding)
+
+
+def _films(file: IO[str], name: str) -> Iterator[tuple[int, str, list[str]]]:
+    """Read number, title and genres of every film."""
+    if name.endswith(".csv"):  # in any order, by their headings
+        rows = csv.reader(file, strict=True)
+        headings = next(rows, [])
+        places = [_place(headings, wanted) for wanted in ("movieId", "title", "genres")]
+        for row in rows:
+            if len(row) != len(headings):
+                raise ValueError(f"{len(row)} fields below {len(headings)} headings")
+            yield int(row[places[0]]), row[places[1]], row[places[2]].split("|")
+    elif name == "u.item":  # number|title|date|date|address and a flag per genre
+        for line in file:
+            fields = line.rstrip("\r\n").split("|")
+            flags = fields[-len(_FLAGS) :]
+            if not {"0", "1"}.issuperset(flags):
+                raise ValueError(f"the flags of the genres must be 0 or 1, got {flags}")
+            genres = [genre for genre, flag in zip(_FLAGS, flags, strict=True) if flag == "1"]
+            yield int(fields[0]), "|".join(fields[1 : -len(_FLAGS) - 3]), genres
+    else:  # number::title::genre|genre, with any title
+        for line in file:
+            number, rest = line.rstrip("\r\n").split("::", 1)
+            title, listed = rest.rsplit("::", 1)
+            yield int(number), title, listed.split("|")
+
+
+def _ratings(file: IO[bytes], name: str) -> pd.DataFrame:
+    """Read the ratings, by their headings where the file has some."""
+    types = {"userId": "int32", "movieId": "int32", "rating": "float32"}
+    how: dict[str, Any] = {"dtype": types, "encoding": "utf-8-sig"}
+    if name.endswith(".csv"):
+        table = pd.read_csv(file, **how)
+    elif name == "u.data":
+        table = pd.read_csv(file, sep="\t", names=[*types, "timestamp"], **how)
+    else:
+        # The fast parser splits at one character only: "::" are two, with nothing between them.
+        names = ["userId", "", "movieId", " ", "rating", "  ", "timestamp"]
+        table = pd.read_csv(file, sep=":", names=names, **how)
+    for heading in types:
+        _place(list(table.columns), heading)
+    if not table.index.equals(pd.RangeIndex(len(table))):  # pandas took a column for an index
+        raise ValueError("more fields in a line than headings")
+    if not table["rating"].between(0.5, 5).all():
+        raise ValueError("ratings must be stars from 0.5 to 5")
+    return table[list(types)]
+
+
+def _place(headings: list[str], wanted: str) -> int:
+    if headings.count(wanted) != 1:
+        raise ValueError(f"there must be one heading {wanted}, got {', '.join(headings[:10])}")
+    return headings.index(wanted)

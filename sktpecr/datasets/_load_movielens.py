@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import hashlib
 import io
 from importlib.resources import files
@@ -12,7 +10,6 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from sktpecr.datasets._long_tables import label_array
 from sktpecr.datasets._tagged_interactions import TaggedInteractions
 
 _FOLDER = "movielens-latest-small-2016"
@@ -71,16 +68,14 @@ def load_movielens() -> TaggedInteractions:
     >>> data.item_tags.columns[data.item_tags.loc[6] == 1].tolist()
     ['Action', 'Crime', 'Thriller']
     """
-    text = gzip.decompress(_read("items.csv.gz")).decode()
-    films = list(csv.DictReader(io.StringIO(text, newline="")))
-    genres = [film["genres"].split("|") if film["genres"] else [] for film in films]
-    tags = sorted({genre for some in genres for genre in some})
-    position = {tag: number for number, tag in enumerate(tags)}
-    tag_rows = np.repeat(np.arange(len(films)), [len(some) for some in genres])
-    tag_columns = [position[genre] for some in genres for genre in some]
-    has_tag = np.zeros((len(films), len(tags)), dtype=np.int8)
-    has_tag[tag_rows, tag_columns] = 1
-    item_ids = np.array([int(film["item"]) for film in films])
+    films = pd.read_csv(
+        io.BytesIO(_read("items.csv.gz")), compression="gzip", dtype=str, keep_default_na=False
+    )
+    # Of a film without genres pandas 3 makes the genre "".
+    has_tag = films["genres"].str.get_dummies("|").drop(columns="", errors="ignore")
+    item_ids = films["item"].to_numpy(dtype=np.int64)
+    names = films["title"] + films["year"].map(lambda year: f" ({year})" if year else "")
+    names = names.where(films["title"] != "", "film " + films["item"])
 
     with np.load(io.BytesIO(_read("ratings.npz")), allow_pickle=False) as packed:
         ratings = dict(packed)
@@ -88,20 +83,13 @@ def load_movielens() -> TaggedInteractions:
     columns = np.cumsum(ratings["item_steps"], dtype=np.uint16).astype(np.int32)
     starts = np.append(0, np.cumsum(ratings["n_ratings"], dtype=np.int32)).astype(np.int32)
     stars = ratings["half_stars"].astype(np.float32) / 2
-    interactions = sp.csr_matrix((stars, columns, starts), shape=(len(starts) - 1, len(films)))
     return TaggedInteractions(
-        interactions=interactions,
-        item_tags=pd.DataFrame(has_tag, index=item_ids.copy(), columns=tags),
+        interactions=sp.csr_matrix((stars, columns, starts), shape=(len(starts) - 1, len(films))),
+        item_tags=has_tag.astype(np.int8).set_axis(item_ids.copy()),
         user_ids=ratings["user_ids"].astype(np.int64),
         item_ids=item_ids,
-        item_names=label_array([_name(film) for film in films]),
+        item_names=names.to_numpy(dtype=object),
     )
-
-
-def _name(film: dict[str, str]) -> str:
-    if not film["title"]:
-        return f"film {film['item']}"
-    return f"{film['title']} ({film['year']})" if film["year"] else film["title"]
 
 
 def _read(name: str) -> bytes:

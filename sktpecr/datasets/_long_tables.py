@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Hashable, Iterable, Mapping
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from numpy.typing import NDArray
+
+from sktpecr.datasets._near import nearest
+from sktpecr.datasets._readable import check_readable
 
 # The row numbers of one column and the id that each number stands for.
 Coded = tuple[NDArray, list[Any]]
 
 
 def check_frame(frame: Any, table: str, one_row_per: str) -> None:
-    """Raise unless `frame` is a DataFrame with rows.
-
-    Parameters
-    ----------
-    frame : object
-        What the user gave.
-    table : str
-        The parameter it came as, for messages.
-    one_row_per : str
-        What a row stands for, for messages.
-    """
+    """Raise unless the parameter `table` is a DataFrame with rows."""
     if not isinstance(frame, pd.DataFrame):
         raise TypeError(
             f"{table} must be a DataFrame of pandas or polars with one row per {one_row_per}, got "
@@ -43,17 +37,16 @@ def check_frame(frame: Any, table: str, one_row_per: str) -> None:
 def take_column(frame: pd.DataFrame, name: Hashable, table: str, parameter: str) -> pd.Series:
     """Return one column of `frame`, or say which name it may have."""
     if name not in frame.columns:
-        known = {str(column).casefold(): column for column in frame.columns}
-        wanted = str(name).casefold()
-        close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.75)
         # "userId" is what people mean by "user" more often than the count of letters tells.
-        close = close or [text for text in known if wanted in text][:1]
-        way_out = (
-            f"did you mean {parameter}={known[close[0]]!r}?"
-            if close
-            else f"name the right one with {parameter}=..."
-        )
+        longer = [each for each in frame.columns if str(name).casefold() in str(each).casefold()]
+        close = nearest(name, frame.columns, 0.75)
+        meant = longer[0] if close is None and longer else close
         listed = ", ".join(map(repr, frame.columns[:10]))
+        way_out = (
+            f"name the right one with {parameter}=..."
+            if meant is None
+            else f"did you mean {parameter}={meant!r}?"
+        )
         raise ValueError(
             f"{table} has no column {name!r} (parameter {parameter}), only {listed}"
             f"{', ...' if len(frame.columns) > 10 else ''}; {way_out}"
@@ -67,8 +60,9 @@ def take_column(frame: pd.DataFrame, name: Hashable, table: str, parameter: str)
     return column
 
 
-def encode(column: pd.Series, table: str, parameter: str) -> Coded:
+def encode(frame: pd.DataFrame, name: Hashable, table: str, parameter: str) -> Coded:
     """Give every id of a column a number, in the order of first appearance."""
+    column = take_column(frame, name, table, parameter)
     try:
         # Arrays, because a Series of tuples would come back as a MultiIndex; and pandas's own one
         # of times, because NumPy's would come back as whole numbers.
@@ -76,15 +70,16 @@ def encode(column: pd.Series, table: str, parameter: str) -> Coded:
         codes, uniques = pd.factorize(column.to_numpy() if in_numpy else column.array)
     except TypeError as error:
         raise ValueError(
-            f"{table}[{column.name!r}] (parameter {parameter}) must hold hashable ids, such as "
-            f"numbers, strings or tuples: {error}; turn lists into tuples with .map(tuple)"
+            f"{table}[{name!r}] (parameter {parameter}) must hold hashable ids, such as numbers, "
+            f"strings or tuples: {error}; give each its own row with .explode({name!r}), or turn "
+            f"lists that are one id into tuples with .map(tuple)"
         ) from error
     missing = codes == -1
     if missing.any():
         raise ValueError(
-            f"{table}[{column.name!r}] (parameter {parameter}) must not have missing ids, got "
+            f"{table}[{name!r}] (parameter {parameter}) must not have missing ids, got "
             f"{int(missing.sum())} (None or NaN), the first in row {int(missing.argmax())}; drop "
-            f"those rows with {table}.dropna(subset=[{column.name!r}])"
+            f"those rows with {table}.dropna(subset=[{name!r}])"
         )
     labels = uniques.tolist()
     if any(issubclass(kind, np.generic) for kind in set(map(type, labels))):
@@ -92,9 +87,10 @@ def encode(column: pd.Series, table: str, parameter: str) -> Coded:
     return codes, labels
 
 
-def take_numbers(column: pd.Series, table: str, parameter: str) -> NDArray:
+def take_numbers(frame: pd.DataFrame, name: Hashable, table: str, parameter: str) -> NDArray:
     """Return a column as finite float32."""
-    where = f"{table}[{column.name!r}] (parameter {parameter})"
+    column = take_column(frame, name, table, parameter)
+    where = f"{table}[{name!r}] (parameter {parameter})"
     if not pd.api.types.is_numeric_dtype(column.dtype):
         raise ValueError(
             f"{where} must hold numbers, got dtype {column.dtype}; convert it with "
@@ -111,33 +107,27 @@ def take_numbers(column: pd.Series, table: str, parameter: str) -> NDArray:
     return numbers
 
 
-def in_order(labels: Iterable[Any]) -> list[Any]:
-    """Return the labels sorted, or as they came if they cannot be compared."""
-    labels = list(labels)
-    try:
-        return sorted(labels)
-    except TypeError:
-        return labels
+def take_weights(frame: pd.DataFrame, name: Hashable, table: str) -> NDArray:
+    """Return the column of weights as finite float32 of at least 0."""
+    weights = take_numbers(frame, name, table, "weight")
+    negative = weights < 0
+    if negative.any():
+        raise ValueError(
+            f"{table}[{name!r}] (parameter weight) must be at least 0, got {int(negative.sum())} "
+            f"negative weights, the first in row {int(negative.argmax())}; clip them with "
+            f".clip(lower=0)"
+        )
+    return weights
 
 
-def merge(*columns: Coded) -> tuple[list[Any], list[NDArray]]:
-    """Bring several numbered columns to one numbering of all their ids.
-
-    Parameters
-    ----------
-    *columns : tuple of (ndarray of shape (n_rows,), list)
-        What `encode` returned.
-
-    Returns
-    -------
-    labels : list
-        Every id once, sorted where they can be compared, else in order of first appearance.
-    codes : list of ndarray of shape (n_rows,)
-        Positions in `labels`, one array per column.
-    """
-    labels = in_order(dict.fromkeys(chain.from_iterable(uniques for _, uniques in columns)))
+def merge(kind: str, *columns: Coded) -> tuple[list[Any], list[NDArray]]:
+    """Return all ids, sorted where they compare, and the positions in them of every column."""
+    labels = list(dict.fromkeys(chain.from_iterable(uniques for _, uniques in columns)))
+    with suppress(TypeError):
+        labels = sorted(labels)
     if set(map(type, labels)) == {int, float} and all(n % 1 == 0 for n in labels):
         labels = [int(label) for label in labels]  # a gap elsewhere made pandas turn ids to floats
+    check_readable(kind, labels)
     # A dict, not an index: ids of different columns are equal when Python says that they are.
     position = dict(zip(labels, range(len(labels)), strict=True))
     codes = [
@@ -147,21 +137,25 @@ def merge(*columns: Coded) -> tuple[list[Any], list[NDArray]]:
     return labels, codes
 
 
-def last_of_each(rows: NDArray, columns: NDArray, n_columns: int) -> NDArray:
-    """Return a mask that keeps the last of every (row, column) pair."""
-    return ~pd.Series(rows * n_columns + columns).duplicated(keep="last").to_numpy()
+def matrix_of(
+    rows: NDArray, columns: NDArray, values: NDArray, shape: tuple[int, int], add: bool
+) -> tuple[sp.csr_matrix, int]:
+    """Return the values of the pairs, added up or the last of each, and how many came again."""
+    last = ~pd.Series(rows * shape[1] + columns).duplicated(keep="last").to_numpy()
+    kept = slice(None) if add else last
+    matrix = sp.csr_matrix((values[kept], (rows[kept], columns[kept])), shape=shape)
+    matrix.eliminate_zeros()
+    return matrix, int((~last).sum())
 
 
-def label_array(labels: list[Any]) -> NDArray:
-    """Make a 1-d array of ids: of numbers if all are, else of the very objects.
-
-    Strings stay objects, because an array of fixed-width strings is as wide as the longest, and
-    drops trailing null characters.
-    """
+def label_array(labels: Iterable[Any]) -> NDArray:
+    """Make a 1-d array of ids: of numbers if all are, else of the very objects."""
+    labels = list(labels)
     kinds = set(map(type, labels))
     if len(kinds) == 1 and kinds <= {int, float}:
         return np.asarray(labels)
-    # Not an assignment to array[:], which would look inside tuples.
+    # Strings too: an array of fixed width is as wide as the longest. And not an assignment to
+    # array[:], which would look inside tuples.
     return np.fromiter(labels, dtype=object, count=len(labels))
 
 
@@ -174,9 +168,9 @@ def check_names(item_names: Any) -> dict[Any, str]:
             f"item_names must map item ids to names, as a dict or a Series, got "
             f"{type(item_names).__name__}; make one with dict(zip(ids, names))"
         )
-    names: dict[Any, str] = {}
-    for key, name in item_names.items():
-        names[_plain(key)] = "" if pd.isna(name) else str(name)
+    names: dict[Any, str] = {
+        _plain(key): "" if pd.isna(name) else str(name) for key, name in item_names.items()
+    }
     if any(key is None or key is pd.NA or key != key for key in names):
         raise ValueError(
             "item_names must not have missing ids (None or NaN), got one; drop it from its keys"

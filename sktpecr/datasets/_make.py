@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
-from sktpecr.datasets._long_tables import label_array
 from sktpecr.datasets._tagged_interactions import TaggedInteractions
 
 _COUNT = [Interval(Integral, 1, None, closed="left")]
@@ -108,14 +107,8 @@ def make_tagged_interactions(
         order = np.argsort(-(log_odds + rng.gumbel(size=log_odds.shape)), axis=1)
         columns += [np.sort(order[i, : n_drawn[row]]) for i, row in enumerate(rows)]
     starts = np.append(0, np.cumsum(n_drawn)).astype(np.int32)
-    interactions = sp.csr_matrix(
-        (
-            np.ones(starts[-1], dtype=np.float32),
-            np.concatenate(columns).astype(np.int32),
-            starts,
-        ),
-        shape=(n_users, n_items),
-    )
+    ones, indices = np.ones(starts[-1], dtype=np.float32), np.concatenate(columns).astype(np.int32)
+    interactions = sp.csr_matrix((ones, indices, starts), shape=(n_users, n_items))
     item_ids = _ids("item", n_items)
     return TaggedInteractions(
         interactions=interactions,
@@ -256,4 +249,4 @@ def _draw_item_tags(rng: RandomState, n_items: int, n_tags: int, tags_per_item: 
 
 def _ids(kind: str, n: int) -> NDArray:
     width = len(str(n - 1))
-    return label_array([f"{kind}_{number:0{width}d}" for number in range(n)])
+    return np.array([f"{kind}_{number:0{width}d}" for number in range(n)], dtype=object)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Mapping, Sequence
+
+from sktpecr.datasets._near import nearest
 
 # Shelves with one of these words tell what readers did with a book, or how they got hold of it.
 _WORDS = """
@@ -26,24 +27,7 @@ _ABOUT_THE_READER = frozenset(word.removesuffix("s") for word in _WORDS.split())
 def informative_shelves(
     carriers: Mapping[str, Collection[int]], n_books: int, genre: str, n_tags: int
 ) -> list[str]:
-    """Return the most common shelves that say something of a book.
-
-    Parameters
-    ----------
-    carriers : mapping of str to collection of int
-        For every shelf, the books that are on it.
-    n_books : int
-        Number of all books.
-    genre : str
-        What all the books are, such as "comics_graphic".
-    n_tags : int
-        How many shelves to return, if there are that many.
-
-    Returns
-    -------
-    list of str
-        The shelves, the most common first.
-    """
+    """Return the most common shelves, at most `n_tags`, that say something of a book."""
     uninformative = _ABOUT_THE_READER.union(word.removesuffix("s") for word in genre.split("_"))
     chosen: dict[str, set[int]] = {}
     for shelf in sorted(carriers, key=lambda shelf: (-len(carriers[shelf]), shelf)):
@@ -67,8 +51,8 @@ def check_shelves(tags: Sequence[str], carriers: Mapping[str, Collection[int]]) 
     for tag in tags:
         if tag not in carriers:
             common = sorted(carriers, key=lambda shelf: -len(carriers[shelf]))[:1000]
-            close = difflib.get_close_matches(str(tag), common, n=1)
+            close = nearest(tag, common)
             raise ValueError(
                 f"tags must be names of shelves that a book is on, got {tag!r}; "
-                + (f"did you mean {close[0]!r}?" if close else f"such are {', '.join(common[:5])}")
+                + (f"did you mean {close!r}?" if close else f"such are {', '.join(common[:5])}")
             )

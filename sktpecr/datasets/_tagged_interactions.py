@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,11 +22,12 @@ from sktpecr.datasets._long_tables import (
     check_names,
     encode,
     label_array,
-    last_of_each,
+    matrix_of,
     merge,
-    take_column,
     take_numbers,
+    take_weights,
 )
+from sktpecr.datasets._tag_frames import is_sparse, to_frame, to_matrix
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -38,7 +40,7 @@ class TaggedInteractions:
 
     Parameters
     ----------
-    interactions : csr_matrix of shape (n_users, n_items), dtype float32
+    interactions : csr_matrix or csr_array of shape (n_users, n_items), dtype float32
         Values of the interactions, such as ratings or counts, in canonical form: sorted, and no
         entry twice.
     item_tags : DataFrame of shape (n_items, n_tags)
@@ -77,7 +79,7 @@ class TaggedInteractions:
     7       1      1      0
     """
 
-    interactions: sp.csr_matrix
+    interactions: sp.csr_matrix | sp.csr_array
     item_tags: pd.DataFrame
     user_ids: NDArray
     item_ids: NDArray
@@ -119,12 +121,10 @@ class TaggedInteractions:
 
     def __repr__(self) -> str:
         """Tell the counts."""
-        counts = self.counts()
-        density = counts["interactions"] / max(1, counts["users"] * counts["items"])
+        users, items, tags, n = self.counts().values()
         return (
-            f"{type(self).__name__}({counts['users']} users, {counts['items']} items, "
-            f"{counts['tags']} tags; {counts['interactions']} interactions, "
-            f"density {100 * density:.3g}%)"
+            f"{type(self).__name__}({users} users, {items} items, {tags} tags; {n} interactions, "
+            f"density {100 * n / max(1, users * items):.3g}%)"
         )
 
     def counts(self) -> dict[str, int]:
@@ -142,12 +142,8 @@ class TaggedInteractions:
         {'users': 671, 'items': 9066, 'tags': 19, 'interactions': 100004}
         """
         n_users, n_items = self.interactions.shape
-        return {
-            "users": n_users,
-            "items": n_items,
-            "tags": self.item_tags.shape[1],
-            "interactions": self.interactions.nnz,
-        }
+        n_tags, n = self.item_tags.shape[1], self.interactions.nnz
+        return {"users": n_users, "items": n_items, "tags": n_tags, "interactions": n}
 
     @validate_params(
         {
@@ -192,11 +188,11 @@ class TaggedInteractions:
         TaggedInteractions(671 users, 3496 items, 19 tags; 90072 interactions, density 3.84%)
         """
         matrix = self.interactions
-        items = np.flatnonzero(matrix.getnnz(axis=0) >= min_item_interactions)
+        items = np.flatnonzero(_per_item(matrix) >= min_item_interactions)
         matrix = matrix[:, items]
-        users = np.flatnonzero(matrix.getnnz(axis=1) >= min_user_interactions)
+        users = np.flatnonzero(np.diff(matrix.indptr) >= min_user_interactions)
         matrix = matrix[users]
-        left = np.flatnonzero(matrix.getnnz(axis=0) >= min(1, min_item_interactions))
+        left = np.flatnonzero(_per_item(matrix) >= min(1, min_item_interactions))
         matrix, items = matrix[:, left], items[left]
         if not matrix.nnz:
             n_users, n_items = self.interactions.shape
@@ -206,11 +202,18 @@ class TaggedInteractions:
                 f"left of {self.interactions.nnz} between {n_users} users and {n_items} items; "
                 f"lower them"
             )
-        tags = np.flatnonzero(self.item_tags.to_numpy()[items].any(axis=0))
+        item_tags = self.item_tags
+        weights = to_matrix(item_tags)[items]
+        tags = np.flatnonzero(np.diff((weights != 0).tocsc().indptr))
+        if is_sparse(item_tags):  # by their matrix: column for column would take minutes
+            index, columns = item_tags.index[items], item_tags.columns[tags]
+            item_tags = to_frame(weights[:, tags], index, columns, sparse=True)
+        else:
+            item_tags = item_tags.iloc[items, tags]
         names = self.item_names
         return type(self)(
             interactions=matrix,
-            item_tags=self.item_tags.iloc[items, tags],
+            item_tags=item_tags,
             user_ids=self.user_ids[users],
             item_ids=self.item_ids[items],
             item_names=None if names is None else names[items],
@@ -228,14 +231,15 @@ class TaggedInteractions:
         tag: Hashable = "tag",
         weight: Hashable | None = None,
         item_names: Mapping[Any, str] | pd.Series | None = None,
+        repeated: Literal["last", "sum"] | None = None,
     ) -> TaggedInteractions:
         """Build the matrices from long tables with any kind of ids.
 
         Ids may be anything hashable. Users, items and tags come out sorted; a kind whose ids
         cannot be compared with each other, such as numbers mixed with strings, keeps the order of
-        first appearance: in `interactions`, then `item_tags`, then `item_names`. Where a
-        (user, item) or (item, tag) pair occurs more than once, its **last** row counts; nothing is
-        summed. Sum first, with ``groupby``, where sums are meant.
+        first appearance: in `interactions`, then `item_tags`, then `item_names`. Ids that look the
+        same to a reader are refused: 1 and "1", two ways to write "é", a space at the end; and
+        tags that differ in case only, which :func:`sktpecr.datasets.clean_tags` merges.
 
         Parameters
         ----------
@@ -259,13 +263,19 @@ class TaggedInteractions:
             a tag or has not, and the result is 0 or 1 of type int8; with weights it is float32.
         item_names : mapping or Series, default=None
             Names by item id. An item without a name is called by its id, as a string.
+        repeated : {"last", "sum"}, default=None
+            What counts where a (user, item) pair comes more than once: the value of its last row,
+            or the sum of all, such as the number of plays where `value` is left out. The same for
+            the weights of (item, tag) pairs. By default the last row, and a warning says how many
+            others were left out.
 
         Returns
         -------
         TaggedInteractions
             Its users are those of `interactions`. Its items are all that occur anywhere: in
             `interactions`, `item_tags` or `item_names`. So an item may have no interactions (a
-            column of zeros) or no tags (a row of zeros).
+            column of zeros) or no tags (a row of zeros). With more than 33 million pairs of an
+            item and a tag, the columns of its `item_tags` are sparse (``pandas.SparseDtype``).
 
         Raises
         ------
@@ -273,7 +283,14 @@ class TaggedInteractions:
             If a table is not a DataFrame, or the names are no mapping.
         ValueError
             If a table is empty, lacks a column, has missing ids, or numbers that are not finite;
-            if a weight is negative; if no tags are left; if the tables have no item in common.
+            if a weight is negative; if no tags are left; if the tables have no item in common; if
+            two ids look the same, or a tag is several ("Action|Crime").
+
+        Warns
+        -----
+        UserWarning
+            If an interaction or a weight comes more than once and `repeated` does not say what
+            counts.
 
         Examples
         --------
@@ -293,33 +310,34 @@ class TaggedInteractions:
         ValueError: item_tags has no column 'tag' (parameter tag), only 'film', 'genre'; name the
         right one with tag=...
         """
+        if repeated not in (None, "last", "sum"):
+            raise ValueError(f"repeated must be 'last', 'sum' or None, got {repeated!r}")
         interactions, item_tags = in_pandas(interactions), in_pandas(item_tags)
         check_frame(interactions, "interactions", "(user, item) pair")
         check_frame(item_tags, "item_tags", "(item, tag) pair")
-        column = take_column(interactions, user, "interactions", "user")
-        users, (rows,) = merge(encode(column, "interactions", "user"))
-        column = take_column(interactions, item, "interactions", "item")
-        seen = encode(column, "interactions", "item")
-        column = take_column(item_tags, item, "item_tags", "item")
-        tagged = encode(column, "item_tags", "item")
-        column = take_column(item_tags, tag, "item_tags", "tag")
-        tags, (tag_columns,) = merge(encode(column, "item_tags", "tag"))
+        users, (rows,) = merge("user", encode(interactions, user, "interactions", "user"))
+        seen = encode(interactions, item, "interactions", "item")
+        tagged = encode(item_tags, item, "item_tags", "item")
+        tags, (tag_columns,) = merge("tag", encode(item_tags, tag, "item_tags", "tag"))
+        if "|" in "".join(map(str, tags)):
+            joined = next(text for text in map(str, tags) if "|" in text)
+            raise ValueError(
+                f"item_tags[{tag!r}] (parameter tag) must hold one tag a row, got {joined!r}; "
+                f"split them: item_tags.assign(**{{{tag!r}: item_tags[{tag!r}].str.split('|')}})"
+                f".explode({tag!r})"
+            )
         check_common(seen, tagged, "item_tags", "interactions")
         names = check_names(item_names)
         named: Coded = np.arange(len(names)), list(names)
         if names:
             check_common((seen[0], seen[1] + tagged[1]), named, "item_names", "the tables")
-        items, (columns, tag_rows, _) = merge(seen, tagged, named)
+        items, (columns, tag_rows, _) = merge("item", seen, tagged, named)
 
         values = np.ones(len(rows), dtype=np.float32)
         if value is not None:
-            column = take_column(interactions, value, "interactions", "value")
-            values = take_numbers(column, "interactions", "value")
-        last = last_of_each(rows, columns, len(items))
-        matrix = sp.csr_matrix(
-            (values[last], (rows[last], columns[last])), shape=(len(users), len(items))
-        )
-        matrix.eliminate_zeros()
+            values = take_numbers(interactions, value, "interactions", "value")
+        add, shape = repeated == "sum", (len(users), len(items))
+        matrix, n_repeated = matrix_of(rows, columns, values, shape, add)
         if not matrix.nnz:
             raise ValueError(
                 f"interactions[{value!r}] (parameter value) must not be 0 everywhere: 0 says that "
@@ -328,35 +346,33 @@ class TaggedInteractions:
 
         weights = np.ones(len(tag_rows), dtype=np.int8)
         if weight is not None:
-            column = take_column(item_tags, weight, "item_tags", "weight")
-            weights = take_numbers(column, "item_tags", "weight")
-        negative = weights < 0
-        if negative.any():
-            raise ValueError(
-                f"item_tags[{weight!r}] (parameter weight) must be at least 0, got "
-                f"{int(negative.sum())} negative weights, the first in row "
-                f"{int(negative.argmax())}; clip them with .clip(lower=0)"
-            )
-        last = last_of_each(tag_rows, tag_columns, len(tags))
-        table = np.zeros((len(items), len(tags)), dtype=weights.dtype)
-        table[tag_rows[last], tag_columns[last]] = weights[last]
-        used = table.any(axis=0)
-        if not used.any():
+            weights = take_weights(item_tags, weight, "item_tags")
+        add, shape = add and weight is not None, (len(items), len(tags))
+        table, n_tags_repeated = matrix_of(tag_rows, tag_columns, weights, shape, add)
+        used = np.flatnonzero(np.diff(table.tocsc().indptr))
+        if not len(used):
             raise ValueError(
                 f"item_tags[{weight!r}] (parameter weight) must leave tags, got only weights of 0; "
                 f"leave weight out to count every row as 1"
+            )
+        again = {"interactions": n_repeated, "item_tags": 0 if weight is None else n_tags_repeated}
+        if repeated is None and any(again.values()):
+            warnings.warn(
+                f"{' and '.join(f'{n} rows of {table}' for table, n in again.items() if n)} have a "
+                f"pair that comes again further down: the last row of each pair counts; say so "
+                f"with repeated='last', or add them up with repeated='sum'",
+                stacklevel=2,
             )
         called = dict(zip(items, map(str, items), strict=True))
         called.update((label, name) for label, name in names.items() if name)
         return cls(
             interactions=matrix,
-            # Not tupleized: an id or a tag that is a tuple is one label, not several levels.
-            item_tags=pd.DataFrame(
-                table[:, used],
-                index=pd.Index(label_array(items), tupleize_cols=False),
-                columns=pd.Index(label_array(tags)[used], tupleize_cols=False),
-            ),
+            item_tags=to_frame(table[:, used], items, map(tags.__getitem__, used)),
             user_ids=label_array(users),
             item_ids=label_array(items),
-            item_names=label_array(list(map(called.__getitem__, items))),
+            item_names=label_array(map(called.__getitem__, items)),
         )
+
+
+def _per_item(matrix: sp.csr_matrix | sp.csr_array) -> NDArray:
+    return np.bincount(matrix.indices, minlength=matrix.shape[1])

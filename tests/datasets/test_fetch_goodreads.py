@@ -118,7 +118,7 @@ def test_both_files_are_downloaded_once(server, tmp_path):
 
 
 def test_files_may_be_brought_along(tmp_path, monkeypatch):
-    monkeypatch.setattr(pooch, "create", None)  # nothing is downloaded
+    monkeypatch.setattr(pooch, "retrieve", None)  # nothing is downloaded
     (tmp_path / "packed").mkdir()
     packed = {name: gzip.compress(content) for name, content in PLAIN.items()}
     check(fetch_goodreads(local_path=str(write(tmp_path / "packed", packed)), **ALL))

@@ -4,11 +4,13 @@ import csv
 import hashlib
 import io
 import logging
+import re
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pooch
 import pytest
 from file_server import serving
@@ -130,8 +132,10 @@ def server(monkeypatch):
             archive = server.files[f"ml-{name}.zip"] = pack(release_files(name))
             md5 = hashlib.md5(archive, usedforsecurity=False).hexdigest()
             server.files[f"ml-{name}.zip.md5"] = f"MD5 (ml-{name}.zip) = {md5}\n".encode()
-            if RELEASES[name].md5:
-                monkeypatch.setitem(RELEASES, name, RELEASES[name]._replace(md5=md5))
+            if name != "latest-small":
+                sha256 = hashlib.sha256(archive).hexdigest()
+                known = f"md5:{md5}" if name == "10m" else sha256
+                monkeypatch.setitem(_fetch_movielens._CHECKSUMS, name, known)
         yield server
 
 
@@ -152,7 +156,7 @@ def test_every_release_is_downloaded_once(name, server, cache):
 
 @pytest.mark.parametrize("name", RELEASES)
 def test_every_release_may_be_brought_along(name, tmp_path, monkeypatch):
-    monkeypatch.setattr(pooch, "create", None)  # nothing is downloaded
+    monkeypatch.setattr(pooch, "retrieve", None)  # nothing is downloaded
     files = release_files(name)
     flat = {path.split("/")[1]: content for path, content in files.items()}
     for number, content in enumerate((files, flat)):
@@ -165,9 +169,12 @@ def test_every_release_may_be_brought_along(name, tmp_path, monkeypatch):
 
 def test_checksums_are_pinned_but_for_the_release_that_changes():
     assert list(RELEASES) == ["10m", "1m", "100k", "latest-small", "20m", "25m"]
-    unpinned = [name for name, release in RELEASES.items() if release.md5 is None]
+    checksums = _fetch_movielens._CHECKSUMS
+    assert list(checksums) == list(RELEASES)
+    unpinned = [name for name, known in checksums.items() if known == "published"]
     assert unpinned == ["latest-small"]
-    assert len({release.md5 for release in RELEASES.values()}) == 6
+    assert len(set(checksums.values())) == 6
+    assert {len(known) for known in checksums.values()} == {64, len("md5:") + 32, len("published")}
 
 
 def test_half_stars_and_letters_of_all_scripts(tmp_path):
@@ -238,7 +245,7 @@ BROKEN = {
     "damaged": (spoil_bytes, ""),
     "a page": (spoil_page, "not the whole file: .*not a zip"),
     "no films": (spoil_members, r"must hold ratings\.dat and movies\.dat, directly or in ml-1m"),
-    "checksum": (spoil_checksum, "MD5 hash .*does not match"),
+    "checksum": (spoil_checksum, "SHA256 hash .*does not match"),
     "gone": (lambda server: (server.shutdown(), server.server_close()), ""),
 }
 
@@ -375,3 +382,103 @@ def test_damaged_archive_is_told(tmp_path):
     path.write_bytes(packed.getvalue().replace(b"978300760", b"978300761"))
     with pytest.raises(ValueError, match=r"something else in ratings\.dat: Bad CRC-32"):
         fetch_movielens("1m", local_path=path)
+
+
+def saved(change_ratings=lambda text: text, change_films=lambda text: text):
+    """Return the files of a CSV release as somebody saved them anew."""
+    changes = {"ratings.csv": change_ratings, "movies.csv": change_films}
+    return {
+        path: changes[path.split("/")[1]](content.decode())
+        for path, content in release_files("20m").items()
+    }
+
+
+def by_pandas(columns=slice(None), **how):
+    def change(text):
+        frame = pd.read_csv(io.StringIO(text), keep_default_na=False)
+        return frame[frame.columns[columns]].to_csv(**how)
+
+    return change
+
+
+SAVED = {
+    "index of pandas": saved(by_pandas(), by_pandas()),
+    "other order": saved(by_pandas([1, 3, 0, 2], index=False), by_pandas([2, 1, 0], index=False)),
+    "byte order mark": saved(lambda text: "\ufeff" + text, lambda text: "\ufeff" + text),
+    "everything quoted": saved(
+        by_pandas(index=False, quoting=csv.QUOTE_ALL), by_pandas(index=False, quoting=csv.QUOTE_ALL)
+    ),
+    "genre that ends": saved(change_films=lambda text: text.replace("Drama\r\n", "Drama|\r\n")),
+    "one more column": saved(by_pandas(index_label="row"), by_pandas(index_label="row")),
+    "spaced genres": saved(change_films=lambda text: text.replace("Action|Thr", "Action | Thr")),
+}
+
+
+@pytest.mark.parametrize("how", SAVED)
+def test_columns_are_found_by_their_headings(how, tmp_path):
+    files = {path: text.encode() for path, text in SAVED[how].items()}
+    assert files != release_files("20m")
+    check(fetch_movielens("20m", local_path=unpack(files, tmp_path), **ALL))
+
+
+MISREAD = {
+    "semicolons": (by_pandas(index=False, sep=";"), None, "one heading userId, got userId;movieId"),
+    "no headings": (by_pandas(index=False, header=False), None, "one heading userId, got 1, 6, 4"),
+    "heading twice": (None, by_pandas([0, 0, 1, 2], index=False), "one heading movieId, got movie"),
+    "comma at the end": (
+        lambda text: re.sub(r"(\d)\r\n", r"\1,\r\n", text),
+        None,
+        "more fields in a line than headings",
+    ),
+    "more fields": (
+        lambda text: "\n".join([text.splitlines()[0], "1,1,6,4.0,9", "2,1,1,5.0,9"]),
+        None,
+        "more fields in a line than headings",
+    ),
+    "no stars": (lambda text: text.replace(",4,", ",88,"), None, "must be stars from 0.5 to 5"),
+    "stars missing": (
+        lambda text: re.sub(r",4,(\d{3})", r",,\1", text),
+        None,
+        "must be stars from 0.5 to 5",
+    ),
+    "unquoted comma": (None, lambda text: text.replace('"', ""), "4 fields below 3 headings"),
+}
+
+
+@pytest.mark.parametrize("how", MISREAD)
+def test_file_saved_otherwise_is_told(how, tmp_path):
+    *changes, message = MISREAD[how]
+    files = saved(*(change or (lambda text: text) for change in changes))
+    unpack({path: text.encode() for path, text in files.items()}, tmp_path)
+    with pytest.raises(ValueError, match=rf"got something else in \w+\.csv.*{message}"):
+        fetch_movielens("20m", local_path=tmp_path, **ALL)
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("name", ["100k", "1m", "10m"])
+def test_old_releases_may_be_saved_as_utf8(name, mark, tmp_path):
+    encoding = RELEASES[name].encoding or "utf-8"
+    files = {
+        path: (mark + content.decode(encoding)).encode()
+        for path, content in release_files(name).items()
+    }
+    check(fetch_movielens(name, local_path=unpack(files, tmp_path), **ALL))
+
+
+@pytest.mark.parametrize("name", ["100k", "1m"])
+def test_index_in_a_file_without_headings_is_told(name, tmp_path):
+    files = release_files(name)
+    path, separator = next(iter(files)), "\t" if name == "100k" else "::"
+    lines = files[path].decode().splitlines()
+    text = "\n".join(f"{number + 7}{separator}{line}" for number, line in enumerate(lines))
+    unpack(files | {path: text.encode()}, tmp_path)
+    with pytest.raises(ValueError, match="more fields in a line than headings"):
+        fetch_movielens(name, local_path=tmp_path, **ALL)
+
+
+def test_flags_of_genres_that_are_shifted_are_told(tmp_path):
+    files = release_files("100k")
+    path = "ml-100k/u.item"
+    unpack(files | {path: files[path].replace(b"\n", b"|\n")}, tmp_path)
+    with pytest.raises(ValueError, match=r"in u\.item: the flags of the genres must be 0 or 1"):
+        fetch_movielens("100k", local_path=tmp_path, **ALL)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from sktpecr.datasets import TaggedInteractions
+from sktpecr.datasets import TaggedInteractions, _tag_frames
 
 WATCHED = [("ann", 7, 4.5), ("ann", 5, 3.0), ("bob", 7, 1.0), ("cy", 9, 2.5)]
 GENRES = [(5, "Drama", 1.0), (7, "Crime", 0.5), (7, "Comedy", 2.0), (3, "Drama", 4.0)]
@@ -80,7 +80,8 @@ def test_from_frames_equals_a_loop(label, rows, tag_rows):
     for item, tag, weight in tag_rows:
         weights[item, tag] = weight
 
-    data = build(interactions_frame(rows), tags_frame(tag_rows), value="value", weight="weight")
+    how = {"value": "value", "weight": "weight", "repeated": "last"}
+    data = build(interactions_frame(rows), tags_frame(tag_rows), **how)
 
     items = {item for _, item, _ in rows} | {item for item, _, _ in tag_rows}
     tags = {tag for (_, tag), weight in weights.items() if weight}
@@ -137,7 +138,10 @@ def test_types_are_the_documented_ones():
 def test_last_of_a_repeated_pair_counts():
     rows = [*WATCHED, ("ann", 7, 2.0), ("bob", 7, 0.0)]
     tag_rows = [*GENRES, (5, "Drama", 3.0), (7, "Crime", 0.0)]
-    data = build(interactions_frame(rows), tags_frame(tag_rows), value="value", weight="weight")
+    how = {"value": "value", "weight": "weight"}
+    message = r"2 rows of interactions and 2 rows of item_tags have .*repeated='last'.*'sum'"
+    with pytest.warns(UserWarning, match=message):
+        data = build(interactions_frame(rows), tags_frame(tag_rows), **how)
     assert data.interactions.toarray().tolist() == [
         [0.0, 3.0, 2.0, 0.0],
         [0.0, 0.0, 0.0, 0.0],  # bob's only interaction was taken back; bob is still there
@@ -338,3 +342,94 @@ def test_drop_rare_keeps_types_and_shares_nothing():
 def test_drop_rare_refuses_what_is_no_count(parameter, wrong):
     with pytest.raises(ValueError, match=f"'{parameter}' parameter of .*drop_rare must be an int"):
         build().drop_rare(**{parameter: wrong})
+
+
+def test_repeated_pairs_are_counted_or_added_on_request():
+    rows = [("ann", 7, 2.0), ("ann", 7, 3.0), ("bob", 7, 1.0), ("ann", 7, -5.0), ("bob", 5, 1.0)]
+    tag_rows = [(7, "Crime", 1.0), (7, "Crime", 2.0), (5, "War", 1.0)]
+    frames = interactions_frame(rows), tags_frame(tag_rows)
+    plays = build(*frames, repeated="sum")
+    assert plays.interactions.toarray().tolist() == [[0, 3], [1, 1]]
+    assert plays.item_tags["Crime"].tolist() == [0, 1]  # without weights, an item has a tag or not
+    added = build(*frames, value="value", weight="weight", repeated="sum")
+    assert added.interactions.toarray().tolist() == [[0, 0], [1, 1]]
+    assert added.interactions.nnz == 2
+    assert added.item_tags["Crime"].tolist() == [0, 3]
+    with pytest.raises(ValueError, match="repeated must be 'last', 'sum' or None, got 'first'"):
+        build(*frames, repeated="first")
+
+
+def test_repeated_rows_are_told_where_they_matter():
+    twice = interactions_frame([*WATCHED, WATCHED[0]])
+    with pytest.warns(UserWarning, match=r"^1 rows of interactions have a pair that comes again"):
+        build(twice)
+    tags_twice = tags_frame([*GENRES, GENRES[1]])
+    with pytest.warns(UserWarning, match=r"^1 rows of item_tags have a pair that comes again"):
+        build(item_tags=tags_twice, weight="weight")
+    assert_same(build(item_tags=tags_twice), build())  # a tag that is told twice is that tag
+
+
+COMPOSED, DECOMPOSED = (
+    "Beyonc\N{LATIN SMALL LETTER E WITH ACUTE}",
+    "Beyonce\N{COMBINING ACUTE ACCENT}",
+)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("7", 7), ("Heat ", "Heat"), (COMPOSED, DECOMPOSED), ("a  b", "a\tb")]
+)
+def test_ids_that_look_the_same_are_refused(one, other):
+    ids, same = [one, other], ["x", "y"]
+    message = r"ids must look different to a reader, got .*; bring them to one type with .astype"
+    for user, item in ((ids, same), (same, ids)):
+        with pytest.raises(ValueError, match=message):
+            build(
+                pd.DataFrame({"user": user, "item": item}),
+                pd.DataFrame({"item": item, "tag": "t"}),
+            )
+    with pytest.raises(ValueError, match=r"tag ids must look .*sktpecr\.datasets\.clean_tags"):
+        build(pd.DataFrame({"user": same, "item": same}), pd.DataFrame({"item": same, "tag": ids}))
+
+
+def test_case_tells_items_apart_but_not_tags():
+    frame = pd.DataFrame({"user": ["A", "a"], "item": ["X", "x"], "tag": ["Rock", "rock"]})
+    with pytest.raises(ValueError, match="tag ids must look different to a reader, got 'Rock'"):
+        build(frame, frame)
+    data = build(frame, frame.assign(tag="rock"))
+    assert data.user_ids.tolist() == ["A", "a"]
+    assert data.item_ids.tolist() == ["X", "x"]
+
+
+def test_tags_that_are_several_are_told_the_way_out():
+    genres = tags_frame([(5, "Drama|War", 1.0), (7, "Crime", 1.0)], ["item", "genre", "weight"])
+    with pytest.raises(ValueError, match=r"one tag a row, got 'Drama\|War'; split") as caught:
+        build(item_tags=genres, tag="genre")
+    way_out = str(caught.value).split("split them: ")[1]
+    data = build(item_tags=eval(way_out, {"item_tags": genres}), tag="genre")  # noqa: S307
+    assert data.item_tags.columns.tolist() == ["Crime", "Drama", "War"]
+    with pytest.raises(ValueError, match=r"\.explode\('tag'\)"):
+        build(item_tags=tags_frame([(5, ["Drama", "War"], 1.0)]))
+
+
+@pytest.mark.parametrize("kind", [sp.csr_matrix, sp.csr_array])
+def test_interactions_may_be_a_sparse_array(kind):
+    data = build()
+    same = TaggedInteractions(**parts(interactions=kind(data.interactions)))
+    assert repr(same) == repr(data)
+    filters = {"min_item_interactions": 2, "min_user_interactions": 1}
+    left = same.drop_rare(**filters)
+    assert isinstance(left.interactions, kind)
+    assert_same(left, data.drop_rare(**filters))
+
+
+def test_large_tables_of_tags_are_sparse_and_hold_the_same(monkeypatch):
+    how = {"value": "value", "weight": "weight"}
+    dense = build(**how)
+    monkeypatch.setattr(_tag_frames, "_DENSE_CELLS", 3)
+    data = build(**how)
+    assert all(isinstance(dtype, pd.SparseDtype) for dtype in data.item_tags.dtypes)
+    pd.testing.assert_frame_equal(data.item_tags.sparse.to_dense(), dense.item_tags)
+    filters = {"min_item_interactions": 1, "min_user_interactions": 1}
+    left, expected = data.drop_rare(**filters).item_tags, dense.drop_rare(**filters).item_tags
+    assert all(isinstance(dtype, pd.SparseDtype) for dtype in left.dtypes)
+    pd.testing.assert_frame_equal(left.sparse.to_dense(), expected)

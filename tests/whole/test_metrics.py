@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import spearmanr
 from sklearn.metrics import average_precision_score
 
 from sktpecr import metrics
@@ -99,3 +101,67 @@ def test_a_mask_names_items_and_fractions_do_not():
 def test_items_named_twice_count_once():
     assert metrics.average_precision([2, 0, 1], [0, 0, 1], 3) == pytest.approx((1 / 2 + 2 / 3) / 2)
     assert metrics.recall([2, 0, 1], [0, 0, 1], 2) == 1 / 2
+
+
+tastes = st.lists(st.floats(-2, 2), min_size=1, max_size=8)
+
+
+@given(first=tastes, factor=st.floats(0.1, 3))
+def test_sign_sense_of_weights_above_zero_is_whole(first, factor):
+    first = [value if abs(value) > 1e-9 else 1.0 for value in first]
+    assert metrics.sign_sense(np.multiply(first, factor), first) == 1
+    assert metrics.sign_sense(np.multiply(first, -factor), first) == 0
+
+
+def test_claims_are_true_on_the_side_that_was_claimed():
+    likings, shares, usual = [1, -1, 1, -1, 1], [0.3, 0.1, 0.1, 0.3, 0.2], [0.2] * 5
+    # Neither more nor less than usual bears out nothing.
+    assert metrics.claims_true(likings, shares, usual) == pytest.approx(2 / 5)
+    assert np.isnan(metrics.claims_true([], [], []))
+
+
+def test_tags_on_item_reads_the_table():
+    table = sp.csr_matrix([[1.0, 0, 0.5], [0, 2, 0]])
+    assert metrics.tags_on_item(table, [0, 0, 1, 1], [0, 2, 1, 2]) == 0.75
+    assert np.isnan(metrics.tags_on_item(table, [], []))
+
+
+@given(
+    rows=st.lists(
+        st.tuples(*[st.integers(-3, 3)] * 4, *[st.integers(-3, 3)] * 4), min_size=1, max_size=6
+    )
+)
+def test_stability_equals_plain_loops(rows):
+    first, second = (np.array(rows, dtype=float)[:, part] for part in (slice(4), slice(4, 8)))
+    same, rhos = [], []
+    for one, other in zip(first, second, strict=True):
+        if one.max() > 0:
+            top = int(np.argmax(other)) if other.max() > 0 else -1
+            same.append(int(np.argmax(one)) == top)
+        either = (one != 0) | (other != 0)
+        if either.sum() >= 3 and np.ptp(one[either]) > 0 and np.ptp(other[either]) > 0:
+            rhos.append(spearmanr(one[either], other[either]).statistic)
+    args = sp.csr_matrix(first), sp.csr_matrix(second)
+    assert metrics.same_top_tag(*args) == pytest.approx(
+        np.mean(same) if same else np.nan, nan_ok=True
+    )
+    assert metrics.contribution_stability(*args) == pytest.approx(
+        np.mean(rhos) if rhos else np.nan, nan_ok=True
+    )
+
+
+def test_lowered_in_list_is_against_the_others():
+    before, after = [3.0, 2.0, 1.0, 0.0], [2.5, 1.0, 0.9, 5.0]
+    assert metrics.lowered_in_list(before, after, 0, [1, 2]) is False
+    assert metrics.lowered_in_list(before, after, 1, [0, 2]) is True
+    with pytest.raises(ValueError, match="others must name at least one item"):
+        metrics.lowered_in_list(before, after, 0, [])
+
+
+def test_what_is_not_of_the_same_reasons():
+    with pytest.raises(ValueError, match="contributions and likings must have one number"):
+        metrics.sign_sense([1.0], [1.0, 2.0])
+    with pytest.raises(ValueError, match="shares and expected must have one number"):
+        metrics.claims_true([1.0], [1.0], [1.0, 2.0])
+    with pytest.raises(ValueError, match="first and second must be of the same pairs and tags"):
+        metrics.same_top_tag(sp.csr_matrix((2, 3)), sp.csr_matrix((3, 3)))

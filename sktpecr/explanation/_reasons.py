@@ -1,0 +1,121 @@
+"""Which of an item's own tags are reasons that a person can be given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from sktpecr.attribution import AccountAttribution
+from sktpecr.explanation._reason import Reason
+
+# A taste nearer to the average than this, in standard deviations, is nothing to speak of.
+_LIKED = 0.25
+# Nor is a contribution below this share of the largest.
+_SHARE = 0.2
+
+
+class OwnTags(NamedTuple):
+    """Used tags of one item: columns, contributions, tastes in sd, and the alias of each."""
+
+    columns: NDArray
+    contributions: NDArray
+    likings: NDArray
+    aliases: NDArray
+
+
+class History(NamedTuple):
+    """Items taken: ids (n,), which own tags each carries (n, n_own), and how near it is (n,)."""
+
+    ids: NDArray
+    carries: NDArray
+    nearness: NDArray
+
+
+def select_reasons(
+    own: OwnTags,
+    tag_names: NDArray,
+    history: History | None = None,
+    k: int = 3,
+    n_evidence: int = 2,
+) -> list[Reason]:
+    """Return the few own tags that a person can be given as reasons, for before against.
+
+    At most one speaks against, and none does where k is 1; k are named at most, the largest
+    contributions first.
+    """
+    if k < 1:
+        raise ValueError(f"k must be a number of reasons of at least 1, got {k!r}")
+    candidates = list(_merged(own))
+    if not candidates:
+        return []
+    # Two that speak alike are one, and what is left out still counts for what is large.
+    largest = max(abs(contribution) for _, contribution in candidates)
+    named = [
+        (places, contribution)
+        for places, contribution in candidates
+        if abs(own.likings[places[0]]) >= _LIKED and abs(contribution) >= _SHARE * largest
+    ]
+    named.sort(key=lambda each: -abs(each[1]))
+    against = [each for each in named if each[1] < 0][: 1 if k > 1 else 0]
+    speaking = [each for each in named if each[1] > 0][: k - len(against)]
+    return [
+        Reason(
+            tag=tag_names[own.columns[places[0]]],
+            tags=tuple(tag_names[own.columns[places]]),
+            liking=float(own.likings[places[0]]),
+            contribution=float(contribution),
+            speaks_for=bool(contribution > 0),
+            evidence=_evidence(places, history, n_evidence),
+        )
+        for places, contribution in [*speaking, *against]
+    ]
+
+
+def reasons_of(
+    attribution: AccountAttribution,
+    contributions: NDArray,
+    likings: NDArray,
+    column: int,
+    item_tags: sp.csr_matrix,
+    tag_names: NDArray,
+    item_ids: NDArray,
+    history: NDArray,
+    k: int = 3,
+) -> list[Reason]:
+    """Return the reasons for one item; none where its own tags say no more than chance.
+
+    Contributions and likings (n_tags,) are what the account tells of the item and user; item_tags
+    (n_items, n_tags) and item_ids are of all items, `column` and `history` are column numbers.
+    """
+    if not attribution.says_more_than_chance([column])[0]:
+        return []
+    tags = attribution.weights_.indices[
+        attribution.weights_.indptr[column] : attribution.weights_.indptr[column + 1]
+    ]
+    own = OwnTags(tags, contributions[tags], likings[tags], attribution.aliases_[tags])
+    taken = history[history != column]
+    carries = item_tags[taken][:, tags].toarray() > 0
+    nearness = attribution.alike(column, taken)
+    return select_reasons(own, tag_names, History(item_ids[taken], carries, nearness), k)
+
+
+def _merged(own: OwnTags) -> Iterator[tuple[NDArray, float]]:
+    """Yield places of own tags that are one in taste and sign, and what they add together."""
+    for alias in np.unique(own.aliases):
+        for sign in (1, -1):
+            places = np.flatnonzero((own.aliases == alias) & (sign * own.contributions > 0))
+            if len(places):
+                largest = np.argsort(-np.abs(own.contributions[places]), kind="stable")
+                yield places[largest], float(own.contributions[places].sum())
+
+
+def _evidence(places: NDArray, history: History | None, n: int) -> tuple[Any, ...]:
+    """Return the ids of items taken that carry one of some own tags, the nearest first."""
+    if history is None:
+        return ()
+    found = np.flatnonzero(history.carries[:, places].any(axis=1))
+    return tuple(history.ids[found[np.argsort(-history.nearness[found], kind="stable")[:n]]])
