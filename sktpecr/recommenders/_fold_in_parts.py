@@ -6,11 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from sktpecr.recommenders._factor_recommender import (
-    FactorRecommender,
-    LinearFoldIn,
-    RidgeFoldIn,
-)
+from sktpecr.recommenders._factor_recommender import FactorRecommender
+from sktpecr.recommenders._fold_in import LinearFoldIn, RidgeFoldIn
 from sktpecr.recommenders.adapters._factors import _LeastSquaresFoldIn
 
 
