@@ -1,6 +1,6 @@
 """Measure the main path on the shipped films: exactness, refinement, shrinkage, time per call.
 
-    python benchmarks/main_path.py [--pairs 500] [--json FILE]
+    python -m benchmarks.main_path [--pairs 500] [--json FILE]
 
 Threads change timings: set OMP_NUM_THREADS=1 and OPENBLAS_NUM_THREADS=1.
 """

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import sys
 
 from docutils import nodes
 from docutils.utils.math import MathError
@@ -88,6 +89,14 @@ def skip_members_of_others(app, what, name, obj, skip, options):
     return True if module.split(".")[0] != "sktpecr" else None
 
 
+def write_pages(app):
+    """Write the pages, tables and the figure that are made of what the benchmarks found."""
+    sys.path.insert(0, str(app.srcdir.parent))  # the benchmarks are not installed
+    from benchmarks.pages.write import write
+
+    write(app.srcdir)
+
+
 def include_changelog(app, docname, source):
     """Write CHANGELOG.md, of which only headings, links and code need it, as reStructuredText."""
     if docname != "changelog":
@@ -126,5 +135,6 @@ def write_formula(self, node):
 
 def setup(app):
     app.add_html_math_renderer("mathml", (write_formula, None), (write_formula, None))
+    app.connect("builder-inited", write_pages)
     app.connect("autodoc-skip-member", skip_members_of_others)
     app.connect("source-read", include_changelog)

@@ -4,7 +4,7 @@
 
 Their pins contradict each other, so that no one environment holds them all. FOLDER gets a virtual
 environment for each; what was found goes to benchmarks/results/adapters.json, and from there into
-the manual by benchmarks/write_results.py. pip uses the index that it is configured for.
+the manual when it is built. pip uses the index that it is configured for.
 """
 
 from __future__ import annotations
@@ -105,8 +105,7 @@ def inside(key: str) -> dict[str, Any]:
     """Run the tests of a library in this environment, and return a row for each model."""
     import pytest
 
-    sys.path.append(str(ROOT / "benchmarks" / "experiments"))
-    from fold_in import overlap_with_refit
+    from benchmarks.beyond.fold_in import overlap_with_refit
 
     file = TESTS / f"test_{key}.py"
     options = ["-q", "--noconftest", "-c", os.devnull, "--rootdir", str(TESTS)]

@@ -42,7 +42,7 @@ def tested(python: Path, key: str) -> int:
     """Run the tests of an engine, say how they went, and return 0 if none failed or was skipped."""
     version = f"from importlib.metadata import version; print(version({ENGINES[key]!r}))"
     alone = ["--noconftest", "-c", os.devnull, "--rootdir", ROOT / "tests"]
-    file = ROOT / "tests" / f"test_batch_on_{key}.py"
+    file = ROOT / "tests" / "whole" / f"test_batch_on_{key}.py"
     done = run([python, "-m", "pytest", *alone, "-q", "-rs", "-p", "no:cacheprovider", file])
     lines = done.stdout.strip().splitlines() or [done.stderr.strip()[-200:]]
     failed = bool(done.returncode) or "skipped" in lines[-1]

@@ -24,8 +24,9 @@ class Reason:
     speaks_for : bool
         Whether the reason speaks for the item.
     evidence : tuple of hashable
-        Ids of items that the user took and that carry one of the tags, those nearest to this item
-        first. Empty where there is none: then the taste is the model's belief.
+        Ids of items that the user took and that carry the tag, or where there is none one of the
+        others, those nearest to this item first. Empty where no item carries any: then the taste
+        is the model's belief.
 
     Examples
     --------

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 
 from sktpecr import TPECRExplainer
 from sktpecr._inputs._catalogue import Catalogue, check_item_ids
-from sktpecr.tags._user import User
+from sktpecr._utils._ranking import top_items
 
 DENSE = np.array([[1.0, 0, 2, 0], [0, 0, 0, 0], [0, 3, 0, 1]])
 
@@ -15,11 +15,6 @@ DENSE = np.array([[1.0, 0, 2, 0], [0, 0, 0, 0], [0, 3, 0, 1]])
 def make_catalogue(interactions=DENSE, user_ids=("u", "v", "w"), item_ids="abcd", item_names=None):
     X = None if interactions is None else sp.csr_matrix(interactions)
     return Catalogue((3, 4), X, user_ids, item_ids, item_names)
-
-
-def user_of(catalogue, row):
-    known = catalogue.interactions is not None
-    return User(row, np.zeros(2), catalogue.history(row), has_known_history=known)
 
 
 def test_history_is_the_columns_of_the_interactions():
@@ -52,31 +47,32 @@ def test_everybody_is_active_where_nobody_can_be_told_from_the_others(interactio
 )
 def test_candidates_are_what_is_neither_seen_nor_excluded(row, exclude_seen, exclude, expected):
     catalogue = make_catalogue()
-    user = user_of(catalogue, row)
-    assert catalogue.candidates(user, exclude_seen, exclude).tolist() == expected
+    history = catalogue.history(row)
+    assert catalogue.candidates(history, exclude_seen, exclude).tolist() == expected
 
 
 def test_what_was_seen_must_be_known_to_be_left_out():
     catalogue = make_catalogue(None)
     with pytest.raises(ValueError, match="exclude_seen=True needs interactions"):
-        catalogue.candidates(user_of(catalogue, 0), True, ())
-    assert catalogue.candidates(user_of(catalogue, 0), False, ()).all()
+        catalogue.candidates(None, True)
+    assert catalogue.candidates(None, False).all()
 
 
 def test_excluded_items_must_be_a_list_of_known_ids():
     catalogue = make_catalogue()
-    user = user_of(catalogue, 0)
+    history = catalogue.history(0)
     with pytest.raises(ValueError, match="exclude must be a list of item ids, got 'ab'"):
-        catalogue.candidates(user, True, "ab")
+        catalogue.candidates(history, True, "ab")
     with pytest.raises(ValueError, match="unknown item 'z'"):
-        catalogue.candidates(user, True, ["a", "z"])
+        catalogue.candidates(history, True, ["a", "z"])
 
 
 def test_ranked_items_come_with_ids_names_scores_and_ranks():
     catalogue = make_catalogue(item_names=["A", "B", "C", "D"])
     scores = np.array([0.5, 2.0, 9.0, 2.0])
-    columns, frame = catalogue.ranked(scores, np.array([True, True, False, True]), 3)
+    columns = top_items(scores, np.array([True, True, False, True]), 3)
     assert columns.tolist() == [1, 3, 0]
+    frame = catalogue.listed(columns, scores)
     expected = pd.DataFrame(
         {"item": list("bda"), "name": list("BDA"), "score": [2.0, 2.0, 0.5], "rank": [1, 2, 3]}
     )

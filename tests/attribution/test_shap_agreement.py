@@ -1,21 +1,15 @@
 """Exact attributions against the shap package, and the benchmark's own rivals against formulas."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from sklearn.decomposition import TruncatedSVD
 
+from benchmarks.beyond.other_attributions import KernelShap, Permutation, RandomOrder
 from sktpecr import GaussianGenerator, TPECRExplainer
 from sktpecr.attribution import ExactAttribution, ShapleyAttribution
 from sktpecr.attribution._composite import CompositeFunction
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import FactorRecommender
-
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
-
-from experiments.other_attributions import KernelShap, Permutation, RandomOrder
 
 
 def linear_parts(n_tags, n_factors, dtype=np.float64):

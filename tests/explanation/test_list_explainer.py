@@ -77,7 +77,7 @@ def test_what_arrives_says_the_same(kind):
 def test_the_same_arrays_every_time():
     """What joblib tells by identity, it writes to shared memory once."""
     work, _ = lists("factors", 100)
-    one, other = (work.__getstate__()["population"] for _ in range(2))
+    one, other = (work.__getstate__()["tag_model"] for _ in range(2))
     assert one.recommender.item_embeddings is other.recommender.item_embeddings
     assert one.recommender.item_embeddings is work.tag_model.recommender.item_embeddings
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sktpecr import TagPreferenceExtractor
 from sktpecr.attribution import AccountAttribution
 from sktpecr.attribution._composite import CompositeFunction
-from sktpecr.explanation._reasons import History, OwnTags, reasons_of, select_reasons
+from sktpecr.explanation._reasons import History, OwnTags, _carries, reasons_of, select_reasons
 from sktpecr.recommenders import FactorRecommender
 
 NAMES = np.array(list("abcdefgh"))
@@ -70,6 +70,13 @@ def test_evidence_carries_the_tag_nearest_first():
     reasons = select_reasons(own([0.4, 0.3]), NAMES, history)
     assert [reason.evidence for reason in reasons] == [(11, 13), (12, 13)]
     assert select_reasons(own([0.4]), NAMES)[0].evidence == ()
+    # Of tags that are one, the one that is named comes before the other.
+    for first, evidence in (([0.4, 0.3], (11, 13)), ([0.3, 0.4], (12, 13))):
+        (reason,) = select_reasons(own(first, aliases=[1, 1]), NAMES, history)
+        assert reason.evidence == evidence
+    only_alias = History(history.ids[:2], tags[:2], history.nearness[:2])
+    (reason,) = select_reasons(own([0.3, 0.4], aliases=[1, 1]), NAMES, only_alias)
+    assert (reason.tag, reason.evidence) == ("b", (11, 10))
 
 
 def test_k_is_a_number_of_reasons():
@@ -154,3 +161,12 @@ def test_items_whose_tags_tell_nothing_have_no_reasons(account):
     assert len(only_dealt) > 5
     for item in only_dealt:
         assert not any(reasons_for(account, user, item, []) for user in range(20))
+
+
+@given(st.integers(0, 2**31 - 1), st.integers(0, 12), st.integers(1, 6))
+def test_carries_equals_slices(seed, n_taken, n_own):
+    rng = np.random.RandomState(seed)
+    table = sp.csr_matrix(rng.binomial(1, 0.3, size=(9, 7)) * rng.uniform(1, 2, size=(9, 7)))
+    items, tags = rng.randint(9, size=n_taken), np.sort(rng.permutation(7)[:n_own])
+    found = _carries(table, items, tags)
+    np.testing.assert_array_equal(found, table.toarray()[items][:, tags] > 0)

@@ -1,19 +1,14 @@
 """The manual needs no other machine: its formulas, and the check of what pages load."""
 
 import runpy
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import check_docs
 import pytest
 
 nodes = pytest.importorskip("docutils.nodes")
-
 ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT / "tools"))
-
-import check_docs  # noqa: E402
-
 CONF = runpy.run_path(str(ROOT / "docs" / "conf.py"))
 
 

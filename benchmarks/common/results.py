@@ -1,0 +1,114 @@
+"""The file that results are kept in: rows, and what made them."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmarks.common.rows import Row, belongs, prefix, show
+
+PACKAGES = ("sktpecr", "implicit", "lime", "numpy", "scikit-learn", "scipy", "skorch", "torch")
+NO_FILES = ("synthetic", "movielens-small")
+
+
+def command(experiment: str, *data: str, models: Sequence[str] = ()) -> str:
+    """Return what to type for an experiment; FOLDER stands for where the files are."""
+    kind, number = experiment.split()
+    words = ["python -m benchmarks.paper", f"--{kind} {number}", f"--data {' '.join(data)}"]
+    words += [f"--model {' '.join(models)}"] * bool(models)
+    words += ["--data-dir FOLDER"] * (not set(data) <= set(NO_FILES))
+    return " ".join(words)
+
+
+def commit() -> str:
+    """Return the short hash of the commit that runs, with "-dirty" after it if files differ."""
+    found = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--exclude=*"],  # noqa: S607
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return found.stdout.strip() or "unknown"
+
+
+def about(command: str, seconds: float) -> dict[str, Any]:
+    """Return what made a result."""
+    return {
+        "commit": commit(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "command": command,
+        "seconds": round(seconds, 1),
+    }
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return results as they are in the file, or none where there is no file."""
+    if not path.exists():
+        return {"about": {"experiments": {}}, "rows": []}
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def record(
+    path: Path,
+    experiment: str,
+    data: str,
+    model: str | None,
+    rows: Sequence[Row],
+    *,
+    command: str,
+    seconds: float,
+) -> None:
+    """Put the rows of an experiment into a file, in place of its old ones or at the end."""
+    name = prefix(experiment, data, model)
+    stray = {row.name for row in rows if not belongs(row.name, name)}
+    if stray:
+        raise ValueError(f"rows of {name} have other names: {sorted(stray)}")
+    results = read(path)  # only now: another run may have written to it
+    old = results["rows"]
+    places = [i for i, row in enumerate(old) if belongs(row["name"], name)]
+    place = places[0] if places else len(old)
+    kept = [row for row in old if not belongs(row["name"], name)]
+    kept[place:place] = [asdict(row) for row in rows]
+    made = about(command, seconds)
+    experiments = {**results["about"]["experiments"], name: made}
+    spent = round(sum(each["seconds"] for each in experiments.values()), 1)
+    versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+    made = {**made, "seconds": spent, "versions": versions, "experiments": experiments}
+    write({"about": made, "rows": kept}, path)
+
+
+def measure(
+    find: Callable[[], Sequence[Row]],
+    path: Path | None,
+    experiment: str,
+    data: str = "synthetic",
+    model: str | None = None,
+    *,
+    command: str,
+) -> None:
+    """Print what an experiment finds, and record it where there is a file."""
+    start = time.perf_counter()
+    rows = find()
+    seconds = time.perf_counter() - start
+    print(f"\n{experiment}\n{show(rows)}", flush=True)
+    if path:
+        record(path, experiment, data, model, rows, command=command, seconds=seconds)
+
+
+def write(results: dict[str, Any], path: Path) -> None:
+    """Write results, all or nothing, a row on a line of its own."""
+    rows = ",\n".join("  " + json.dumps(row, allow_nan=False) for row in results["rows"])
+    text = json.dumps({"about": results["about"]}, indent=1)[:-2]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(path.name + ".part")
+    half.write_text(f'{text},\n "rows": [\n{rows}\n ]\n}}\n', encoding="utf-8")
+    half.replace(path)

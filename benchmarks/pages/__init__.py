@@ -1,0 +1,1 @@
+"""The pages of the manual that say in numbers what the benchmarks found."""

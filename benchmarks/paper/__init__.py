@@ -1,0 +1,1 @@
+"""The paper's tables and figures, a file for each experiment, and the command that runs them."""

@@ -1,0 +1,1 @@
+"""What was tried on the package, and what came of it."""

@@ -1,0 +1,141 @@
+"""P8: a turn of feedback, in closed form and by the paper's gradient steps."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks.common.rows import Row, row
+from benchmarks.speed.places import Place
+from benchmarks.speed.timing import cpu_seconds, medians, same
+from sktpecr import CVAEGenerator, FeedbackRefiner, TPECRExplainer
+from sktpecr._inputs._feedback import Feedback
+from sktpecr.solvers import OnlineSolver
+from sktpecr.solvers._pairs import Pairs
+from sktpecr.tags._user import User
+
+# Small steps: what a turn costs does not hang on where it goes, and none of them may diverge.
+_RATE, _PULL, _EPOCHS, _BATCH = 1e-5, 0.01, 15, 128
+
+
+def turns(place: Place) -> list[Row]:
+    """In closed form: one at a time through the public door, and everybody's."""
+    world = place.world()
+    name = f"speed P8 {world.name} feedback turn"
+    refiner = FeedbackRefiner(world.explainer())
+    tags = list(world.tags)
+    rows = []
+    for kind in ("like", "dislike"):
+        times = [
+            cpu_seconds(
+                lambda number=number, kind=kind: refiner.refine(
+                    number, **{kind: tags[number % len(tags)]}
+                )
+            )
+            for number in range(min(500, len(world.users)))
+        ]
+        median = statistics.median(times)
+        rows.append(row(name, f"ms, one {kind}, median", 1e3 * median, holds=median < 1e-3))
+    n_users = min(2_000, len(world.users))
+    said = pd.DataFrame({"user": range(n_users), "feedback": "like"})
+    said["tag"] = [tags[number % len(tags)] for number in range(n_users)]
+    rate = n_users / cpu_seconds(lambda: refiner.refine_batch(said))
+    rows.append(row(name, "turns a second in batch, with lists", rate, holds=rate >= 10_000))
+    return rows + (_online(place) if place.data == "synthetic" else [])
+
+
+def _online(place: Place) -> list[Row]:
+    """By gradient steps, beside the loop that scores everything in every step."""
+    world = place.world(users=5_000)
+    # Tags of as many items as MovieLens-10M's largest, median and a small one have.
+    shares = {"largest": 4_281 / 7_254, "median": 342 / 7_254, "small": 40 / 7_254}
+    rng, n_items = np.random.RandomState(1), len(world.tags)
+    for number, share in enumerate(shares.values()):
+        column = np.zeros(n_items, dtype=np.int8)
+        column[rng.permutation(n_items)[: max(1, round(share * n_items))]] = 1
+        world.tags.iloc[:, number] = column
+    # Trained as far as it is: what a step costs does not hang on it.
+    generator = CVAEGenerator(max_epochs=2, random_state=0)
+    explainer = world.explainer(generator=generator)
+    solver = OnlineSolver(
+        optimizer="sgd",
+        learning_rate=_RATE,
+        regularization=_PULL,
+        n_epochs=_EPOCHS,
+        batch_size=_BATCH,
+        random_state=0,
+    )
+    refiner, rows = FeedbackRefiner(explainer, solver=solver), []
+    for tag, kind in zip(world.tags, shares, strict=False):
+        found: dict[str, Any] = {}
+
+        def ours(tag: str = tag, found: dict[str, Any] = found) -> None:
+            found["ours"] = refiner.refine(0, like=tag).requested
+
+        def naive(tag: str = tag, found: dict[str, Any] = found) -> None:
+            found["naive"] = _naive(explainer, tag, n_items)
+
+        mine, loop = medians(ours, naive, repeats=3)
+        start = explainer.tag_preferences_[0]
+        moved = found["naive"] - start
+        worst = same(found["ours"] - start, moved, 1e-6)
+        name = f"speed P8 {world.name} online update, {kind} tag"
+        rows += [
+            row(name, "items of the tag", int(world.tags[tag].sum())),
+            row(name, "largest difference of what moved, relative", worst),
+            row(
+                name,
+                "ms",
+                1e3 * mine,
+                holds=mine < 40e-3 if kind == "largest" else None,
+            ),
+            row(
+                name,
+                "times a loop that scores all items in each step",
+                loop / mine,
+                holds=loop >= 10 * mine,
+            ),
+        ]
+    return rows
+
+
+def _naive(explainer: TPECRExplainer, tag: str, n_items: int) -> NDArray:
+    """Return where tag preferences end, by autograd from end to end, every item scored."""
+    import torch
+
+    tag_model = explainer._tag_model
+    generator = explainer.generator_
+    layers = [
+        [(torch.from_numpy(W), torch.from_numpy(b)) for W, b in part]
+        for part in (generator._encoder, generator._decoder)
+    ]
+    own = torch.from_numpy(tag_model.user_embeddings[0].astype(np.float64))
+    items = torch.from_numpy(np.asarray(tag_model.recommender.item_embeddings, dtype=np.float64))
+
+    def run(part: Any, X: Any) -> Any:
+        for number, (W, b) in enumerate(part, start=1):
+            X = X @ W + b
+            X = torch.nn.functional.leaky_relu(X, 0.01) if number < len(part) else X
+        return X
+
+    start = tag_model.tag_preferences_of(own.numpy())
+    preferences = torch.tensor(start, requires_grad=True)
+    step = torch.optim.SGD([preferences], lr=_RATE)
+    said = Feedback.parse(tag_model.tags, tag, None, None, 1.0)
+    pairs = Pairs(tag_model, User.of(tag_model, 0), said, "bpr", np.random.RandomState(0))
+    for _ in range(_EPOCHS):
+        for batch in pairs.batches(_BATCH):
+            step.zero_grad()
+            latent = run(layers[0], torch.cat([own, preferences]))
+            embedding = run(layers[1], torch.cat([latent, preferences]))
+            scores = items @ embedding
+            better, worse = torch.from_numpy(batch.rows.T)
+            loss = -torch.nn.functional.logsigmoid(scores[better] - scores[worse]).sum()
+            loss = loss + _PULL * (embedding - own).square().sum()
+            loss.backward()
+            step.step()
+    return preferences.detach().numpy()

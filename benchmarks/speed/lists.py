@@ -1,0 +1,82 @@
+"""P9: the first ten of many items."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from implicit.als import AlternatingLeastSquares
+from numpy.typing import NDArray
+
+from benchmarks.common.rows import Row, row
+from benchmarks.speed.places import Place
+from benchmarks.speed.timing import medians
+from sktpecr._utils._ranking import top_items
+
+
+def first_ten(place: Place) -> list[Row]:
+    """For one user and for 256, a hundred items of which each has seen."""
+    import torch
+
+    world = place.world(users=256, items=100_000, tags=6)
+    name = "speed P9 synthetic top 10 of 100,000 items"
+    torch.set_num_threads(1)
+    n_items = len(world.items)
+    scores = world.recommender.score_items(world.users[:1])[0]
+    rng = np.random.RandomState(1)
+    seen = rng.randint(n_items, size=(len(world.users), min(100, n_items // 20)))
+    candidates = np.ones((len(world.users), n_items), dtype=bool)
+    candidates[np.arange(len(seen))[:, np.newaxis], seen] = False
+    everything = np.ones(n_items, dtype=bool)
+    users, items = torch.from_numpy(world.users), torch.from_numpy(world.items)
+    rows = torch.arange(len(users))[:, None]
+
+    def argpartition(scores: NDArray) -> NDArray:
+        best = np.argpartition(scores, -10)[-10:]
+        return best[np.argsort(-scores[best], kind="stable")]
+
+    def unseen() -> NDArray:
+        allowed = scores.copy()
+        allowed[seen[0]] = -np.inf
+        return argpartition(allowed)
+
+    def batch() -> NDArray:
+        found = world.recommender.score_items(world.users)
+        return np.stack([top_items(*each, 10) for each in zip(found, candidates, strict=True)])
+
+    def topk() -> NDArray:
+        found = users @ items.T
+        found[rows, seen] = -torch.inf
+        return torch.topk(found, 10).indices.numpy()
+
+    model = AlternatingLeastSquares(world.users.shape[1], num_threads=1)
+    model.user_factors, model.item_factors = world.users, world.items
+    histories = sp.csr_matrix(~candidates, dtype=np.float32)
+
+    def implicits() -> NDArray:
+        return model.recommend(np.arange(len(world.users)), histories, 10)[0]
+
+    if not np.array_equal(top_items(scores, everything, 10), argpartition(scores)):
+        raise AssertionError("the two lists differ")
+    if not np.array_equal(top_items(scores, candidates[0], 10), unseen()):
+        raise AssertionError("the two lists without seen items differ")
+    # Two products round differently: near ties may change places.
+    for other in (topk, implicits):
+        if np.mean(batch() == other()) < 0.999:
+            raise AssertionError(f"the lists of the batch differ from those of {other.__name__}")
+    mine, peer, less, of_unseen = medians(
+        lambda: top_items(scores, everything, 10),
+        lambda: argpartition(scores),
+        lambda: top_items(scores, candidates[0], 10),
+        unseen,
+        repeats=51,
+    )
+    of_batch, of_topk, of_implicit = medians(batch, topk, implicits, repeats=5)
+    return [
+        row(name, "ms", 1e3 * mine),
+        row(name, "times argpartition", peer / mine, holds=peer >= mine),
+        row(name, "ms, without 100 seen items", 1e3 * less),
+        row(name, "times argpartition, without 100 seen items", of_unseen / less),
+        row(name, "ms a user, batch of 256 with the scores", 1e3 * of_batch / len(users)),
+        row(name, "times torch.topk, batch", of_topk / of_batch, holds=of_topk >= 1.5 * of_batch),
+        row(name, "times implicit's recommend, batch", of_implicit / of_batch),
+    ]
