@@ -12,6 +12,7 @@ from sktpecr.explanation._certificate import Certificate
 from sktpecr.explanation._explanation import Explanation
 from sktpecr.explanation._faithfulness import agreement, faithfulness, random_changes, redrawn
 from sktpecr.explanation._reasons import tell
+from sktpecr.recommenders._protocol import optional
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._user import User
 
@@ -28,7 +29,7 @@ def explain_item(tag_model: TagModel, user: User, column: int) -> Explanation:
     base_value, value = float(attributed.base_values[0]), float(attributed.values[0])
     scores = tag_model.scores_of(embedding)
     prediction = tag_model.composite(preferences[np.newaxis], embedding[np.newaxis], [column])
-    errors = attributed.standard_errors
+    errors, n_trained = attributed.standard_errors, optional(tag_model.recommender, "n_trained")
     return Explanation(
         user=user.label,
         item=tag_model.catalogue.items[column],
@@ -51,7 +52,7 @@ def explain_item(tag_model: TagModel, user: User, column: int) -> Explanation:
         prediction=float(prediction[0, 0]),
         fidelity=float(attributed.fidelity[0] * tag_model.fidelity(column)),
         standard_errors=None if errors is None else errors[0],
-        scored_by_tags=column >= getattr(tag_model.recommender, "n_trained", np.inf),
+        scored_by_tags=n_trained is not None and column >= n_trained,
         _measure=partial(certify, tag_model, embedding, column),
         _tell=partial(tell, tag_model, user, column),
     )

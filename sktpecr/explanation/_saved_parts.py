@@ -20,8 +20,7 @@ from sktpecr.attribution import (
 )
 from sktpecr.generators import CVAEGenerator, GaussianGenerator, InversionGenerator, MLPGenerator
 from sktpecr.recommenders import FactorRecommender
-from sktpecr.recommenders._factor_recommender import LinearFoldIn, RatingsFoldIn, RidgeFoldIn
-from sktpecr.recommenders._fold_in import LearnedFoldIn
+from sktpecr.recommenders._fold_in import LearnedFoldIn, LinearFoldIn, RatingsFoldIn, RidgeFoldIn
 
 
 class LostFoldIn(NamedTuple):
@@ -153,10 +152,8 @@ def _params(part: Any) -> dict[str, Any]:
 def _part(cls: Any, params: Any, state: Any, arrays: Mapping[str, NDArray]) -> Any:
     made = _each_from_plain(params, arrays)
     fold_in = made.get("fold_in")
-    if fold_in is not None:
-        if type(fold_in) not in _FOLD_INS:
-            raise ValueError(f"{type(fold_in).__name__} embeds nothing")
-        made["fold_in"] = getattr(fold_in, "embed", fold_in)
+    if fold_in is not None and type(fold_in) not in _FOLD_INS:
+        raise ValueError(f"{type(fold_in).__name__} embeds nothing")
     part = cls(**made)
     for key, each in _each_from_plain(state, arrays).items():
         # What is fitted stands beside the class, never in front of what it does.

@@ -19,7 +19,7 @@ from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sktpecr import plotting
-from sktpecr._inputs._catalogue import Catalogue, check_item_ids, with_own_ids
+from sktpecr._inputs._catalogue import Catalogue, check_item_ids
 from sktpecr._inputs._numbers import check_n
 from sktpecr._inputs._tables import check_interactions, in_pandas, is_frame
 from sktpecr._utils._rounding import spread
@@ -33,14 +33,16 @@ from sktpecr.explanation._reasons import tell
 from sktpecr.explanation._saved_explainer import load_explainer, save_explainer
 from sktpecr.explanation._suggest_question import suggest_question
 from sktpecr.recommenders import AdapterError, as_recommender
+from sktpecr.recommenders._protocol import (
+    check_dot_product,
+    is_dot_product,
+    n_items_of,
+    with_own_ids,
+)
+from sktpecr.recommenders.adapters._as_recommender import resolve_recommender
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
-from sktpecr.tags._tag_transformer import (
-    TagTransformer,
-    check_dot_product,
-    n_items_of,
-    resolve_recommender,
-)
+from sktpecr.tags._tag_transformer import TagTransformer
 from sktpecr.tags._user import User
 
 if TYPE_CHECKING:
@@ -966,7 +968,7 @@ class TPECRExplainer(TagTransformer):
         try:
             recommender = as_recommender(self.recommender)
             n_users = len(recommender.user_embeddings)
-            closed_form = hasattr(recommender, "item_embeddings") and not callable(self.aggregate)
+            closed_form = is_dot_product(recommender) and not callable(self.aggregate)
         except (AdapterError, NotFittedError):
             n_users, closed_form = 0, False
         if n_users == 0 or self.generator is not None or not closed_form:

@@ -20,10 +20,10 @@ from sktpecr._utils._rounding import spread
 from sktpecr.attribution import AccountAttribution
 from sktpecr.attribution._composite import CompositeFunction
 from sktpecr.generators import CVAEGenerator, GaussianGenerator
+from sktpecr.recommenders._protocol import check_range, fold_in, optional
 from sktpecr.tags._directions import Directions
 from sktpecr.tags._steerability import Steerability
 from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
-from sktpecr.tags._tag_transformer import check_range, fold_in
 
 # What tags that are known differ in by less than this share of their spread says nothing.
 _ALIKE = 1e-3
@@ -195,7 +195,7 @@ class TagModel:
 
     def fidelity(self, columns: Any) -> NDArray:
         """Return what distillation and a linear generator kept of what is said of some items."""
-        kept = np.asarray(getattr(self.recommender, "fidelity", 1.0))
+        kept = np.asarray(optional(self.recommender, "fidelity"))
         return (kept[columns] if kept.ndim else kept) * getattr(self.generator, "linearity_", 1.0)
 
     def directions(self, embedding: NDArray) -> Directions:
