@@ -25,11 +25,9 @@ class Weights(NamedTuple):
 def own_weights(
     scores: NDArray, tastes: NDArray, item_tags: sp.csr_matrix, ridge: float
 ) -> Weights:
-    """Regress each item's scores on the tastes for its own tags, with weights of at least 0.
-
-    Scores (n_rows, n_items), tastes (n_rows, n_tags); who carries what is in the structure of
-    `item_tags`. The penalty is `ridge` times each taste's variance.
-    """
+    """Regress each item's scores on the tastes for its own tags, with weights of at least 0."""
+    # Scores (n_rows, n_items), tastes (n_rows, n_tags); who carries what is in the structure of
+    # `item_tags`. The penalty is `ridge` times each taste's variance.
     n_items, n_tags = item_tags.shape
     indptr, tags = item_tags.indptr, item_tags.indices
     std = np.sqrt(np.square(tastes).sum(axis=0))

@@ -16,12 +16,10 @@ _DEALT, _ITEMS_A_DEAL = 1000, 1000
 _KINDS = 10
 
 
+# Of scores without their level (n_rows, n_items) and item tags (n_items, n_tags): the squared
+# distance of a tag from the average item, over what as many items at random have on average.
 class Strength:
-    """How far the taste for a tag moves from that for the average item, against random items.
-
-    Of scores without their level (n_rows, n_items) and item tags (n_items, n_tags): the squared
-    distance of a tag from the average item, over what as many items at random have on average.
-    """
+    """How far the taste for a tag moves from that for the average item, against random items."""
 
     def __init__(self, scores: NDArray, item_tags: sp.csr_matrix) -> None:
         n_items = item_tags.shape[0]

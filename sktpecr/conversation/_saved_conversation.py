@@ -25,33 +25,15 @@ _KINDS = ("user", "interactions", "tags")
 
 @dataclass(frozen=True)
 class SavedConversation:
-    """What it takes to have a conversation again, with this model or another.
+    """What it takes to have a conversation again, with this model or another."""
 
-    Parameters
-    ----------
-    kind : {"user", "interactions", "tags"}
-        How the user is known.
-    who : id, or tuple of (id, number)
-        Raw id of the user; or items with values, or tags with values, of somebody new.
-    solver : str
-        Name of the solver.
-    n : int
-        Length of the list that turns are judged by.
-    said : tuple of Statement
-        All turns, those that were undone as well.
-    position : int
-        How many of them count.
-    listed : tuple of item ids
-        The list that the user saw.
-    """
-
-    kind: str
-    who: Any
+    kind: str  # how the user is known: one of _KINDS
+    who: Any  # the user's id; or pairs of item or tag and value, of somebody new
     solver: str
-    n: int
-    said: tuple[Statement, ...]
-    position: int
-    listed: tuple[Any, ...]
+    n: int  # length of the list that turns are judged by
+    said: tuple[Statement, ...]  # all turns, those that were undone as well
+    position: int  # how many of them count
+    listed: tuple[Any, ...]  # ids of the items that the user saw
 
     def to_json(self) -> str:
         """Return JSON, without NaN or any number of the model's."""
@@ -69,23 +51,7 @@ class SavedConversation:
 
     @classmethod
     def parse(cls, text: str) -> SavedConversation:
-        """Read JSON.
-
-        Parameters
-        ----------
-        text : str
-            From :meth:`to_json`, or from anybody.
-
-        Returns
-        -------
-        SavedConversation
-            What it says.
-
-        Raises
-        ------
-        ValueError
-            If it says something else.
-        """
+        """Read JSON, of :meth:`to_json` or of anybody; ValueError if it says something else."""
         if not isinstance(text, str):
             raise ValueError(f"text must be the JSON of a conversation, got {type(text).__name__}")
         try:
@@ -163,26 +129,8 @@ class SavedConversation:
 
 
 def who_it_is(tag_model: TagModel, user: Any, interactions: Any, tags: Any) -> tuple[str, Any]:
-    """Return how a user is known, and by what: an id, or ids with values.
-
-    Parameters
-    ----------
-    tag_model : TagModel
-        What the explainer learned.
-    user : hashable
-        Raw id, where neither of the others is given.
-    interactions : csr_matrix of shape (1, n_items) or None
-        Of somebody new.
-    tags : dict of tag to value, or None
-        How somebody new stands to the population.
-
-    Returns
-    -------
-    kind : {"user", "interactions", "tags"}
-        How the user is known.
-    who : id, or tuple of (id, number)
-        By what.
-    """
+    """Return how a user is known, and by what: an id, or ids with values."""
+    # `interactions` (1, n_items) or `tags` are somebody new's; both are None for `user`.
     if interactions is not None:
         items = tag_model.catalogue.items
         pairs = zip(interactions.indices, interactions.data.tolist(), strict=True)

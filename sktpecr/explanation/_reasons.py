@@ -41,11 +41,9 @@ def select_reasons(
     k: int = 3,
     n_evidence: int = 2,
 ) -> list[Reason]:
-    """Return the few own tags that a person can be given as reasons, for before against.
-
-    At most one speaks against, and none does where k is 1; k are named at most, the largest
-    contributions first.
-    """
+    """Return the few own tags that a person can be given as reasons, for before against."""
+    # At most one speaks against, and none does where k is 1; k are named at most, the largest
+    # contributions first.
     if k < 1:
         raise ValueError(f"k must be a number of reasons of at least 1, got {k!r}")
     candidates = _merged(own)
@@ -85,11 +83,9 @@ def reasons_of(
     history: NDArray,
     k: int = 3,
 ) -> list[Reason]:
-    """Return the reasons for one item; none where its own tags say no more than chance.
-
-    Contributions and likings (n_tags,) are what the account tells of the item and user; item_tags
-    (n_items, n_tags) and item_ids are of all items, `column` and `history` are column numbers.
-    """
+    """Return the reasons for one item; none where its own tags say no more than chance."""
+    # Contributions and likings (n_tags,) are what the account tells of the item and user; item_tags
+    # (n_items, n_tags) and item_ids are of all items, `column` and `history` are column numbers.
     if not attribution.says_more_than_chance([column])[0]:
         return []
     tags = attribution.weights_.indices[
