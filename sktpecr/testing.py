@@ -15,7 +15,13 @@ from sktpecr._inputs._ids import plain
 from sktpecr._inputs._tables import canonical
 from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 from sktpecr.generators import GaussianGenerator
-from sktpecr.tags._tag_transformer import fold_in, resolve_recommender
+from sktpecr.recommenders._protocol import (
+    fold_in,
+    is_dot_product,
+    item_biases_of,
+    optional,
+)
+from sktpecr.recommenders.adapters._as_recommender import resolve_recommender
 
 __all__ = ["RecommenderContract"]
 
@@ -147,11 +153,11 @@ class RecommenderContract:
                 f"score_items must return shape {expected}, a row per user and a column per item, "
                 f"got {np.shape(scores)}",
             )
-        for name, n in (("user_ids", len(users)), ("item_ids", X.shape[1])):
-            ids = getattr(recommender, name, None)
+        for kind, n in (("user", len(users)), ("item", X.shape[1])):
+            ids = optional(recommender, f"{kind}_ids")
             _require(
                 ids is None or len(set(np.asarray(ids, dtype=object).tolist())) == n == len(ids),
-                f"{name} must have {n} different ids, in the order of the embeddings",
+                f"{kind}_ids must have {n} different ids, in the order of the embeddings",
             )
 
     def test_scores_are_finite(self) -> None:
@@ -212,10 +218,10 @@ class RecommenderContract:
     def test_item_embeddings_announce_a_dot_product(self) -> None:
         """Require that scores are the dot product, where there are ``item_embeddings``."""
         recommender, _, _, embeddings = self._made()
-        if not hasattr(recommender, "item_embeddings"):
+        if not is_dot_product(recommender):
             raise unittest.SkipTest("there are no item_embeddings: the score is something else")
         items = np.asarray(recommender.item_embeddings, dtype=np.float64)
-        biases = np.asarray(getattr(recommender, "item_biases", 0.0), dtype=np.float64)
+        biases = item_biases_of(recommender).astype(np.float64)
         some = embeddings[:_N_USERS]
         self._same(
             recommender.score_items(some),
@@ -297,7 +303,7 @@ class RecommenderContract:
     def test_explanation_adds_up(self) -> None:
         """Require a list and an explanation end to end, of the model's own scores."""
         recommender, X, own, embeddings = self._made()
-        linear = hasattr(recommender, "item_embeddings")
+        linear = is_dot_product(recommender)
         explainer = TPECRExplainer(
             recommender,
             self._tags(recommender, X.shape[1]),
@@ -339,7 +345,7 @@ class RecommenderContract:
         return cls._kept
 
     def _tags(self, recommender: Any, n_items: int) -> Any:
-        if self.item_tags is not None or hasattr(recommender, "tag_scores"):
+        if self.item_tags is not None or optional(recommender, "tag_scores"):
             return self.item_tags
         tags = np.random.RandomState(0).randint(2, size=(n_items, 4)).astype(float)
         tags[:4] = np.eye(4)[: len(tags)]  # no tag without an item
@@ -347,7 +353,7 @@ class RecommenderContract:
 
     def _folds_in(self) -> bool:
         recommender = self._made().recommender
-        return hasattr(recommender, "fold_in") or hasattr(recommender, "item_embeddings")
+        return optional(recommender, "fold_in") is not None or is_dot_product(recommender)
 
     def _fold_in_or_skip(self) -> None:
         if not self._folds_in():
@@ -381,9 +387,9 @@ def _make(contract: RecommenderContract) -> _Made:
 def _gradients(recommender: Any, embedding: NDArray) -> dict[str, NDArray]:
     """Return the gradients of all scores at an embedding, by whatever gives them."""
     found = {}
-    if hasattr(recommender, "item_gradients"):
+    if optional(recommender, "item_gradients"):
         found["item_gradients"] = np.asarray(recommender.item_gradients(embedding), np.float64)
-    if hasattr(recommender, "score_items_torch"):
+    if optional(recommender, "score_items_torch"):
         import torch
 
         user = torch.tensor(embedding[np.newaxis], requires_grad=True)

@@ -59,7 +59,7 @@ from sktpecr.metrics import (
     tags_on_item,
 )
 from sktpecr.recommenders import as_recommender
-from sktpecr.tags._tag_transformer import fold_in
+from sktpecr.recommenders._protocol import fold_in
 
 _MEMORY = joblib.Memory(os.environ.get("SKTPECR_BENCHMARK_CACHE"), verbose=0)
 N_USERS, N_LISTED, N_ASKED, N_BESIDE, FEWEST = 300, 10, 300, 100, 5

@@ -88,40 +88,14 @@ def check_item_ids(item_tags: Any, X: Any) -> list[Any] | None:
     columns = list(X.columns) if is_frame(X) else None
     if labels is None or columns is None or labels == columns:
         return columns if labels is None else labels
-    what, strangers = _difference(columns, labels, "columns of X are not in it", "X")
+    what, strangers = difference(columns, labels, "columns of X are not in it", "X")
     way_out = "use item_tags.reindex(X.columns)"
     if strangers:
         way_out = "give both the same kind of ids"
     raise ValueError(f"the index of item_tags contradicts the columns of X: {what}; {way_out}")
 
 
-def with_own_ids(recommender: Any, n_users: int, user_ids: Any, item_ids: Any) -> tuple[Any, Any]:
-    """Return raw ids, those that the recommender was trained on where no others were given."""
-    name = type(recommender).__name__
-    rows_are_its_own = len(recommender.user_embeddings) == n_users
-    found = []
-    for kind, given, what, row in (
-        ("user", user_ids, "user_ids", "rows of X and user_ids"),
-        ("item", item_ids, "the index of item_tags", "columns of X and the index of item_tags"),
-    ):
-        own = getattr(recommender, f"{kind}_ids", None)
-        if own is None or (kind == "user" and not rows_are_its_own):
-            found.append(given)
-            continue
-        own = np.asarray(own).tolist()
-        given = own if given is None else list(given)
-        if len(given) == len(own) and given != own:  # who counts otherwise is told so elsewhere
-            of_it = f"the {kind} ids that the {name} was trained on"
-            wrong, strangers = _difference(given, own, "of them are not among those", "they")
-            way_out = f"bring {row} into the order of as_recommender(model).{kind}_ids"
-            if strangers:
-                way_out = f"give the same kind of ids, such as {own[0]!r}"
-            raise ValueError(f"{what} contradicts {of_it}: {wrong}; {way_out}")
-        found.append(given)
-    return found[0], found[1]
-
-
-def _difference(some: list[Any], known: list[Any], unknown: str, others: str) -> tuple[str, bool]:
+def difference(some: list[Any], known: list[Any], unknown: str, others: str) -> tuple[str, bool]:
     """Say how ids differ from those that are known, and whether all of them are unknown."""
     kept = set(known)
     strangers = [label for label in some if plain(label) not in kept]

@@ -20,7 +20,7 @@ _N_LOADINGS = 64
 
 # Sums of products over the rows are the population's covariances.
 class Rows(NamedTuple):
-    """Centred scores (n_rows, n_items), tag preferences (n_rows, n_tags), mean scores (n_rows,)."""
+    """Centred scores (n_rows, n_items), tag preferences (n_rows, n_tags) and mean scores (n_rows,)."""
 
     scores: NDArray
     tags: NDArray
@@ -95,8 +95,9 @@ def _less(columns: NDArray, parts: NDArray) -> NDArray:
 def history_agreement(
     preferences: NDArray, levels: NDArray, gamma: NDArray, shares: NDArray
 ) -> float:
-    """Return how tastes of users correlate with tags' shares in their histories, mean over tags."""
-    # Preferences (n, n_tags), mean scores `levels` (n,), shares (n, n_tags).
+    """Return how tastes of users correlate with the shares of tags in their histories."""
+    # The mean over tags, of users' preferences (n, n_tags), mean scores (n,) and shares (n,
+    # n_tags).
     tastes = preferences - np.outer(levels, gamma)
     tastes -= tastes.mean(axis=0)
     shares = shares - shares.mean(axis=0)

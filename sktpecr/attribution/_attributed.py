@@ -49,3 +49,21 @@ class Attributed:
     contributions: NDArray | None = None
     activity: NDArray | None = None
     tastes: NDArray | None = None
+
+    def told(self, vs_population: NDArray) -> tuple[NDArray, NDArray]:
+        """Return contributions (n_items, n_tags) and how the user likes each tag (n_tags,).
+
+        Parameters
+        ----------
+        vs_population : ndarray of shape (n_tags,)
+            Distances of the tag preferences from the population's mean, in standard deviations:
+            what an attribution that says neither goes by.
+
+        Returns
+        -------
+        contributions, likings : ndarray
+            As the attribution says, else importances times `vs_population`, and that.
+        """
+        if self.contributions is None:
+            return self.importances * vs_population, vs_population
+        return self.contributions, vs_population if self.tastes is None else self.tastes

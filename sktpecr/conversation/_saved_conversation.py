@@ -27,13 +27,13 @@ _KINDS = ("user", "interactions", "tags")
 class SavedConversation:
     """What it takes to have a conversation again, with this model or another."""
 
-    kind: str  # how the user is known: one of _KINDS
-    who: Any  # the user's id; or pairs of item or tag and value, of somebody new
-    solver: str
-    n: int  # length of the list that turns are judged by
-    said: tuple[Statement, ...]  # all turns, those that were undone as well
-    position: int  # how many of them count
-    listed: tuple[Any, ...]  # ids of the items that the user saw
+    kind: str  # How the user is known
+    who: Any  # Raw id of the user; or items with values, or tags with values, of somebody new
+    solver: str  # Name of the solver
+    n: int  # Length of the list that turns are judged by
+    said: tuple[Statement, ...]  # All turns, those that were undone as well
+    position: int  # How many of them count
+    listed: tuple[Any, ...]  # The list that the user saw
 
     def to_json(self) -> str:
         """Return JSON, without NaN or any number of the model's."""
@@ -51,7 +51,7 @@ class SavedConversation:
 
     @classmethod
     def parse(cls, text: str) -> SavedConversation:
-        """Read JSON, of :meth:`to_json` or of anybody; ValueError if it says something else."""
+        """Read JSON."""
         if not isinstance(text, str):
             raise ValueError(f"text must be the JSON of a conversation, got {type(text).__name__}")
         try:
@@ -130,7 +130,7 @@ class SavedConversation:
 
 def who_it_is(tag_model: TagModel, user: Any, interactions: Any, tags: Any) -> tuple[str, Any]:
     """Return how a user is known, and by what: an id, or ids with values."""
-    # `interactions` (1, n_items) or `tags` are somebody new's; both are None for `user`.
+    # `interactions` (1, n_items).
     if interactions is not None:
         items = tag_model.catalogue.items
         pairs = zip(interactions.indices, interactions.data.tolist(), strict=True)

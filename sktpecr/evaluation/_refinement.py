@@ -25,6 +25,7 @@ from sktpecr.evaluation._held_out import (
 from sktpecr.evaluation._summary import CASE, summary_or_cases
 from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 from sktpecr.metrics import average_precision, rank, ranking, recall
+from sktpecr.recommenders._protocol import optional
 from sktpecr.refinement._feedback_refiner import FeedbackRefiner
 from sktpecr.tags._tag_model import TagModel
 
@@ -228,8 +229,8 @@ def read_at_overlap(cases: pd.DataFrame, overlap: float, column: str | None = No
 def _tag_for(tag_model: TagModel, scenario: str, row: int, column: int) -> int | None:
     embedding = tag_model.user_embeddings[row]
     preferences = tag_model.tag_preferences_of(embedding)
-    predicts_tags = hasattr(tag_model.recommender, "tag_scores")
-    level = (preferences if predicts_tags else tag_model.scores_of(embedding)).mean()
+    own_tags = optional(tag_model.recommender, "tag_scores")
+    level = (preferences if own_tags else tag_model.scores_of(embedding)).mean()
     on_item = tag_model.extractor.tags_of(column) > 0
     if scenario == "like":
         tags = np.flatnonzero(on_item & (preferences <= level))

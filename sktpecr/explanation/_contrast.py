@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sktpecr._inputs._ids import plain_fields
-from sktpecr.explanation._words import by_size, liked, worth_saying
+from sktpecr.explanation._reasons import LIKED
+from sktpecr.explanation._words import by_size, complete_words, how_much, joined, worth_saying
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._user import User
 
@@ -43,6 +44,8 @@ class Contrast:
         Which tags each item carries.
     vs_population : ndarray of shape (n_tags,)
         How the user's tag preferences stand to the population, in standard deviations.
+    likings : ndarray of shape (n_tags,)
+        How much more than the population the user likes each tag, see :class:`Explanation`.
     importances : ndarray of shape (n_tags,)
         Effect of one standard deviation more of each tag preference on the difference.
     contributions : ndarray of shape (n_tags,)
@@ -86,6 +89,7 @@ class Contrast:
     on_item: NDArray
     on_other: NDArray
     vs_population: NDArray
+    likings: NDArray
     importances: NDArray
     contributions: NDArray
     base_value: float
@@ -124,35 +128,55 @@ class Contrast:
         """
         return plain_fields(self)
 
-    def to_text(self) -> str:
-        """Say it in words.
+    def to_text(self, words: Mapping[str, str] | None = None, details: bool = False) -> str:
+        """Say in a sentence or two why one item stands above the other.
+
+        Parameters
+        ----------
+        words : mapping of str to str, optional
+            Sentences in place of those of ``sktpecr.ENGLISH``, see :meth:`Explanation.to_text`.
+        details : bool, default=False
+            Whether a line follows that says how the difference adds up.
 
         Returns
         -------
         str
-            A few sentences.
+            Tags that either item carries, in the direction of how they are liked.
         """
-        if self.score == 0:
-            stands = f"level with {self.other_name}"
-        else:
-            stands = (
-                f"{'above' if self.score > 0 else 'below'} {self.other_name}, "
-                f"by {abs(self.score):.3g}"
-            )
-        sentences = [f"The model puts {self.item_name} {stands}."]
-        for name, sign in ((self.item_name, 1), (self.other_name, -1)):
-            tags = [t for t in worth_saying(self.contributions) if sign * self.contributions[t] > 0]
-            if tags:
-                words = liked(tags[:_NAMED], self.tag_names, self.vs_population, self.contributions)
-                sentences.append(f"For {name}: {words}.")
-        if len(sentences) == 1:
-            sentences.append("Tags say little about the difference.")
-        sentences.append(
-            f"From {self.base_value:+.3g} at average tag preferences, tags lead by "
-            f"{self.contributions.sum():+.2g} and what no tag sees by {self.residual:+.2g} to "
-            f"{self.value:+.3g}."
+        say = complete_words(words)
+        sign = -1 if self.score < 0 else 1
+        names = {"item": self.item_name, "other": self.other_name}
+        carried = self.on_item, self.on_other
+        if sign < 0:
+            names, carried = {"item": self.other_name, "other": self.item_name}, carried[::-1]
+        helps = [
+            tag for tag in worth_saying(self.contributions) if sign * self.contributions[tag] > 0
+        ]
+        liked = [tag for tag in helps if carried[0][tag] and self.likings[tag] >= LIKED][:_NAMED]
+        disliked = [tag for tag in helps if carried[1][tag] and self.likings[tag] <= -LIKED][
+            :_NAMED
+        ]
+        sentences = []
+        if liked:
+            tags = joined([str(self.tag_names[tag]) for tag in liked], say)
+            much = say[how_much(min(self.likings[tag] for tag in liked))]
+            sentences.append(say["contrast_for"].format(tags=tags, much=much, **names))
+        elif not disliked:
+            template = "contrast_little" if self.score else "contrast_level"
+            sentences.append(say[template].format(**names))
+        if disliked:
+            tags = joined([str(self.tag_names[tag]) for tag in disliked], say)
+            sentences.append(say["contrast_despite"].format(tags=tags, other=names["other"]))
+        text = " ".join(sentences)
+        return f"{text}\n{self._sum(say)}" if details else text
+
+    def _sum(self, say: Mapping[str, str]) -> str:
+        return say["sum"].format(
+            value=f"{self.value:+.3g}",
+            base=f"{self.base_value:+.3g}",
+            tags=f"{self.contributions.sum():+.2g}",
+            residual=f"{self.residual:+.2g}",
         )
-        return " ".join(sentences)
 
     def __str__(self) -> str:
         frame = self.to_frame().head(10)
@@ -169,7 +193,7 @@ class Contrast:
                 "",
                 table + (f"\n... {more} more tags" if more > 0 else ""),
                 "",
-                self.to_text(),
+                self.to_text(details=True),
             ]
         )
 
@@ -202,7 +226,8 @@ def contrast_items(tag_model: TagModel, user: User, item: Hashable, other: Hasha
     # One call: where perturbations are drawn, both items are judged by the same ones.
     attributed = attribution.attribute(preferences, embedding, columns)
     importances = attributed.importances[0] - attributed.importances[1]
-    contributions = importances * vs_population
+    contributions, likings = attributed.told(vs_population)
+    contributions = contributions[0] - contributions[1]
     base_value = float(attributed.base_values[0] - attributed.base_values[1])
     value = float(attributed.values[0] - attributed.values[1])
     scores = tag_model.scores_of(embedding)[columns].astype(np.float64)
@@ -219,6 +244,7 @@ def contrast_items(tag_model: TagModel, user: User, item: Hashable, other: Hasha
         on_item=tag_model.extractor.tags_of(one) > 0,
         on_other=tag_model.extractor.tags_of(two) > 0,
         vs_population=vs_population,
+        likings=likings,
         importances=importances,
         contributions=contributions,
         base_value=base_value,

@@ -14,6 +14,7 @@ from sktpecr._inputs._ids import listing
 from sktpecr._inputs._numbers import check_n
 from sktpecr._utils._blocks import blocks, let_go
 from sktpecr._utils._resumable_parts import run_parts
+from sktpecr.attribution import AccountAttribution
 from sktpecr.explanation._list_explainer import ListExplainer, SomeUsers
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._user import User
@@ -89,18 +90,20 @@ def contributions_of(
     who, of_user = np.unique(rows, return_inverse=True)
     embeddings = tag_model.user_embeddings[who]
     preferences = tag_model.extractor.tag_preferences(embeddings.astype(np.float64))
+    if isinstance(tag_model.attribution, AccountAttribution):
+        tastes = tag_model.attribution.tastes(preferences, embeddings)
+        return tag_model.attribution.contributions(tastes, of_user, columns).toarray()
     standings = tag_model.vs_mean(preferences)
     if hasattr(tag_model.attribution, "importances"):  # the same for every user
         what, of_item = np.unique(columns, return_inverse=True)
-        found = tag_model.attribution.importances(what)[of_item]
-    else:
-        found = np.empty((len(rows), standings.shape[1]))
-        for place in range(len(who)):
-            pairs = np.flatnonzero(of_user == place)
-            found[pairs] = tag_model.attribution.attribute(
-                preferences[place], embeddings[place], columns[pairs]
-            ).importances
-    found *= standings[of_user]
+        return tag_model.attribution.importances(what)[of_item] * standings[of_user]
+    found = np.empty((len(rows), standings.shape[1]))
+    for place in range(len(who)):
+        pairs = np.flatnonzero(of_user == place)
+        attributed = tag_model.attribution.attribute(
+            preferences[place], embeddings[place], columns[pairs]
+        )
+        found[pairs] = attributed.told(standings[place])[0]
     return found
 
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from sktpecr.explanation._certificate import Certificate
 from sktpecr.explanation._explanation import Explanation
 from sktpecr.explanation._faithfulness import agreement, faithfulness, random_changes, redrawn
+from sktpecr.explanation._reasons import tell
+from sktpecr.recommenders._protocol import optional
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._user import User
 
@@ -22,11 +24,12 @@ def explain_item(tag_model: TagModel, user: User, column: int) -> Explanation:
     preferences = tag_model.tag_preferences_of(embedding)
     vs_population = tag_model.vs_mean(preferences)
     attributed = attribution.attribute(preferences, embedding, [column])
-    contributions = attributed.importances[0] * vs_population
+    contributions, likings = attributed.told(vs_population)
+    contributions = contributions[0]
     base_value, value = float(attributed.base_values[0]), float(attributed.values[0])
     scores = tag_model.scores_of(embedding)
     prediction = tag_model.composite(preferences[np.newaxis], embedding[np.newaxis], [column])
-    errors = attributed.standard_errors
+    errors, n_trained = attributed.standard_errors, optional(tag_model.recommender, "n_trained")
     return Explanation(
         user=user.label,
         item=tag_model.catalogue.items[column],
@@ -38,17 +41,20 @@ def explain_item(tag_model: TagModel, user: User, column: int) -> Explanation:
         tag_preferences=preferences,
         vs_population=vs_population,
         vs_own_average=preferences - scores.mean(),
+        likings=likings,
         importances=attributed.importances[0],
         contributions=contributions,
         base_value=base_value,
+        activity=0.0 if attributed.activity is None else float(attributed.activity[0]),
         residual=value - base_value - float(contributions.sum()),
         value=value,
         score=float(scores[column]),
         prediction=float(prediction[0, 0]),
         fidelity=float(attributed.fidelity[0] * tag_model.fidelity(column)),
         standard_errors=None if errors is None else errors[0],
-        scored_by_tags=column >= getattr(tag_model.recommender, "n_trained", np.inf),
+        scored_by_tags=n_trained is not None and column >= n_trained,
         _measure=partial(certify, tag_model, embedding, column),
+        _tell=partial(tell, tag_model, user, column),
     )
 
 
@@ -58,41 +64,26 @@ def certify(
     """Measure how far an explanation can be trusted."""
     # `embedding` (n_factors,).
     scores = tag_model.scores_of(embedding).astype(np.float64)
-    importances, contributed = explanation.importances, float(explanation.contributions.sum())
-    parts = explanation.base_value + contributed + explanation.residual
-    changes = random_changes(np.random.RandomState(0), len(importances))
-    spearman, _, flips = 1.0, 1.0, 0.0
-    own_seed = tag_model.attribution.get_params().get("random_state")
-    for other in redrawn(tag_model, [0 if own_seed != 0 else 1]):
-        preferences = tag_model.tag_preferences_of(embedding)
-        drawn = other.attribute(preferences, embedding, [column]).importances[0]
-        spearman, _, flips = agreement(importances, drawn)
+    importances, account = explanation.importances, tag_model.account
+    parts = explanation.base_value + explanation.contributions.sum() + explanation.residual
+    faithful, spearman, flips = np.nan, 1.0, 0.0
+    if tag_model.attribution is not account:
+        changes = random_changes(np.random.RandomState(0), len(importances))
+        faithful = faithfulness(tag_model, embedding, column, importances, changes)
+        own_seed = tag_model.attribution.get_params().get("random_state")
+        for other in redrawn(tag_model, [0 if own_seed != 0 else 1]):
+            preferences = tag_model.tag_preferences_of(embedding)
+            drawn = other.attribute(preferences, embedding, [column]).importances[0]
+            spearman, _, flips = agreement(importances, drawn)
     return Certificate(
         completeness_error=_ratio(abs(parts - explanation.value), np.abs(scores).max()),
-        tag_share=_tag_share(tag_model, embedding, column, explanation),
+        told=float(account.explained_[column]),
+        told_by_chance=float(account.explained_by_chance_[column]),
         composite_distance=_ratio(abs(explanation.prediction - explanation.score), scores.std()),
-        faithfulness=faithfulness(tag_model, embedding, column, importances, changes),
+        faithfulness=faithful,
         seed_spearman=spearman,
         seed_sign_flips=flips,
     )
-
-
-def _tag_share(
-    tag_model: TagModel, embedding: NDArray, column: int, explanation: Explanation
-) -> float:
-    """Return the share of tags in the difference from the average user, whatever the method."""
-    score = explanation.score
-    average = float(tag_model.scores_of(tag_model.average_user)[column])
-    without = tag_model.composite(
-        tag_model.mean[np.newaxis], embedding[np.newaxis].astype(np.float64), [column]
-    )
-    by_tags = explanation.prediction - float(without[0, 0])
-    apart = abs(by_tags) + abs(score - average - by_tags)
-    # What is rounding beside the scores themselves is no difference.
-    precision = np.finfo(tag_model.tag_preferences.dtype).eps
-    if not apart > 16 * precision * max(abs(score), abs(average)):
-        return np.nan
-    return abs(by_tags) / apart
 
 
 def _ratio(part: float, whole: float) -> float:

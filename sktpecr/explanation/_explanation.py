@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 
 from sktpecr import plotting
 from sktpecr._inputs._ids import plain, plain_fields
+from sktpecr._inputs._numbers import check_n
 from sktpecr.explanation._certificate import Certificate
-from sktpecr.explanation._words import by_size, complete_words, liked, worth_saying
+from sktpecr.explanation._reason import Reason
+from sktpecr.explanation._reasons import Told
+from sktpecr.explanation._words import by_size, complete_words, joined, reasons_in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,14 +50,18 @@ class Explanation:
         How they stand to the population, in standard deviations.
     vs_own_average : ndarray of shape (n_tags,)
         How they stand to the user's mean score over all items, in units of the score.
+    likings : ndarray of shape (n_tags,)
+        How much more than the population the user likes each tag, in standard deviations: for the
+        account the taste, with the user's general level taken off, else `vs_population`.
     importances : ndarray of shape (n_tags,)
         Effect of one standard deviation more of each tag preference (the paper's I_uv).
     contributions : ndarray of shape (n_tags,)
-        What the user's distance from the population did to this score: importance times
-        `vs_population`.
+        What the user's liking of each tag did to this score. For the account 0 for tags that are
+        not on the item; for the other attributions importance times `vs_population`.
     base_value : float
-        The value at average tag preferences: the average user's for the exact attribution, this
-        user's with such preferences for the others.
+        The value at average tag preferences: for the account the average user's score and
+        `activity`, for the exact attribution the average user's score, for the others this user's
+        with such preferences.
     residual : float
         What no tag sees: `value` minus base value and contributions.
     value : float
@@ -68,6 +75,8 @@ class Explanation:
         of a new item; 1 is exact.
     standard_errors : ndarray of shape (n_tags,), optional
         Standard errors of `importances`, where they are estimates.
+    activity : float
+        What of `base_value` is due to this user's scores being higher or lower over all items.
     n_hidden : int
         How many tags are not shown; what they contribute is in `residual`.
     scored_by_tags : bool
@@ -103,6 +112,7 @@ class Explanation:
     tag_preferences: NDArray
     vs_population: NDArray
     vs_own_average: NDArray
+    likings: NDArray
     importances: NDArray
     contributions: NDArray
     base_value: float
@@ -112,10 +122,13 @@ class Explanation:
     prediction: float
     fidelity: float
     standard_errors: NDArray | None = None
+    activity: float = 0.0
     n_hidden: int = 0
     scored_by_tags: bool = False
-    # What measures the certificate: it knows the model, and an explanation does not.
+    # What measures the certificate, and what finds reasons: they know the model.
     _measure: Callable[[Explanation], Certificate] | None = field(default=None, repr=False)
+    _tell: Callable[..., Told] | None = field(default=None, repr=False)
+    _hidden: frozenset[Any] = field(default=frozenset(), repr=False)
 
     @cached_property
     def certificate(self) -> Certificate:
@@ -124,13 +137,27 @@ class Explanation:
             raise ValueError("this explanation was built by hand: nothing measures it")
         return self._measure(self)
 
+    @property
+    def reasons(self) -> list[Reason]:
+        """The few reasons that a person can be given, for before against, each a :class:`Reason`.
+
+        Empty when there is none: that no tag is the reason is the truth, too.
+        """
+        return list(self._told.reasons)
+
+    @cached_property
+    def _told(self) -> Told:
+        if self._tell is None:
+            raise ValueError("this explanation was built by hand: nothing finds reasons for it")
+        return self._tell(hidden=self._hidden)
+
     def to_frame(self) -> pd.DataFrame:
         """Return a row per tag, the largest contribution first.
 
         Returns
         -------
         DataFrame
-            Columns tag, on_item, preference, vs_population, vs_own_average, importance,
+            Columns tag, on_item, preference, vs_population, vs_own_average, liking, importance,
             contribution; and standard_error, where importances are estimates.
         """
         frame = pd.DataFrame(
@@ -140,6 +167,7 @@ class Explanation:
                 "preference": self.tag_preferences,
                 "vs_population": self.vs_population,
                 "vs_own_average": self.vs_own_average,
+                "liking": self.likings,
                 "importance": self.importances,
                 "contribution": self.contributions,
             }
@@ -148,22 +176,39 @@ class Explanation:
             frame["standard_error"] = self.standard_errors
         return frame.iloc[by_size(self.contributions)].reset_index(drop=True)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, top: int | None = None, certificate: bool = True) -> dict[str, Any]:
         """Return everything as plain Python values, ready for JSON where the ids are.
+
+        Parameters
+        ----------
+        top : int, optional
+            So many tags, those with the largest contributions, and what the others contribute in
+            the residual. All by default.
+        certificate : bool, default=True
+            Whether the certificate is measured and put in.
 
         Returns
         -------
         dict
-            Field names to values; arrays become lists, the certificate a dictionary.
+            Field names to values, arrays as lists; `text`, `reasons` and the certificate as
+            dictionaries.
         """
-        return {
-            **plain_fields(self),
-            "certificate": {
-                # JSON knows no NaN.
+        if top is not None:
+            largest = by_size(self.contributions)[: check_n(top, "top")]
+            kept = {plain(name) for name in self.tag_names[largest]}
+            dropped = [tag for tag in map(plain, self.tag_names) if tag not in kept]
+            return {**self._shown(dropped).to_dict(certificate=certificate), **self._said()}
+        found = {**plain_fields(self), **self._said()}
+        if certificate:
+            # JSON knows no NaN.
+            found["certificate"] = {
                 name: None if np.isnan(value) else plain(value)
                 for name, value in vars(self.certificate).items()
-            },
-        }
+            }
+        return found
+
+    def _said(self) -> dict[str, Any]:
+        return {"text": self.to_text(), "reasons": [asdict(each) for each in self.reasons]}
 
     def without(self, tags: Iterable[Hashable]) -> Explanation:
         """Leave tags out, and count what they contribute as what no tag shown sees.
@@ -178,36 +223,44 @@ class Explanation:
         Explanation
             Of the other tags; its certificate is that of all of them.
         """
-        hidden = set(tags)
-        shown = np.array([plain(name) not in hidden for name in self.tag_names], dtype=bool)
+        one = isinstance(tags, str | bytes) or not hasattr(tags, "__iter__")
+        hidden: list[Any] = [tags] if one else list(tags)
+        known = {plain(name) for name in self.tag_names}
+        unknown = [tag for tag in hidden if tag not in known and tag not in self._hidden]
+        if unknown:
+            raise ValueError(f"tags must be tags of the explanation, got {unknown[0]!r}")
+        explanation = replace(self._shown(hidden), _hidden=self._hidden | set(hidden))
+        vars(explanation)["certificate"] = self.certificate
+        return explanation
+
+    def _shown(self, hidden: list[Any]) -> Explanation:
+        """Leave tags out of the table; what they contribute is in the residual."""
+        left_out = set(hidden)
+        shown = np.array([plain(name) not in left_out for name in self.tag_names], dtype=bool)
         fewer = {
             each.name: value[shown]
             for each in fields(self)
             if isinstance(value := getattr(self, each.name), np.ndarray)
         }
         left = float(self.contributions[~shown].sum())
-        explanation = replace(
-            self,
-            **fewer,
-            residual=self.residual + left,
-            n_hidden=self.n_hidden + int(np.count_nonzero(~shown)),
-        )
-        vars(explanation)["certificate"] = self.certificate
-        return explanation
+        n_hidden = self.n_hidden + int(np.count_nonzero(~shown))
+        return replace(self, **fewer, residual=self.residual + left, n_hidden=n_hidden)
 
-    def to_text(self, words: Mapping[str, str] | None = None) -> str:
-        """Say it in words, the item's own tags first.
+    def to_text(self, words: Mapping[str, str] | None = None, details: bool = False) -> str:
+        """Say in a sentence or two why the item is there, for the person who sees it.
 
         Parameters
         ----------
         words : mapping of str to str, optional
             Sentences to say in place of those of ``sktpecr.ENGLISH``, by name: templates such as
-            ``{"links": "Das Modell verbindet {item} mit {tags}."}``.
+            ``{"for": "Weil du {tags} {much} magst."}``.
+        details : bool, default=False
+            Whether two lines follow: how the score adds up, and the certificate.
 
         Returns
         -------
         str
-            A few sentences.
+            The :attr:`reasons` in words, and what speaks for the item where no tag does.
 
         Raises
         ------
@@ -215,39 +268,29 @@ class Explanation:
             If there is no sentence of such a name, or it holds what it may not.
         """
         say = complete_words(words)
-        on_item = self.item_tags > 0
-        own_for, own_against = self._worth_saying(on_item)
-        other_for, other_against = self._worth_saying(~on_item)
-        named = {"item": self.item_name}
-        if own_for:
-            named["tags"] = self._phrases(own_for[:3], say)
-        if own_against:
-            named["against"] = self._phrases(own_against[:3], say)
-        if not on_item.any():
-            first = "no_tags_shown" if self.n_hidden else "no_tags"
-        elif own_for:
-            first = "links_despite" if own_against else "links"
-        else:
-            first = "against" if own_against else "little"
-        sentences = [say[first].format(**named)]
-        unnamed = len(own_for[3:]) + len(own_against[3:])
-        if unnamed:
-            sentences.append(say["one_more" if unnamed == 1 else "more"].format(n=unnamed))
-        for tags, name in ((other_for, "other_for"), (other_against, "other_against")):
-            if tags:
-                one = "_one" if len(tags) == 1 else ""
-                sentences.append(say[name + one].format(tags=self._phrases(tags[:2], say)))
-        sentences.append(
-            say["sum_shown" if self.n_hidden else "sum"].format(
-                base=_number(self.base_value),
-                tags=_number(self.contributions.sum(), signed=True),
-                residual=_number(self.residual, signed=True),
-                value=_number(self.value),
-            )
-        )
+        sentences = [reasons_in_words(self.reasons, self._told.names, say)]
+        if not any(reason.speaks_for for reason in self.reasons):
+            if not (self.item_tags > 0).any():
+                sentences = [say["no_tags_shown" if self.n_hidden else "no_tags"]]
+            if self._told.nearest:
+                sentences.append(say["nearest"].format(items=joined(list(self._told.nearest), say)))
+            elif self._told.is_popular:
+                sentences.append(say["popular"])
         if self.scored_by_tags:
-            sentences.append(say["by_tags"].format(item=self.item_name))
-        return " ".join(sentences)
+            sentences.append(say["by_tags"])
+        text = " ".join(sentences)
+        return "\n".join([text, self._sum(say), str(self.certificate)]) if details else text
+
+    def _sum(self, say: Mapping[str, str]) -> str:
+        name = "sum_level" if self.activity else "sum"
+        return say[f"{name}_shown" if self.n_hidden else name].format(
+            value=_number(self.value),
+            base=_number(self.base_value - self.activity),
+            activity=_number(self.activity, signed=True),
+            level=say["higher" if self.activity > 0 else "lower"],
+            tags=_number(self.contributions.sum(), signed=True),
+            residual=_number(self.residual, signed=True),
+        )
 
     def plot(self, ax: Axes | None = None, n_tags: int = 8) -> Axes:
         """Draw how the contributions lead from the value at average tags to this one.
@@ -280,14 +323,14 @@ class Explanation:
                 "",
                 table + (f"\n... {more} more tags" if more > 0 else ""),
                 "",
-                self.to_text(),
-                str(self.certificate),
+                self.to_text(details=True),
             ]
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        # With its certificate, and so without all that was learned.
-        return {**vars(self), "certificate": self.certificate, "_measure": None}
+        # With its certificate and reasons, and so without all that was learned.
+        found = {"certificate": self.certificate, "_told": self._told}
+        return {**vars(self), **found, "_measure": None, "_tell": None}
 
     def __repr__(self) -> str:
         return f"Explanation(user={self.user!r}, item={self.item!r}, score={self.score:.4g})"
@@ -298,21 +341,11 @@ class Explanation:
         )
         return (
             f"<figure><figcaption><p>{html.escape(self.to_text())}</p>"
+            f"<p>{html.escape(self._sum(complete_words(None)))}</p>"
             f"<p>{html.escape(str(self.certificate))}</p>"
             f"<p>{html.escape(self.method)}; fidelity {self.fidelity:.3f}</p></figcaption>"
             f"{table}</figure>"
         )
-
-    def _worth_saying(self, mask: NDArray) -> tuple[list[int], list[int]]:
-        """Return the tags that speak for and against the item, the largest first."""
-        tags = [t for t in worth_saying(self.contributions) if mask[t]]
-        return (
-            [t for t in tags if self.contributions[t] > 0],
-            [t for t in tags if self.contributions[t] < 0],
-        )
-
-    def _phrases(self, tags: list[int], say: Mapping[str, str]) -> str:
-        return liked(tags, self.tag_names, self.vs_population, self.contributions, say)
 
 
 def _number(value: float, signed: bool = False) -> str:

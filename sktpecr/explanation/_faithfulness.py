@@ -39,14 +39,8 @@ def redrawn(tag_model: TagModel, seeds: Iterable[int]) -> Iterator[Any]:
     """Yield the attribution with other seeds; nothing if it draws nothing."""
     if "random_state" not in tag_model.attribution.get_params():
         return
-    learned = tag_model.learners
-    known = (
-        tag_model.tag_preferences[learned].astype(np.float64),
-        tag_model.user_embeddings[learned].astype(np.float64),
-    )
     for seed in seeds:
-        attribution = clone(tag_model.attribution).set_params(random_state=seed)
-        yield attribution.fit(tag_model.composite, *known)
+        yield tag_model.fitted(clone(tag_model.attribution).set_params(random_state=seed))
 
 
 def agreement(first: NDArray, second: NDArray) -> tuple[float, float, float]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from sktpecr._inputs._catalogue import Catalogue
 from sktpecr._utils._ranking import top_items
+from sktpecr.attribution import AccountAttribution
 from sktpecr.recommenders._factor_recommender import FactorRecommender
 from sktpecr.tags._tag_model import TagModel
 
@@ -93,8 +94,7 @@ class ListExplainer:
         places = np.repeat(np.arange(len(lists)), [len(each) for each in lists])
         items = np.concatenate(lists)
         preferences = tag_model.extractor.tag_preferences(embeddings.astype(np.float64))
-        importances, fidelity = self._attributed(preferences, embeddings, lists)
-        contributions = importances * tag_model.vs_mean(preferences)[places]
+        importances, contributions, fidelity = self._attributed(preferences, embeddings, lists)
         tags = np.argsort(-np.abs(contributions), axis=1, kind="stable")[:, : self.n_tags]
         ranks = [np.arange(1, len(each) + 1, dtype=np.int32) for each in lists]
         return {
@@ -119,18 +119,28 @@ class ListExplainer:
 
     def _attributed(
         self, preferences: NDArray, embeddings: NDArray, lists: list[NDArray]
-    ) -> tuple[NDArray, NDArray]:
-        """Return importances and fidelity of all pairs, one list after the other."""
-        attribution = self.tag_model.attribution
+    ) -> tuple[NDArray, NDArray, NDArray]:
+        """Return importances, contributions and fidelity of all pairs, one list after another."""
+        attribution, vs_mean = self.tag_model.attribution, self.tag_model.vs_mean(preferences)
+        places = np.repeat(np.arange(len(lists)), [len(each) for each in lists])
+        items = np.concatenate(lists)
+        if isinstance(attribution, AccountAttribution):
+            tastes = attribution.tastes(preferences, embeddings)
+            contributions = attribution.contributions(tastes, places, items).toarray()
+            importances = attribution.weights_[items].toarray() * attribution.scale_
+            return importances, contributions, attribution.fidelity_[items]
         if hasattr(attribution, "importances"):  # the same for every user, and exact
-            items, of_pair = np.unique(np.concatenate(lists), return_inverse=True)
-            return attribution.importances(items)[of_pair], np.ones(len(of_pair))
+            once, of_pair = np.unique(items, return_inverse=True)
+            importances = attribution.importances(once)[of_pair]
+            return importances, importances * vs_mean[places], np.ones(len(of_pair))
         found = [
             attribution.attribute(*of_user)
             for of_user in zip(preferences, embeddings, lists, strict=True)
         ]
+        told = [each.told(own)[0] for each, own in zip(found, vs_mean, strict=True)]
         return (
             np.concatenate([each.importances for each in found], axis=0),
+            np.concatenate(told, axis=0),
             np.concatenate([each.fidelity for each in found]),
         )
 

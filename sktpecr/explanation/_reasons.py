@@ -8,13 +8,20 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from sktpecr._inputs._ids import plain
 from sktpecr.attribution import AccountAttribution
 from sktpecr.explanation._reason import Reason
+from sktpecr.tags._tag_model import TagModel
+from sktpecr.tags._user import User
 
 # A taste nearer to the average than this, in standard deviations, is nothing to speak of.
-_LIKED = 0.25
+LIKED = 0.25
 # Nor is a contribution below this share of the largest.
 _SHARE = 0.2
+# An item taken is near to another if their scores correlate by so much over users.
+_NEAR = 0.2
+# Scores of the average user that are higher than so many others' are popularity.
+_POPULAR = 0.75
 
 
 class OwnTags(NamedTuple):
@@ -32,6 +39,51 @@ class History(NamedTuple):
     ids: NDArray
     carries: NDArray
     nearness: NDArray
+
+
+class Told(NamedTuple):
+    """Reasons, names of the items that are their evidence, and what speaks where no tag does."""
+
+    reasons: tuple[Reason, ...]
+    names: dict[Any, str]
+    nearest: tuple[str, ...]
+    is_popular: bool
+
+
+def tell(
+    tag_model: TagModel, user: User, column: int, hidden: frozenset[Any] = frozenset(), k: int = 3
+) -> Told:
+    """Return what can be told a person of an item, without tags that are hidden."""
+    account, catalogue = tag_model.account, tag_model.catalogue
+    preferences = tag_model.tag_preferences_of(user.embedding)
+    attributed = account.attribute(preferences, user.embedding, [column])
+    contributions, likings = attributed.told(preferences)
+    if hidden:
+        contributions = np.where(
+            [[plain(tag) in hidden for tag in tag_model.tags.array()]], 0.0, contributions
+        )
+    reasons = reasons_of(
+        account,
+        contributions[0],
+        likings,
+        column,
+        tag_model.extractor._tags_by_item,
+        tag_model.tags.array(),
+        catalogue.item_ids,
+        user.history,
+        k,
+    )
+    taken = user.history[user.history != column]
+    nearness = account.alike(column, taken)
+    nearest = np.argsort(-nearness, kind="stable")[:2]
+    average = account.average_scores_
+    shown = [item for reason in reasons for item in reason.evidence]
+    return Told(
+        tuple(reasons),
+        {item: str(catalogue.item_names[catalogue.items.row(item)]) for item in shown},
+        tuple(str(catalogue.item_names[taken[at]]) for at in nearest if nearness[at] >= _NEAR),
+        bool(np.mean(average < average[column]) >= _POPULAR),
+    )
 
 
 def select_reasons(
@@ -54,15 +106,15 @@ def select_reasons(
     named = [
         (places, contribution)
         for places, contribution in candidates
-        if abs(own.likings[places[0]]) >= _LIKED and abs(contribution) >= _SHARE * largest
+        if abs(own.likings[places[0]]) >= LIKED and abs(contribution) >= _SHARE * largest
     ]
     named.sort(key=lambda each: -abs(each[1]))
     against = [each for each in named if each[1] < 0][: 1 if k > 1 else 0]
     speaking = [each for each in named if each[1] > 0][: k - len(against)]
     return [
         Reason(
-            tag=tag_names[own.columns[places[0]]],
-            tags=tuple(tag_names[own.columns[places]]),
+            tag=plain(tag_names[own.columns[places[0]]]),
+            tags=tuple(plain(tag) for tag in tag_names[own.columns[places]]),
             liking=float(own.likings[places[0]]),
             contribution=float(contribution),
             speaks_for=bool(contribution > 0),
@@ -131,4 +183,5 @@ def _evidence(places: list[int], history: History | None, n: int) -> tuple[Any, 
     found = np.flatnonzero(history.carries[:, places[0]])
     if not len(found):
         found = np.flatnonzero(history.carries[:, places].any(axis=1))
-    return tuple(history.ids[found[np.argsort(-history.nearness[found], kind="stable")[:n]]])
+    nearest = found[np.argsort(-history.nearness[found], kind="stable")[:n]]
+    return tuple(plain(item) for item in history.ids[nearest])

@@ -28,9 +28,9 @@ from sktpecr._utils._atomic_file import atomic_file
 from sktpecr.attribution._composite import CompositeFunction
 from sktpecr.explanation._saved_parts import check_array, from_plain, to_plain
 from sktpecr.recommenders import FactorRecommender, MatrixFactorization, as_recommender
+from sktpecr.recommenders._protocol import check_dot_product, n_items_of
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
-from sktpecr.tags._tag_transformer import check_dot_product, n_items_of
 
 _FORMAT, _VERSION, _DOCUMENT = "sktpecr.TPECRExplainer", 2, "explainer.json"
 # Every save names its arrays anew: neither an older save nor one at the same time is touched.

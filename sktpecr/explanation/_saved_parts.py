@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from sktpecr._inputs._ids import plain
-from sktpecr.attribution import ExactAttribution, LimeAttribution, ShapleyAttribution
+from sktpecr.attribution import (
+    AccountAttribution,
+    ExactAttribution,
+    LimeAttribution,
+    ShapleyAttribution,
+)
 from sktpecr.generators import CVAEGenerator, GaussianGenerator, InversionGenerator, MLPGenerator
 from sktpecr.recommenders import FactorRecommender
-from sktpecr.recommenders._factor_recommender import LinearFoldIn, RatingsFoldIn, RidgeFoldIn
-from sktpecr.recommenders._fold_in import LearnedFoldIn
+from sktpecr.recommenders._fold_in import LearnedFoldIn, LinearFoldIn, RatingsFoldIn, RidgeFoldIn
 
 
 class LostFoldIn(NamedTuple):
@@ -34,7 +38,7 @@ class LostFoldIn(NamedTuple):
 
 # All that is ever made of what a file says. Their constructors store, and run nothing.
 _GENERATORS = (CVAEGenerator, GaussianGenerator, InversionGenerator, MLPGenerator)
-_ATTRIBUTIONS = (ExactAttribution, LimeAttribution, ShapleyAttribution)
+_ATTRIBUTIONS = (AccountAttribution, ExactAttribution, LimeAttribution, ShapleyAttribution)
 _FOLD_INS = (RidgeFoldIn, RatingsFoldIn, LinearFoldIn, LearnedFoldIn, LostFoldIn)
 _CLASSES = (*_GENERATORS, *_ATTRIBUTIONS, FactorRecommender, *_FOLD_INS)
 _KNOWN: dict[str, Any] = {each.__name__: each for each in _CLASSES}
@@ -148,10 +152,8 @@ def _params(part: Any) -> dict[str, Any]:
 def _part(cls: Any, params: Any, state: Any, arrays: Mapping[str, NDArray]) -> Any:
     made = _each_from_plain(params, arrays)
     fold_in = made.get("fold_in")
-    if fold_in is not None:
-        if type(fold_in) not in _FOLD_INS:
-            raise ValueError(f"{type(fold_in).__name__} embeds nothing")
-        made["fold_in"] = getattr(fold_in, "embed", fold_in)
+    if fold_in is not None and type(fold_in) not in _FOLD_INS:
+        raise ValueError(f"{type(fold_in).__name__} embeds nothing")
     part = cls(**made)
     for key, each in _each_from_plain(state, arrays).items():
         # What is fitted stands beside the class, never in front of what it does.

@@ -19,7 +19,7 @@ from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sktpecr import plotting
-from sktpecr._inputs._catalogue import Catalogue, check_item_ids, with_own_ids
+from sktpecr._inputs._catalogue import Catalogue, check_item_ids
 from sktpecr._inputs._numbers import check_n
 from sktpecr._inputs._tables import check_interactions, in_pandas, is_frame
 from sktpecr._utils._rounding import spread
@@ -28,17 +28,21 @@ from sktpecr.explanation._counterfactual import Counterfactual, find_counterfact
 from sktpecr.explanation._explain_batch import contributions_of, explain_batch
 from sktpecr.explanation._explain_item import explain_item, profile_of
 from sktpecr.explanation._explanation import Explanation
+from sktpecr.explanation._reason import Reason
+from sktpecr.explanation._reasons import tell
 from sktpecr.explanation._saved_explainer import load_explainer, save_explainer
 from sktpecr.explanation._suggest_question import suggest_question
 from sktpecr.recommenders import AdapterError, as_recommender
+from sktpecr.recommenders._protocol import (
+    check_dot_product,
+    is_dot_product,
+    n_items_of,
+    with_own_ids,
+)
+from sktpecr.recommenders.adapters._as_recommender import resolve_recommender
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
-from sktpecr.tags._tag_transformer import (
-    TagTransformer,
-    check_dot_product,
-    n_items_of,
-    resolve_recommender,
-)
+from sktpecr.tags._tag_transformer import TagTransformer
 from sktpecr.tags._user import User
 
 if TYPE_CHECKING:
@@ -78,9 +82,10 @@ class TPECRExplainer(TagTransformer):
         the score is a dot product and `aggregate` linear, because there it is exact;
         :class:`CVAEGenerator` elsewhere.
     attribution : object, optional
-        How the score reacts to each tag. By default
-        :class:`~sktpecr.attribution.ExactAttribution` where the composite function is linear,
-        :class:`~sktpecr.attribution.LimeAttribution` elsewhere.
+        How a score is told by tags. By default
+        :class:`~sktpecr.attribution.AccountAttribution`: the item's own tags, each by how much
+        this user likes it. :class:`~sktpecr.attribution.ExactAttribution` has the paper's
+        importances where the composite function is linear: of all tags, the others held.
     tag_names : array-like of shape (n_tags,), optional
         Names of the tags. By default the columns of a DataFrame, else "tag_0" and so on.
     aggregate : {"mean", "shrunk"} or callable, default="mean"
@@ -116,9 +121,10 @@ class TPECRExplainer(TagTransformer):
 
     Notes
     -----
-    Sections 3.1 and 3.2 of the paper [1]_. Where the score is a dot product and `generator` and
-    `attribution` are the defaults, nothing is approximated, and the recommender's own score is
-    the average user's score plus one contribution per tag plus a residual that no tag sees.
+    Sections 3.1 and 3.2 of the paper [1]_. What is told of a score is exact: the average user's
+    score, this user's level over all items, one contribution for each of the item's own tags, and
+    a rest that no tag tells, add up to the recommender's own score. How much the tags tell, and
+    what tags dealt at random would tell, is in the certificate.
 
     With a fitted recommender that stores its users' embeddings and the default generator,
     ``fit`` may be left out: the explainer then knows users and items by number, and nothing of
@@ -327,6 +333,56 @@ class TPECRExplainer(TagTransformer):
         candidates = catalogue.candidates(somebody.known_history, exclude_seen, exclude)
         scores = tag_model.scores_of(somebody.embedding)
         return tag_model.ranked(scores, candidates, n)[1]
+
+    def reasons(
+        self,
+        user: Hashable | None = None,
+        item: Hashable | None = None,
+        k: int = 3,
+        *,
+        interactions: Any = None,
+        tags: Mapping[Hashable, float] | None = None,
+    ) -> list[Reason]:
+        """Return the few reasons that a person can be given for an item.
+
+        Parameters
+        ----------
+        user : hashable, optional
+            Raw user id, or row number if fit got no ids.
+        item : hashable
+            Raw item id, or column number if there are none.
+        k : int, default=3
+            At most so many, of which at most one speaks against the item.
+        interactions, tags : optional
+            Somebody new in place of `user`, see :meth:`explain`.
+
+        Returns
+        -------
+        list of Reason
+            For before against, the largest contribution first; empty where no tag is the reason.
+
+        Notes
+        -----
+        A reason is one of the item's own tags that says more of scores than tags dealt at random,
+        that the user likes by at least a quarter of a standard deviation more, or less, than the
+        population, and that contributes at least a fifth of the largest; tags that mean nearly the
+        same are one. See :class:`~sktpecr.attribution.AccountAttribution`.
+
+        Examples
+        --------
+        >>> from sklearn.decomposition import TruncatedSVD
+        >>> from sktpecr import TPECRExplainer
+        >>> from sktpecr.datasets import make_tagged_interactions
+        >>> data = make_tagged_interactions(random_state=0)
+        >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+        >>> explainer = explainer.fit(data.interactions)
+        >>> [(reason.tag, reason.evidence) for reason in explainer.reasons(3, "item_001")]
+        []
+        """
+        tag_model = self.tag_model_
+        somebody = User.of(tag_model, user, interactions, tags).to_explain()
+        column = tag_model.catalogue.items.row(item)
+        return list(tell(tag_model, somebody, column, k=check_n(k, "k")).reasons)
 
     def profile(
         self,
@@ -912,7 +968,7 @@ class TPECRExplainer(TagTransformer):
         try:
             recommender = as_recommender(self.recommender)
             n_users = len(recommender.user_embeddings)
-            closed_form = hasattr(recommender, "item_embeddings") and not callable(self.aggregate)
+            closed_form = is_dot_product(recommender) and not callable(self.aggregate)
         except (AdapterError, NotFittedError):
             n_users, closed_form = 0, False
         if n_users == 0 or self.generator is not None or not closed_form:

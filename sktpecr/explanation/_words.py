@@ -6,9 +6,12 @@ import difflib
 from collections.abc import Mapping, Sequence
 from string import Formatter
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sktpecr.explanation._reason import Reason
 
 # Contributions under this share of the largest one are not worth words.
 _WORTH_SAYING = 0.05
@@ -17,25 +20,39 @@ _WORTH_SAYING = 0.05
 #: others can take the place of any.
 ENGLISH: Mapping[str, str] = MappingProxyType(
     {
-        "links": "The model links {item} to {tags}.",
-        "links_despite": "The model links {item} to {tags}, despite {against}.",
-        "against": "The tags of {item} count against it: {against}.",
-        "little": "The tags of {item} say little about its score.",
-        "no_tags": "{item} has no tags, so none of its own can explain it.",
-        "no_tags_shown": "{item} has no tags that may be shown, so none of its own can explain it.",
-        "one_more": "One more of its tags has a part in it.",
-        "more": "{n} more of its tags have a part in it.",
-        "other_for_one": "Of the tags that it does not carry, {tags} counts for it.",
-        "other_for": "Of the tags that it does not carry, {tags} count for it.",
-        "other_against_one": "Of the tags that it does not carry, {tags} counts against it.",
-        "other_against": "Of the tags that it does not carry, {tags} count against it.",
-        "sum": "From {base} at average tag preferences, tags lead by {tags} and what no tag sees "
-        "by {residual} to {value}.",
-        "sum_shown": "From {base} at average tag preferences, tags lead by {tags} and what no tag "
-        "shown sees by {residual} to {value}.",
-        "by_tags": "The model was not trained on {item}: its score is what its tags suggest.",
-        "liked_more": "{tag}, liked more than average ({contribution})",
-        "liked_less": "{tag}, liked less than average ({contribution})",
+        "for": "Because you like {tags} {much}.",
+        "for_despite": "Because you like {tags} {much}, despite {against}, which you like less "
+        "than most people.",
+        "for_evidence": "Because you like {tags} {much} ({evidence}).",
+        "for_evidence_despite": "Because you like {tags} {much} ({evidence}), despite {against}, "
+        "which you like less than most people.",
+        "belief": "Because you seem to like {tags} {much}.",
+        "belief_despite": "Because you seem to like {tags} {much}, despite {against}, which you "
+        "like less than most people.",
+        "much_more": "much more than most people",
+        "more": "more than most people",
+        "a_bit_more": "a bit more than most people",
+        "despite": "No tag speaks for it, and you like {against} less than most people.",
+        "no_reason": "No tag is the reason here.",
+        "no_tags": "It has no tags.",
+        "no_tags_shown": "It has no tags that may be shown.",
+        "nearest": "People who like {items} like it, too.",
+        "popular": "It is popular with everybody.",
+        "by_tags": "It is new: its tags are all that is known of it.",
+        "sum": "Score {value}: {base} at average tag preferences, {tags} for tags, {residual} for "
+        "what no tag tells.",
+        "sum_shown": "Score {value}: {base} at average tag preferences, {tags} for tags, "
+        "{residual} for what no tag shown tells.",
+        "sum_level": "Score {value}: {base} from the average user, {activity} as all your scores "
+        "are {level}, {tags} for its tags, {residual} for what no tag tells.",
+        "sum_level_shown": "Score {value}: {base} from the average user, {activity} as all your "
+        "scores are {level}, {tags} for its tags, {residual} for what no tag shown tells.",
+        "higher": "higher",
+        "lower": "lower",
+        "contrast_for": "{item} stands above {other} because you like {tags} {much}.",
+        "contrast_despite": "{other} has {tags}, which you like less than most people.",
+        "contrast_little": "{item} stands above {other}; no tag tells why.",
+        "contrast_level": "{item} and {other} stand level.",
         "comma": "{first}, {rest}",
         "and": "{first} and {last}",
         "said_more": "more {tag}",
@@ -90,6 +107,33 @@ def _fields(template: str) -> set[str]:
     }
 
 
+def reasons_in_words(
+    reasons: Sequence[Reason], names: Mapping[Any, str], words: Mapping[str, str] = ENGLISH
+) -> str:
+    """Say reasons in a sentence, or that there are none."""
+    speaking = [reason for reason in reasons if reason.speaks_for]
+    against = joined([str(reason.tag) for reason in reasons if not reason.speaks_for], words)
+    if not speaking:
+        return words["despite"].format(against=against) if against else words["no_reason"]
+    seen = dict.fromkeys(names[item] for reason in speaking for item in reason.evidence)
+    # What is said of several tags has to be true of each.
+    template = "for_evidence" if seen else "for"
+    if not all(reason.evidence for reason in speaking):
+        template = "belief"
+    return words[template + ("_despite" if against else "")].format(
+        tags=joined([str(tag) for reason in speaking for tag in reason.tags[:2]], words),
+        much=words[how_much(min(reason.liking for reason in speaking))],
+        evidence=listed(list(seen)[:3], words),
+        against=against,
+    )
+
+
+def how_much(liking: float) -> str:
+    """Return the word for how much more than most people somebody likes a tag."""
+    # Of a normal distribution, one in ten and three in ten are above these.
+    return "much_more" if liking >= 1.25 else "more" if liking >= 0.5 else "a_bit_more"
+
+
 def by_size(values: NDArray) -> NDArray:
     """Return the order from the largest value, of either sign, to the smallest."""
     return np.argsort(-np.abs(values), kind="stable")
@@ -100,25 +144,6 @@ def worth_saying(contributions: NDArray) -> NDArray:
     order = by_size(contributions)
     sizes = np.abs(contributions[order])
     return order[sizes > _WORTH_SAYING * sizes.max(initial=0.0)]
-
-
-def liked(
-    tags: Sequence[int],
-    names: NDArray,
-    vs_population: NDArray,
-    contributions: NDArray,
-    words: Mapping[str, str] = ENGLISH,
-) -> str:
-    """Say of some tags how they are liked, and what that does."""
-    return joined(
-        [
-            words["liked_more" if vs_population[t] > 0 else "liked_less"].format(
-                tag=names[t], contribution=f"{contributions[t]:+.2g}"
-            )
-            for t in tags
-        ],
-        words,
-    )
 
 
 def joined(phrases: list[str], words: Mapping[str, str] = ENGLISH) -> str:

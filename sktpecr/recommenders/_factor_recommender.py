@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sktpecr._inputs._ids import Ids
 from sktpecr._utils._blocks import blocks
+from sktpecr.recommenders._fold_in import RidgeFoldIn
 
 
 class FactorRecommender:
@@ -146,60 +147,6 @@ class FactorRecommender:
         return embeddings.astype(self.item_embeddings.dtype, copy=False)
 
 
-class RidgeFoldIn:
-    """Regress a row of interactions on the item factors."""
-
-    def __init__(
-        self, item_factors: NDArray, alpha: float = 1e-2, length: float | None = None
-    ) -> None:
-        self.item_factors = item_factors
-        self.alpha = alpha
-        self.length = length
-
-    def __call__(self, X: sp.csr_matrix) -> NDArray:
-        factors = self.item_factors.astype(np.float64)
-        gram = factors.T @ factors
-        ridge = max(self.alpha * np.trace(gram) / len(gram), np.finfo(float).tiny)
-        gram[np.diag_indices_from(gram)] += ridge
-        embeddings = np.linalg.solve(gram, (X @ factors).T).T
-        if self.length is not None:
-            norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
-            embeddings *= self.length / np.where(norms > 0, norms, 1.0)
-        return embeddings
-
-
-# What models of ratings are trained by, for one user: the embedding that minimises sum_v
-# (r_v - b_v - e . q_v)^2 + alpha n |e|^2 over the n items rated.
-class RatingsFoldIn:
-    r"""Regress the ratings of a row, and nothing else of it, on the factors of the items rated."""
-
-    def __init__(self, item_factors: NDArray, item_biases: NDArray, alpha: float = 0.2) -> None:
-        self.item_factors = item_factors
-        self.item_biases = item_biases
-        self.alpha = alpha
-
-    def __call__(self, X: sp.csr_matrix) -> NDArray:
-        factors, biases = self.item_factors.astype(np.float64), self.item_biases
-        ridge = max(self.alpha, np.finfo(float).eps) * np.eye(factors.shape[1])
-        embeddings = np.zeros((X.shape[0], factors.shape[1]))
-        for row in np.flatnonzero(np.diff(X.indptr)):
-            rated = slice(X.indptr[row], X.indptr[row + 1])
-            items, ratings = factors[X.indices[rated]], X.data[rated].astype(np.float64)
-            gram = items.T @ items + len(items) * ridge
-            embeddings[row] = np.linalg.solve(gram, items.T @ (ratings - biases[X.indices[rated]]))
-        return embeddings
-
-
-class LinearFoldIn:
-    """Embed a row by a matrix, as a truncated singular value decomposition does."""
-
-    def __init__(self, components: NDArray) -> None:
-        self.components = components
-
-    def __call__(self, X: sp.csr_matrix) -> NDArray:
-        return X.astype(self.components.dtype) @ self.components.T
-
-
 def check_factors(factors: ArrayLike, name: str, ndim: int) -> NDArray:
     """Return factors as a finite float array, or say what is wrong with which."""
     if hasattr(factors, "to_numpy"):
@@ -214,12 +161,16 @@ def check_factors(factors: ArrayLike, name: str, ndim: int) -> NDArray:
         raise ValueError(f"{name} must be real, got complex numbers")
     if array.dtype not in (np.float32, np.float64):
         array = array.astype(np.float32 if array.dtype == np.float16 else np.float64)
-    # In blocks: the factors may lie in a file that is larger than memory.
+    return check_finite(array, f"{name} has")
+
+
+def check_finite(array: NDArray, what: str) -> NDArray:
+    """Return an array, or say how many NaN or infinite values something has, and where."""
+    # In blocks: factors may lie in a file that is larger than memory.
     if not all(np.isfinite(block).all() for block in blocks(array)):
-        bad = ~np.isfinite(array)
-        first = tuple(int(i) for i in np.argwhere(bad)[0])
+        bad = np.argwhere(~np.isfinite(array))
         raise ValueError(
-            f"{name} has {int(bad.sum())} NaN or infinite values, the first at {first}; "
+            f"{what} {len(bad)} NaN or infinite values, the first at {tuple(bad[0].tolist())}; "
             f"a model that diverged in training cannot be explained"
         )
     return array

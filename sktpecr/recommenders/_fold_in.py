@@ -1,8 +1,8 @@
-"""Embed new users as the known ones were embedded."""
+"""Ways to embed rows of interactions that a model was not trained on."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,9 +12,64 @@ from numpy.typing import NDArray
 _ALPHA = 1e-3
 
 
+@dataclass(eq=False)
+class RidgeFoldIn:
+    """Regress a row of interactions on the item factors."""
+
+    item_factors: NDArray
+    alpha: float = 1e-2  # Ridge penalty, relative to the mean diagonal of the Gram matrix
+    length: float | None = None  # Of embeddings of models of ranks, which do not tell it
+
+    def __call__(self, X: sp.csr_matrix) -> NDArray:
+        factors = self.item_factors.astype(np.float64)
+        gram = factors.T @ factors
+        ridge = max(self.alpha * np.trace(gram) / len(gram), np.finfo(float).tiny)
+        gram[np.diag_indices_from(gram)] += ridge
+        embeddings = np.linalg.solve(gram, (X @ factors).T).T
+        if self.length is not None:
+            norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
+            embeddings *= self.length / np.where(norms > 0, norms, 1.0)
+        return embeddings
+
+
+# What models of ratings are trained by, for one user: the embedding that minimises sum_v
+# (r_v - b_v - e . q_v)^2 + alpha n |e|^2 over the n items rated.
+@dataclass(eq=False)
+class RatingsFoldIn:
+    """Regress the ratings of a row, and nothing else of it, on the factors of the items rated."""
+
+    item_factors: NDArray
+    item_biases: NDArray
+    # Lists of Surprise's SVD on MovieLens agree with those of training by 0.53 to 0.57 from 0.1 to
+    # 1, and by 0.32 at the 0.02 that it was trained with.
+    alpha: float = 0.2
+
+    def __call__(self, X: sp.csr_matrix) -> NDArray:
+        factors, biases = self.item_factors.astype(np.float64), self.item_biases
+        ridge = max(self.alpha, np.finfo(float).eps) * np.eye(factors.shape[1])
+        embeddings = np.zeros((X.shape[0], factors.shape[1]))
+        for row in np.flatnonzero(np.diff(X.indptr)):
+            rated = slice(X.indptr[row], X.indptr[row + 1])
+            items, ratings = factors[X.indices[rated]], X.data[rated].astype(np.float64)
+            gram = items.T @ items + len(items) * ridge
+            embeddings[row] = np.linalg.solve(gram, items.T @ (ratings - biases[X.indices[rated]]))
+        return embeddings
+
+
+@dataclass(eq=False)
+class LinearFoldIn:
+    """Embed a row by a matrix, as a truncated singular value decomposition does."""
+
+    components: NDArray  # (n_factors, n_items)
+
+    def __call__(self, X: sp.csr_matrix) -> NDArray:
+        return X.astype(self.components.dtype) @ self.components.T
+
+
 # What training made of the known users' rows, direction and length alike, is what a new row gets
 # too.
-class LearnedFoldIn(NamedTuple):
+@dataclass(eq=False)
+class LearnedFoldIn:
     """The linear regression of trained user embeddings on what their rows hold."""
 
     items: NDArray  # Embeddings of the items
@@ -32,17 +87,21 @@ class LearnedFoldIn(NamedTuple):
         gram[np.diag_indices_from(gram)] += _ALPHA * np.trace(gram) / len(gram)
         return cls(items, np.linalg.solve(gram, inputs.T @ targets), targets.mean(axis=0))
 
-    def embed(self, X: sp.csr_matrix) -> NDArray:
-        """Embed rows (n, n_items); return (n, n_factors)."""
-        if X.shape[1] != len(self.items):
-            raise ValueError(
-                f"X has {X.shape[1]} columns, but the recommender knows {len(self.items)} items; "
-                f"rows of X are users, columns are items, in the order it was trained on"
-            )
+    def __call__(self, X: sp.csr_matrix) -> NDArray:
+        check_columns(X, len(self.items))
         own = _binary(X)
         embeddings = _describe(own, self.items) @ self.weights
         embeddings[np.diff(own.indptr) == 0] = self.empty
         return embeddings
+
+
+def check_columns(X: sp.csr_matrix, n_items: int) -> None:
+    """Make sure that rows of interactions are as wide as the recommender has items."""
+    if X.shape[1] != n_items:
+        raise ValueError(
+            f"X has {X.shape[1]} columns, but the recommender knows {n_items} items; rows of X are "
+            f"users, columns are items, in the order it was trained on"
+        )
 
 
 def _binary(X: sp.csr_matrix) -> sp.csr_matrix:

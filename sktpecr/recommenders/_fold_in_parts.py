@@ -6,19 +6,14 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from sktpecr.recommenders._factor_recommender import (
-    FactorRecommender,
-    LinearFoldIn,
-    RidgeFoldIn,
-)
+from sktpecr.recommenders._factor_recommender import FactorRecommender
+from sktpecr.recommenders._fold_in import LinearFoldIn, RidgeFoldIn
 from sktpecr.recommenders.adapters._factors import _LeastSquaresFoldIn
 
 
 def fold_in_parts(recommender: FactorRecommender, row: sp.csr_matrix) -> NDArray | None:
-    """Return a part of the embedding for each item of a row (n_taken, n_factors); None if none add.
-
-    Their sum is what the recommender makes of the row (1, n_items).
-    """
+    """Return each item's part of the embedding of a row, (n_taken, n_factors); None if none add."""
+    # Their sum is what the recommender makes of the row (1, n_items).
     fold_in = recommender._fold_in or RidgeFoldIn(recommender.item_embeddings)
     row = sp.csr_matrix(row)
     places = np.arange(row.nnz), row.indices

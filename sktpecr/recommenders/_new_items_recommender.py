@@ -14,8 +14,9 @@ from sklearn.linear_model import Ridge, RidgeCV
 from sktpecr._inputs._ids import Ids
 from sktpecr._inputs._item_tags import check_item_tags, is_frame
 from sktpecr._inputs._tables import in_pandas
-from sktpecr.recommenders._adapter_error import AdapterError
-from sktpecr.recommenders._factor_recommender import FactorRecommender, RidgeFoldIn
+from sktpecr._utils._rounding import square_root
+from sktpecr.recommenders._factor_recommender import FactorRecommender
+from sktpecr.recommenders._protocol import fold_in, item_biases_of, item_embeddings_of, optional
 from sktpecr.recommenders.adapters._as_recommender import as_recommender
 
 _PENALTIES = np.logspace(-2, 5, 15)
@@ -102,14 +103,8 @@ class NewItemsRecommender(FactorRecommender):
 
     def __init__(self, recommender: Any, item_tags: Any, new_item_tags: Any) -> None:
         self._trained = as_recommender(recommender)
-        if not hasattr(self._trained, "item_embeddings"):
-            raise AdapterError(
-                f"recommender must score by dot products for new items to be given embeddings; "
-                f"{type(self._trained).__name__} has no item_embeddings. Distil it first: "
-                f"DistilledRecommender"
-            )
-        items = np.asarray(self._trained.item_embeddings)
-        biases = np.asarray(getattr(self._trained, "item_biases", np.zeros(len(items))))
+        items = item_embeddings_of(self._trained, "NewItemsRecommender")
+        biases = item_biases_of(self._trained)
         self.n_trained = len(items)
         trained, new, self.item_tags = _both(item_tags, new_item_tags, self.n_trained)
         users = np.asarray(self._trained.user_embeddings)
@@ -119,8 +114,8 @@ class NewItemsRecommender(FactorRecommender):
             users,
             np.vstack([items, expected[:, :-1]]),
             np.concatenate([biases, expected[:, -1]]),
-            user_ids=getattr(self._trained, "user_ids", None),
-            item_ids=self._all_ids(getattr(self._trained, "item_ids", None)),
+            user_ids=optional(self._trained, "user_ids"),
+            item_ids=self._all_ids(optional(self._trained, "item_ids")),
         )
         if not self.r2_ > 0:
             warnings.warn(
@@ -128,7 +123,7 @@ class NewItemsRecommender(FactorRecommender):
                 "score nearly as the average one does; use tags that tell more, or train again",
                 stacklevel=2,
             )
-        kept = float(getattr(self._trained, "fidelity", 1.0))
+        kept = float(optional(self._trained, "fidelity"))
         self.fidelity = np.full(len(self.item_embeddings), kept)
         self.fidelity[self.n_trained :] *= max(self.r2_, 0.0)
 
@@ -152,10 +147,9 @@ class NewItemsRecommender(FactorRecommender):
         ndarray of shape (n, n_factors)
             User embeddings.
         """
-        trained = self.item_embeddings[: self.n_trained]
-        fold_in = getattr(self._trained, "fold_in", None) or RidgeFoldIn(trained)
-        embeddings = np.asarray(fold_in(sp.csr_matrix(X)[:, : self.n_trained]))
-        return embeddings.astype(trained.dtype, copy=False)
+        rows = sp.csr_matrix(X)[:, : self.n_trained]
+        embeddings = np.asarray(fold_in(self._trained, rows, "NewItemsRecommender"))
+        return embeddings.astype(self.item_embeddings.dtype, copy=False)
 
     def _all_ids(self, own: Any) -> list[Any] | None:
         """Return the ids of all items: the tables' own, which must be the recommender's too."""
@@ -199,11 +193,8 @@ def _both(item_tags: Any, new_item_tags: Any, n_trained: int) -> tuple[NDArray, 
         )
     if not np.isfinite(rows.data).all() or (rows.data < 0).any():
         raise ValueError("new_item_tags must be finite and not negative; try .fillna(0)")
-    if is_frame(new):
-        everything: Any = pd.concat([item_tags, new])
-    else:
-        everything = sp.vstack([trained, rows]).tocsr()
-    return trained.toarray(), rows.toarray(), everything
+    every = pd.concat([item_tags, new]) if is_frame(new) else sp.vstack([trained, rows]).tocsr()
+    return trained.toarray(), rows.toarray(), every
 
 
 def _regressed(tags: NDArray, items: NDArray, users: NDArray) -> tuple[Ridge, float]:
@@ -214,8 +205,7 @@ def _regressed(tags: NDArray, items: NDArray, users: NDArray) -> tuple[Ridge, fl
         extended = np.column_stack([users.astype(np.float64), np.ones(len(users))])
         second_moment = extended.T @ extended / len(users)
     # Squared lengths after this map are mean squared scores over users.
-    values, axes = np.linalg.eigh(second_moment)
-    scores = items @ (axes * np.sqrt(np.maximum(values, 0.0)))
+    scores = items @ square_root(second_moment)
     chosen = RidgeCV(_PENALTIES).fit(tags, scores)
     # best_score_ is minus the mean squared error of items left out, a mean over columns too.
     left = -chosen.best_score_ * scores.shape[1]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sktpecr._utils._differences import differences
+from sktpecr.recommenders._protocol import is_dot_product, optional
 
 
 def scores_and_pullback(
@@ -16,11 +17,11 @@ def scores_and_pullback(
 ) -> tuple[NDArray, Callable[[NDArray], NDArray]]:
     """Return scores of items, and the function from weights on them to a gradient."""
     # `embedding` (n_factors,); returns (n,).
-    if hasattr(recommender, "item_embeddings"):
+    if is_dot_product(recommender):
         factors = np.asarray(recommender.item_embeddings)[items].astype(np.float64)
         scores = np.asarray(recommender.score_items(embedding[np.newaxis], items))[0]
         return scores.astype(np.float64), lambda weights: weights @ factors
-    if hasattr(recommender, "score_items_torch"):
+    if optional(recommender, "score_items_torch"):
         return _with_autograd(recommender, embedding, items)
 
     def scored(rows: NDArray) -> NDArray:

@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sktpecr._inputs._feedback import Feedback
+from sktpecr.recommenders._protocol import optional
 from sktpecr.solvers._gradients import generator_gradient
 from sktpecr.solvers._pairs import Pairs
 from sktpecr.tags._tag_model import TagModel
@@ -127,7 +128,7 @@ class _IterativeSolver(BaseEstimator):
         import torch
 
         recommender = tag_model.recommender
-        loss = getattr(recommender, "feedback_loss", "bpr")
+        loss = optional(recommender, "feedback_loss")
         if loss not in published:
             raise ValueError(
                 f"feedback_loss of {type(recommender).__name__} must be one of "

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.optimize import nnls
 
-from sktpecr.tags._gradients import item_gradients, tag_gradients
+from sktpecr.recommenders._protocol import item_gradients
+from sktpecr.tags._gradients import tag_gradients
 from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
 
 # Chosen on users of MovieLens-1M and goodbooks who are not tested on.

@@ -1,4 +1,4 @@
-"""How scores and tag preferences react to each factor, at an embedding."""
+"""How tag preferences react to each factor, at an embedding."""
 
 from __future__ import annotations
 
@@ -8,17 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sktpecr._utils._differences import differences
-
-
-def item_gradients(recommender: Any, embedding: NDArray) -> NDArray:
-    """Return what one more of each factor adds to the score of each item, at an embedding."""
-    # `embedding` (n_factors,); returns (n_items, n_factors).
-    if hasattr(recommender, "item_embeddings"):
-        return np.asarray(recommender.item_embeddings)
-    if hasattr(recommender, "item_gradients"):
-        return np.asarray(recommender.item_gradients(embedding))
-    dtype = np.asarray(recommender.score_items(embedding[np.newaxis])).dtype
-    return differences(lambda rows: np.asarray(recommender.score_items(rows)), embedding, dtype).T
 
 
 def tag_gradients(extractor: Any, embedding: NDArray, items: NDArray) -> NDArray:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
 from sktpecr._inputs._catalogue import Catalogue
@@ -16,12 +17,13 @@ from sktpecr._inputs._ids import Ids
 from sktpecr._utils._blocks import taken
 from sktpecr._utils._ranking import top_items
 from sktpecr._utils._rounding import spread
+from sktpecr.attribution import AccountAttribution
 from sktpecr.attribution._composite import CompositeFunction
-from sktpecr.tags._defaults import attribution_for, generator_for
+from sktpecr.generators import CVAEGenerator, GaussianGenerator
+from sktpecr.recommenders._protocol import check_range, fold_in, optional
 from sktpecr.tags._directions import Directions
 from sktpecr.tags._steerability import Steerability
 from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
-from sktpecr.tags._tag_transformer import check_range, fold_in
 
 # What tags that are known differ in by less than this share of their spread says nothing.
 _ALIKE = 1e-3
@@ -125,7 +127,7 @@ class TagModel:
         preferences = extractor.tag_preferences(some)
         some_preferences, some_embeddings = preferences.astype(np.float64), some.astype(np.float64)
 
-        generator = generator_for(generator, extractor, random_state)
+        generator = _generator_for(generator, extractor, random_state)
         known: dict[str, Any] = {}
         if extractor.tag_matrix_ is not None and has_fit_parameter(generator, "tag_matrix"):
             known["tag_matrix"] = extractor.tag_matrix_
@@ -133,10 +135,8 @@ class TagModel:
             known["extract"] = extractor.tag_preferences
         generator.fit(some_preferences, some_embeddings, **known)
         composite = CompositeFunction(recommender, generator)
-        attribution = attribution_for(attribution, composite, random_state)
-        attribution.fit(composite, some_preferences, some_embeddings)
         names = extractor.tag_names_
-        return cls(
+        model = cls(
             extractor=extractor,
             catalogue=catalogue,
             tags=Ids("tag", names, len(names), "tag_names"),
@@ -145,9 +145,33 @@ class TagModel:
             mean=some_preferences.mean(axis=0),
             std=spread(some_preferences, preferences.dtype),
             generator=generator,
-            attribution=attribution,
+            attribution=None,
             composite=composite,
         )
+        # The default is to say the same of the same model whoever asks: never without a seed.
+        seed = 0 if random_state is None else random_state
+        given = AccountAttribution(random_state=seed) if attribution is None else attribution
+        return replace(model, attribution=model.fitted(given))
+
+    def fitted(self, attribution: Any) -> Any:
+        """Return a clone of an attribution, fitted on the learners."""
+        attribution = clone(attribution)
+        some = taken(self.user_embeddings, self.learners)
+        known: dict[str, Any] = {}
+        if has_fit_parameter(attribution, "item_tags"):
+            X = self.catalogue.interactions
+            known["item_tags"] = self.extractor._tags_by_item
+            known["tag_matrix"] = self.extractor.tag_matrix_
+            known["interactions"] = None if X is None else X[self.learners]
+        preferences = self.extractor.tag_preferences(some).astype(np.float64)
+        return attribution.fit(self.composite, preferences, some.astype(np.float64), **known)
+
+    @cached_property
+    def account(self) -> AccountAttribution:
+        """What reasons are read from: the attribution, if it is an account, else one beside it."""
+        if isinstance(self.attribution, AccountAttribution):
+            return self.attribution
+        return self.fitted(AccountAttribution(random_state=0))
 
     @cached_property
     def tag_preferences(self) -> NDArray:
@@ -171,7 +195,7 @@ class TagModel:
 
     def fidelity(self, columns: Any) -> NDArray:
         """Return what distillation and a linear generator kept of what is said of some items."""
-        kept = np.asarray(getattr(self.recommender, "fidelity", 1.0))
+        kept = np.asarray(optional(self.recommender, "fidelity"))
         return (kept[columns] if kept.ndim else kept) * getattr(self.generator, "linearity_", 1.0)
 
     def directions(self, embedding: NDArray) -> Directions:
@@ -293,3 +317,12 @@ def _mask(users: Ids, some: Any) -> NDArray:
         mask[:] = False
         mask[users.rows(some)] = True
     return mask
+
+
+def _generator_for(given: Any, extractor: TagPreferenceExtractor, random_state: Any) -> Any:
+    """Return a clone of the generator given, or else the closed form where it is exact."""
+    if given is not None:
+        return clone(given)
+    if extractor.tag_matrix_ is not None:
+        return GaussianGenerator()
+    return CVAEGenerator(random_state=random_state)

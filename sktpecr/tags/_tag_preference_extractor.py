@@ -13,12 +13,20 @@ from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sktpecr._inputs._catalogue import check_item_ids, with_own_ids
+from sktpecr._inputs._catalogue import check_item_ids
 from sktpecr._inputs._item_tags import check_item_tags, is_frame
 from sktpecr._inputs._tables import check_interactions, in_pandas
 from sktpecr._utils._blocks import blocks
+from sktpecr.recommenders._protocol import (
+    check_range,
+    is_dot_product,
+    item_biases_of,
+    optional,
+    with_own_ids,
+)
+from sktpecr.recommenders.adapters._as_recommender import resolve_recommender
 from sktpecr.tags._steerability import Steerability
-from sktpecr.tags._tag_transformer import TagTransformer, check_range, resolve_recommender
+from sktpecr.tags._tag_transformer import TagTransformer
 
 # Scores held at a time where they cannot be avoided: 32 MB of float64.
 _BLOCK_SCORES = 4_000_000
@@ -170,7 +178,7 @@ class TagPreferenceExtractor(TagTransformer):
             if offsets.any():
                 linear += offsets
             return linear
-        if hasattr(self.recommender_, "tag_scores"):
+        if optional(self.recommender_, "tag_scores"):
             return self._predicted(embeddings).astype(dtype, copy=False)
         n_items, n_tags = self._item_tags.shape
         preferences = np.empty((len(embeddings), n_tags), dtype=np.float64)
@@ -252,7 +260,7 @@ class TagPreferenceExtractor(TagTransformer):
     @property
     def _aggregates_linearly(self) -> bool:
         """Whether tag preferences are weighted means of scores."""
-        return not (callable(self.aggregate) or hasattr(self.recommender_, "tag_scores"))
+        return not (callable(self.aggregate) or optional(self.recommender_, "tag_scores"))
 
     def _fitted_extractor(self) -> TagPreferenceExtractor:
         check_is_fitted(self)
@@ -268,7 +276,7 @@ class TagPreferenceExtractor(TagTransformer):
         )
         self._tags_by_item = self._item_tags.tocsr()
         self.recommender_ = recommender
-        if hasattr(recommender, "tag_scores"):
+        if optional(recommender, "tag_scores"):
             named = self.tag_names is not None or is_frame(item_tags)
             self._check_predicted_tags(self.tag_names_ if named else None)
             self.tag_matrix_, self.tag_offsets_ = self._predicted_linear_map()
@@ -295,7 +303,7 @@ class TagPreferenceExtractor(TagTransformer):
                 f"{type(self.recommender_).__name__} predicts tag preferences itself (tag_scores), "
                 f"so there are no scores of items to aggregate"
             )
-        trained = getattr(self.recommender_, "tag_names_", None)
+        trained = optional(self.recommender_, "tag_names_")
         if names is None or trained is None or len(names) != len(trained):
             return  # numbers are compared where tags are scored
         for column, (name, other) in enumerate(zip(names, trained, strict=True)):
@@ -321,18 +329,17 @@ class TagPreferenceExtractor(TagTransformer):
         return matrix.astype(np.float64), offsets.astype(np.float64)
 
     def _linear_map(self) -> tuple[NDArray | None, NDArray | None]:
-        item_embeddings = getattr(self.recommender_, "item_embeddings", None)
-        if item_embeddings is None or callable(self.aggregate):
+        recommender = self.recommender_
+        if not is_dot_product(recommender) or callable(self.aggregate):
             return None, None
-        biases = getattr(self.recommender_, "item_biases", np.zeros(len(item_embeddings)))
-        items = np.column_stack([item_embeddings, biases])
+        items = np.column_stack([recommender.item_embeddings, item_biases_of(recommender)])
         aggregated = self._aggregate(items.T.astype(np.float64)).T
         return aggregated[:, :-1], aggregated[:, -1]
 
     def _aggregate(self, scores: NDArray) -> NDArray:
         """Aggregate scores (n, n_items) to (n, n_tags), those of trained items."""
         weights = self._item_tags
-        n_trained = getattr(self.recommender_, "n_trained", None)
+        n_trained = optional(self.recommender_, "n_trained")
         if n_trained is not None:
             weights, scores = weights[:n_trained], scores[:, :n_trained]
         if callable(self.aggregate):

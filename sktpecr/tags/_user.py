@@ -14,8 +14,8 @@ from sktpecr._inputs._catalogue import Catalogue
 from sktpecr._inputs._feedback import Feedback
 from sktpecr._inputs._numbers import finite_number
 from sktpecr._inputs._tables import canonical
+from sktpecr.recommenders._protocol import fold_in
 from sktpecr.tags._tag_model import TagModel
-from sktpecr.tags._tag_transformer import fold_in
 
 # A label names so many tags, and no more.
 _NAMED = 3

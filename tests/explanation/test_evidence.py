@@ -11,7 +11,7 @@ from sktpecr.attribution._composite import CompositeFunction
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.explanation._evidence import EVERYBODY, evidence_table
 from sktpecr.recommenders import FactorRecommender, as_recommender
-from sktpecr.recommenders._factor_recommender import RidgeFoldIn
+from sktpecr.recommenders._fold_in import RidgeFoldIn
 from sktpecr.recommenders._fold_in_parts import fold_in_parts
 
 DATA = make_tagged_interactions(random_state=0)

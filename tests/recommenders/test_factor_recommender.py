@@ -6,7 +6,8 @@ import scipy.sparse as sp
 from sklearn.linear_model import Ridge
 
 from sktpecr.recommenders import FactorRecommender
-from sktpecr.recommenders._factor_recommender import RidgeFoldIn, check_factors
+from sktpecr.recommenders._factor_recommender import check_factors
+from sktpecr.recommenders._fold_in import RidgeFoldIn
 
 
 @pytest.fixture

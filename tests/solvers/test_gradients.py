@@ -6,8 +6,9 @@ import torch
 
 from sktpecr import CVAEGenerator, GaussianGenerator, TagPreferenceExtractor
 from sktpecr.recommenders import FactorRecommender, TorchRecommender
+from sktpecr.recommenders._protocol import item_gradients
 from sktpecr.solvers._gradients import generator_gradient, scores_and_pullback
-from sktpecr.tags._gradients import item_gradients, tag_gradients
+from sktpecr.tags._gradients import tag_gradients
 
 RANDOM = np.random.RandomState(0)
 USERS, ITEMS = RANDOM.normal(size=(40, 5)), RANDOM.normal(size=(30, 5))

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import scipy.sparse as sp
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from sktpecr.recommenders._adapter_error import AdapterError
+from sktpecr.recommenders._fold_in import check_columns
+from sktpecr.recommenders._protocol import (
+    check_dot_product,
+    is_recommender,
+    is_unfitted_estimator,
+    n_items_of,
+)
 from sktpecr.recommenders.adapters._cornac import from_cornac
 from sktpecr.recommenders.adapters._decomposition import from_decomposition
 from sktpecr.recommenders.adapters._factors import from_arrays, from_factor_model
@@ -18,6 +27,8 @@ from sktpecr.recommenders.adapters._libraries import (
     from_spark,
     from_surprise,
 )
+from sktpecr.recommenders.distilled._boxes import scores_rows
+from sktpecr.recommenders.distilled._distilled_recommender import DistilledRecommender
 
 # What a model has, and what makes a recommender of it; the first that fits is taken.
 _ADAPTERS: tuple[tuple[tuple[str, ...], Callable[[Any], Any]], ...] = (
@@ -31,6 +42,21 @@ _ADAPTERS: tuple[tuple[tuple[str, ...], Callable[[Any], Any]], ...] = (
     (("userFactors", "itemFactors"), from_spark),
     (("transform", "inverse_transform"), from_decomposition),  # scikit-learn
 )
+_WRAP = (
+    "in TorchRecommender(score, user_embeddings, item_vectors), or, where the score is a dot "
+    "product, in FactorRecommender(user_factors, item_factors)"
+)
+# By package and class: what it is, and the way out.
+_NO_USERS = {
+    ("torch", "Module"): (
+        f"a torch module, which does not say what of it is a user; wrap it {_WRAP}"
+    ),
+    ("skorch", "NeuralNet"): (
+        f"a net of skorch, which does not say what of it is a user; wrap its module_ {_WRAP}, or, "
+        f"where its predict(X) scores all items of rows of interactions, wrap it in "
+        f"DistilledRecommender(net)"
+    ),
+}
 
 
 def as_recommender(model: Any) -> Any:
@@ -78,27 +104,19 @@ def as_recommender(model: Any) -> Any:
     >>> as_recommender((np.eye(3, 2), np.ones((5, 2))))
     FactorRecommender(3 users, 5 items, 2 factors)
     """
-    if hasattr(model, "user_embeddings") and hasattr(model, "score_items"):
+    if is_recommender(model):
         return model
     name = type(model).__name__
-    if _is_a(model, "torch", "Module"):
-        raise AdapterError(
-            f"{name} is a torch module, which does not say what of it is a user; "
-            f"wrap it in TorchRecommender(score, user_embeddings, item_vectors), or, where the "
-            f"score is a dot product, in FactorRecommender(user_factors, item_factors)"
-        )
-    if _is_a(model, "skorch", "NeuralNet"):
-        raise AdapterError(
-            f"{name} is a net of skorch, which does not say what of it is a user; wrap its module_ "
-            f"in TorchRecommender(score, user_embeddings, item_vectors), or, where its predict(X) "
-            f"scores all items of rows of interactions, wrap it in DistilledRecommender(net)"
-        )
+    for base in type(model).__mro__:
+        what = _NO_USERS.get((base.__module__.split(".")[0], base.__name__))
+        if what is not None:
+            raise AdapterError(f"{name} is {what}")
     if isinstance(model, tuple) and len(model) in (2, 3):
         return from_arrays(*model)
     for names, adapt in _ADAPTERS:
         if all(hasattr(model, each) for each in names):
             return adapt(model)
-    if hasattr(type(model), "user_embeddings") and hasattr(type(model), "score_items"):
+    if is_recommender(type(model)):
         check_is_fitted(model, msg="this %(name)s is not fitted; call its fit(interactions) first")
     raise AdapterError(
         f"{name} has neither user_factors and item_factors, nor transform and "
@@ -109,8 +127,23 @@ def as_recommender(model: Any) -> Any:
     )
 
 
-def _is_a(model: Any, package: str, name: str) -> bool:
-    return any(
-        base.__module__.split(".")[0] == package and base.__name__ == name
-        for base in type(model).__mro__
-    )
+def resolve_recommender(model: Any, X: sp.csr_matrix) -> Any:
+    """Return the recommender behind a model, fitting a clone of it on X if it is not fitted."""
+    if model is None or isinstance(model, type):
+        what = "None" if model is None else f"the class {model.__name__}"
+        raise AdapterError(f"recommender must be a model, got {what}; pass a trained one")
+    trains_on_rows = hasattr(model, "transform") or hasattr(model, "score_items")
+    if trains_on_rows and is_unfitted_estimator(model):
+        try:
+            model = clone(model).fit(X)
+        except TypeError:  # some take dense arrays only, and say so with a TypeError
+            model = clone(model).fit(X.toarray())
+    if scores_rows(model):
+        # Asked everything, once; who has a smaller budget says so by wrapping it.
+        model = DistilledRecommender(model, budget=1.0, random_state=0).fit(X)
+    recommender = as_recommender(model)
+    check_dot_product(recommender)
+    n_items = n_items_of(recommender)
+    if n_items is not None:
+        check_columns(X, n_items)
+    return recommender

@@ -8,7 +8,8 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 
 from sktpecr.recommenders._adapter_error import AdapterError
-from sktpecr.recommenders._factor_recommender import FactorRecommender, RatingsFoldIn
+from sktpecr.recommenders._factor_recommender import FactorRecommender
+from sktpecr.recommenders._fold_in import RatingsFoldIn
 from sktpecr.recommenders.adapters._factors import ranked_fold_in, with_user_biases
 from sktpecr.recommenders.differentiable._torch_recommender import TorchRecommender
 

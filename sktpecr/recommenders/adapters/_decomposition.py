@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from sktpecr.recommenders._adapter_error import AdapterError
-from sktpecr.recommenders._factor_recommender import FactorRecommender, LinearFoldIn
+from sktpecr.recommenders._factor_recommender import FactorRecommender
+from sktpecr.recommenders._fold_in import LinearFoldIn
+from sktpecr.recommenders.distilled._boxes import sparse_or_dense
 
 
 def from_decomposition(model: Any) -> FactorRecommender:
@@ -19,7 +22,7 @@ def from_decomposition(model: Any) -> FactorRecommender:
     name = type(model).__name__
     last = model[-1] if hasattr(model, "steps") else model
     components = getattr(last, "components_", None)
-    transform = _Transform(model, np.float64 if components is None else components.dtype)
+    transform = _Transform(model, np.dtype(float) if components is None else components.dtype)
     if components is None:
         n_factors = transform(sp.csr_matrix(np.ones((1, model.n_features_in_)))).shape[1]
     else:
@@ -54,16 +57,13 @@ def _as_product(transform: _Transform) -> LinearFoldIn | _Transform:
     return product if np.array_equal(transform(rows), product(rows)) else transform
 
 
+@dataclass(eq=False)
 class _Transform:
     """Embed rows with a fitted transformer."""
 
-    def __init__(self, model: Any, dtype: Any) -> None:
-        self.model = model
-        self.dtype = np.dtype(dtype)
+    model: Any
+    dtype: np.dtype
 
     def __call__(self, X: sp.csr_matrix) -> NDArray:
-        X = X.astype(self.dtype)  # NMF takes nothing but the type it was fitted on
-        try:
-            return np.asarray(self.model.transform(X))
-        except (TypeError, ValueError):  # how those that take dense arrays only say so
-            return np.asarray(self.model.transform(X.toarray()))
+        # NMF takes nothing but the type it was fitted on.
+        return np.asarray(sparse_or_dense(self.model.transform, X.astype(self.dtype)))

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import NotFittedError
 
 from sktpecr._utils._blocks import blocks
-from sktpecr.recommenders._factor_recommender import FactorRecommender, RidgeFoldIn, check_factors
+from sktpecr.recommenders._factor_recommender import FactorRecommender, check_factors
+from sktpecr.recommenders._fold_in import RidgeFoldIn
 
 
 def from_arrays(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -44,9 +45,9 @@ def from_lenskit(model: Any) -> FactorRecommender:
     bias = getattr(model, "bias", None)
     user_biases, item_biases = None, np.zeros(len(items), dtype=items.dtype)
     if bias is not None:
-        item_biases = item_biases + np.float32(bias.global_bias)
+        item_biases += bias.global_bias
         if bias.item_biases is not None:
-            item_biases = item_biases + bias.item_biases
+            item_biases += bias.item_biases
         if bias.user_biases is not None:
             user_biases = bias.user_biases[: len(users)]
     users, items = with_user_biases(users, items, user_biases)
@@ -80,12 +81,12 @@ class _LensKitFoldIn:
         return embeddings
 
 
+@dataclass
 class _Rated:
     """What LensKit asks of a list of items: their numbers and their ratings."""
 
-    def __init__(self, columns: NDArray, ratings: NDArray) -> None:
-        self.columns = columns
-        self.ratings = ratings
+    columns: NDArray
+    ratings: NDArray
 
     def __len__(self) -> int:
         return len(self.columns)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 
 from sktpecr.recommenders._adapter_error import AdapterError
-from sktpecr.recommenders._factor_recommender import FactorRecommender, RatingsFoldIn
+from sktpecr.recommenders._factor_recommender import FactorRecommender
+from sktpecr.recommenders._fold_in import RatingsFoldIn
 from sktpecr.recommenders.adapters._factors import from_arrays, ranked_fold_in, with_user_biases
 
 # Of Spark: the mean score from which on a model was trained on ratings, and its own default.

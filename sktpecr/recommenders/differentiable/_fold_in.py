@@ -14,6 +14,7 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 from torch.nn.functional import softplus
 
+from sktpecr._utils._rounding import square_root
 from sktpecr.recommenders.differentiable._scoring import PairScorer
 
 _N_NEGATIVES = 4
@@ -34,8 +35,7 @@ class Prior(NamedTuple):
         # `embeddings` (n_users, n_factors).
         mean = embeddings.mean(axis=0, dtype=np.float64)
         centred = embeddings - mean.astype(embeddings.dtype)
-        values, vectors = np.linalg.eigh((centred.T @ centred).astype(np.float64) / len(embeddings))
-        return cls(mean, vectors * np.sqrt(np.maximum(values, 0.0)))
+        return cls(mean, square_root((centred.T @ centred).astype(np.float64) / len(embeddings)))
 
 
 def fold_in(
@@ -95,14 +95,11 @@ def _descend(scorer: PairScorer, prior: Prior, X: sp.csr_matrix, loss: str) -> N
 def _batches(n_pairs: NDArray, max_pairs: int) -> Iterator[NDArray]:
     """Yield runs of rows that have pairs, as many rows as stay within the limit."""
     rows = np.flatnonzero(n_pairs)
-    start = total = 0
-    for stop, n in enumerate(n_pairs[rows]):
-        if total and total + n > max_pairs:
-            yield rows[start:stop]
-            start, total = stop, 0
-        total += n
-    if total:
-        yield rows[start:]
+    ends = np.cumsum(n_pairs[rows])
+    while len(rows):
+        n = max(1, int(np.searchsorted(ends, max_pairs, side="right")))
+        yield rows[:n]
+        rows, ends = rows[n:], ends[n:] - ends[n - 1]
 
 
 def _draw_outside(items: NDArray, n_items: int) -> NDArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -119,17 +120,10 @@ def _one_per_pair(scores: Any, n: int) -> Tensor:
 
 def _module_of(score: Any) -> nn.Module | None:
     """Return the module that a function is, or is a method of."""
-    for module in (score, getattr(score, "__self__", None)):
-        if isinstance(module, nn.Module):
-            return module
-    return None
+    owners = score, getattr(score, "__self__", None)
+    return next((each for each in owners if isinstance(each, nn.Module)), None)
 
 
 def _dtype_of(module: nn.Module | None) -> torch.dtype | None:
-    if module is None:
-        return None
-    for tensors in (module.parameters(), module.buffers()):
-        for tensor in tensors:
-            if tensor.is_floating_point():
-                return tensor.dtype
-    return None
+    tensors = chain(module.parameters(), module.buffers()) if module is not None else ()
+    return next((each.dtype for each in tensors if each.is_floating_point()), None)

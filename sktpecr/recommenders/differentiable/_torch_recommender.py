@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import gen_batches
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from sktpecr._inputs._ids import Ids
 from sktpecr._inputs._tables import canonical
-from sktpecr.recommenders._factor_recommender import check_factors
-from sktpecr.recommenders.differentiable._scoring import PairScorer
+from sktpecr.recommenders._factor_recommender import check_factors, check_finite
+from sktpecr.recommenders._fold_in import check_columns
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from sktpecr.recommenders.differentiable._scoring import PairScorer
 
-_LOSSES = ("bce", "bpr")
 # Users scored at a time, at most.
 _USERS = 64
 
@@ -105,6 +107,14 @@ class TorchRecommender:
     ValueError: score must return shape (2,) or (2, 1) for 2 pairs, got (2, 2); ...
     """
 
+    @validate_params(
+        {
+            "score": [callable],
+            "feedback_loss": [StrOptions({"bce", "bpr"})],
+            "batch_size": [Interval(Integral, 1, None, closed="left")],
+        },
+        prefer_skip_nested_validation=True,
+    )
     def __init__(
         self,
         score: nn.Module | Callable[[Tensor, Tensor], Tensor],
@@ -121,21 +131,13 @@ class TorchRecommender:
         from sktpecr.recommenders.differentiable._fold_in import Prior
         from sktpecr.recommenders.differentiable._scoring import host_array, snapshot
 
-        if not callable(score):
-            raise TypeError(
-                f"score must be a torch module or a function (users, items) -> scores, got "
-                f"{type(score).__name__}"
-            )
-        if feedback_loss not in _LOSSES:
-            raise ValueError(f"feedback_loss must be one of {_LOSSES}, got {feedback_loss!r}")
-        if not isinstance(batch_size, int | np.integer) or batch_size < 1:
-            raise ValueError(f"batch_size must be an int of at least 1, got {batch_size!r}")
         self.user_embeddings = check_factors(host_array(user_embeddings), "user_embeddings", ndim=2)
         self.item_vectors = check_factors(host_array(item_vectors), "item_vectors", ndim=2)
-        for name in ("user_embeddings", "item_vectors"):
-            shape = getattr(self, name).shape
-            if 0 in shape:
-                raise ValueError(f"{name} must have a row and a column at least, got shape {shape}")
+        for name, rows in vars(self).items():
+            if 0 in rows.shape:
+                raise ValueError(
+                    f"{name} must have a row and a column at least, got shape {rows.shape}"
+                )
         self.feedback_loss = feedback_loss
         self.batch_size = int(batch_size)
         self.device = device
@@ -197,14 +199,7 @@ class TorchRecommender:
                 for columns in gen_batches(len(vectors), self.batch_size // at_a_time):
                     block = scorer.grid(users[some], vectors[columns])
                     scores[some, columns] = block.cpu().to(torch_dtype(rows.dtype)).numpy()
-        bad = ~np.isfinite(scores)
-        if bad.any():
-            row, column = np.argwhere(bad)[0]
-            raise ValueError(
-                f"score returned {int(bad.sum())} NaN or infinite values, the first at "
-                f"({row}, {column}); a model that diverged in training cannot be explained"
-            )
-        return scores
+        return check_finite(scores, "score returned")
 
     def score_items_torch(self, embeddings: Tensor, items: ArrayLike | None = None) -> Tensor:
         """Score items so that autograd can follow.
@@ -273,12 +268,7 @@ class TorchRecommender:
         from sktpecr.recommenders.differentiable._fold_in import fold_in
 
         rows = canonical(sp.csr_matrix(X))
-        n_items = len(self.item_vectors)
-        if rows.shape[1] != n_items:
-            raise ValueError(
-                f"X has {rows.shape[1]} columns, but the recommender knows {n_items} items; rows "
-                f"of X are users, columns are items, in the order of item_vectors"
-            )
+        check_columns(rows, len(self.item_vectors))
         embeddings = fold_in(
             self._scorer(), self._prior, rows, loss=self.feedback_loss, max_pairs=self.batch_size
         )
@@ -293,8 +283,7 @@ class TorchRecommender:
         vectors = self._scorer().item_vectors
         if items is None:
             return vectors
-        columns = np.arange(len(vectors))[np.asarray(items)]
-        return vectors[columns.tolist()]
+        return vectors[np.arange(len(vectors))[np.asarray(items)].tolist()]
 
     def _scorer(self) -> PairScorer:
         """Return the score on its device, copied there once."""
@@ -302,10 +291,7 @@ class TorchRecommender:
             from sktpecr._utils._torch_training import pick_device
             from sktpecr.recommenders.differentiable._scoring import PairScorer
 
-            self._on_device = PairScorer(
-                self._score,
-                self.item_vectors,
-                pick_device(self.device),
-                np.result_type(self.user_embeddings, self.item_vectors),
-            )
+            device = pick_device(self.device)
+            dtype = np.result_type(self.user_embeddings, self.item_vectors)
+            self._on_device = PairScorer(self._score, self.item_vectors, device, dtype)
         return self._on_device

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
-from sklearn.exceptions import NotFittedError
 from sklearn.utils import gen_batches
-from sklearn.utils.validation import check_is_fitted
 
 # The first that a model has is its score: logits are nearer to a dot product than probabilities.
 _METHODS = ("decision_function", "predict_proba", "predict")
-
-
-def is_unfitted_estimator(model: Any) -> bool:
-    """Tell whether a model is a scikit-learn estimator that has not been fitted."""
-    if not isinstance(model, BaseEstimator):
-        return False
-    try:
-        check_is_fitted(model)
-    except NotFittedError:
-        return True
-    return False
 
 
 def has_scores(model: Any) -> bool:
@@ -53,15 +41,38 @@ def score_of(model: Any, X: Any) -> NDArray:
     return np.asarray(scores)
 
 
-class RowBox:
+def sparse_or_dense(ask: Callable[[Any], Any], X: sp.csr_matrix) -> Any:
+    """Return what a function makes of X, as an array where it takes no sparse matrix."""
+    try:
+        return ask(X)
+    except (TypeError, ValueError):  # how those that take dense arrays only say so
+        return ask(X.toarray())
+
+
+class Box:
+    """A black box that is asked so much at a time, and whose answers are counted."""
+
+    def __init__(self, batch_size: int) -> None:
+        self.batch_size = batch_size
+        self.n_asked = 0
+        self.on_answer: Callable[[int], Any] = int  # which does nothing
+
+    def _collect(self, n: int, at_a_time: int, ask: Callable[[slice], NDArray]) -> list[NDArray]:
+        found = []
+        for batch in gen_batches(n, max(1, at_a_time)):
+            found.append(ask(batch))
+            self.n_asked += found[-1].size
+            self.on_answer(found[-1].size)
+        return found
+
+
+class RowBox(Box):
     """A model that is asked a row of interactions and scores every item."""
 
     def __init__(self, model: Any, X: sp.csr_matrix, batch_size: int) -> None:
+        super().__init__(batch_size)
         self.model = model
         self.X = X
-        self.batch_size = batch_size
-        self.n_asked = 0
-        self.on_answer: Callable[[int], Any] = _ignore
 
     def pairs(self, users: NDArray, items: NDArray) -> NDArray:
         """Score for user i the items of row i, shape (n, n_own); all items have to be asked."""
@@ -69,86 +80,58 @@ class RowBox:
 
     def scores(self, X: sp.csr_matrix) -> NDArray:
         """Score all items for rows of interactions, shape (n, n_items)."""
-        n_items = X.shape[1]
-        found = []
-        for batch in gen_batches(X.shape[0], max(1, self.batch_size // n_items)):
-            found.append(self._ask(X[batch]))
-            self.n_asked += found[-1].size
-            self.on_answer(found[-1].size)
-        return np.vstack(found) if found else np.empty((0, n_items))
+        at_a_time = self.batch_size // X.shape[1]
+        found = self._collect(X.shape[0], at_a_time, lambda batch: self._ask(X[batch]))
+        return np.vstack(found) if found else np.empty(X.shape)
 
     def _ask(self, X: sp.csr_matrix) -> NDArray:
-        try:
-            scores = score_of(self.model, X)
-        except (TypeError, ValueError):  # how those that take dense arrays only say so
-            scores = score_of(self.model, X.toarray())
-        what = f"{type(self.model).__name__} must score every item of a row of interactions"
-        way_out = (
+        return _checked(
+            sparse_or_dense(partial(score_of, self.model), X),
+            X.shape,
+            f"{type(self.model).__name__} must score every item of a row of interactions",
             "where it is asked pairs, give DistilledRecommender a function predict(users, items), "
-            "or user_features and item_features"
+            "or user_features and item_features",
         )
-        return _checked(scores, X.shape, what, way_out)
 
 
-class PairBox:
+class PairBox(Box):
     """A function that is asked pairs of users and items."""
 
-    def __init__(
-        self, predict: Callable[[NDArray, NDArray], ArrayLike], n_items: int, batch_size: int
-    ) -> None:
+    def __init__(self, predict: Callable[..., ArrayLike], batch_size: int) -> None:
+        super().__init__(batch_size)
         self.predict = predict
-        self.n_items = n_items
-        self.batch_size = batch_size
-        self.n_asked = 0
-        self.on_answer: Callable[[int], Any] = _ignore
 
     def pairs(self, users: NDArray, items: NDArray) -> NDArray:
         """Score for user i the items of row i, shape (n, n_own)."""
         every_user, every_item = np.repeat(users, items.shape[1]), items.ravel()
-        found = []
-        for batch in gen_batches(len(every_user), self.batch_size):
+
+        def ask(batch: slice) -> NDArray:
             # Copies: the function is not ours, and may write.
             some = every_user[batch].copy(), every_item[batch].copy()
-            found.append(
-                _checked(
-                    np.asarray(self.predict(*some)),
-                    some[0].shape,
-                    "predict must return one number per pair of the two arrays it is given",
-                    "predict(users, items) gets row and column numbers of equal length",
-                )
+            return _checked(
+                np.asarray(self.predict(*some)),
+                some[0].shape,
+                "predict must return one number per pair of the two arrays it is given",
+                "predict(users, items) gets row and column numbers of equal length",
             )
-            self.n_asked += len(some[0])
-            self.on_answer(len(some[0]))
+
+        found = self._collect(items.size, self.batch_size, ask)
         return np.concatenate(found).reshape(items.shape) if found else np.empty(items.shape)
 
 
-class FeaturePairs:
-    """Pairs of users and items, as a model of (user, item) features is asked them."""
-
-    def __init__(self, model: Any, user_features: NDArray, item_features: NDArray) -> None:
-        self.model = model
-        self.user_features = user_features
-        self.item_features = item_features
-
-    def __call__(self, users: NDArray, items: NDArray) -> NDArray:
-        scores = score_of(
-            self.model, np.hstack([self.user_features[users], self.item_features[items]])
-        )
-        # Of a classifier's classes the last is the one that is liked.
-        return scores if scores.ndim == 1 else scores[:, -1]
+def score_by_features(
+    model: Any, user_features: NDArray, item_features: NDArray, users: NDArray, items: NDArray
+) -> NDArray:
+    """Return what a model of (user, item) features scores pairs of users and items."""
+    scores = score_of(model, np.hstack([user_features[users], item_features[items]]))
+    # Of a classifier's classes the last is the one that is liked.
+    return scores if scores.ndim == 1 else scores[:, -1]
 
 
 def fitted_on_rows(model: Any, X: sp.csr_matrix) -> Any:
     """Return a clone of a model, fitted to give back the rows of X."""
     rows = X.toarray()  # as targets: few take sparse ones, and some only seem to
-    try:
-        return clone(model).fit(X, rows)
-    except (TypeError, ValueError):
-        return clone(model).fit(rows, rows)
-
-
-def _ignore(n: int) -> None:
-    """Take no notice of n answers."""
+    return sparse_or_dense(lambda X: clone(model).fit(X, rows), X)
 
 
 def _checked(scores: NDArray, shape: tuple[int, ...], what: str, way_out: str) -> NDArray:

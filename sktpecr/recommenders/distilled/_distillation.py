@@ -10,6 +10,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.linalg import qr
 from sklearn.linear_model import RidgeCV
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.extmath import randomized_svd
 
 from sktpecr._utils._ranking import top_items
@@ -22,9 +24,7 @@ _ALPHAS = np.logspace(-3, 6, 19)
 class Prior(NamedTuple):
     """What interactions alone say of an embedding: a ridge regression."""
 
-    regression: RidgeCV | None
-    centre: NDArray  # What comes off its input, and what that is divided by
-    scale: NDArray  # What comes off its input, and what that is divided by
+    regression: Pipeline | None
     mean: NDArray  # Mean embedding
     variance: NDArray  # What is left of each factor
 
@@ -33,22 +33,19 @@ class Prior(NamedTuple):
         """Learn from users whose embeddings are known."""
         mean, variance = embeddings.mean(axis=0), embeddings.var(axis=0)
         inputs = _describe(X, items)
-        centre, scale = inputs.mean(axis=0), inputs.std(axis=0)
-        regression = None
-        if len(embeddings) > 2 and scale.any():
-            scale = np.where(scale > 0, scale, 1.0)
-            regression = RidgeCV(_ALPHAS, alpha_per_target=True)
-            regression.fit((inputs - centre) / scale, embeddings)
-            # Minus the mean squared error of each factor over users left out.
-            variance = np.minimum(variance, -np.atleast_1d(regression.best_score_))
-        return cls(regression, centre, scale, mean, variance)
+        if len(embeddings) <= 2 or not inputs.std(axis=0).any():
+            return cls(None, mean, variance)
+        ridge = RidgeCV(_ALPHAS, alpha_per_target=True)
+        regression = make_pipeline(StandardScaler(), ridge).fit(inputs, embeddings)
+        # Minus the mean squared error of each factor over users left out.
+        variance = np.minimum(variance, -np.atleast_1d(ridge.best_score_))
+        return cls(regression, mean, variance)
 
     def embed(self, X: sp.csr_matrix, items: NDArray) -> NDArray:
         """Return the embeddings to expect of rows of interactions."""
         if self.regression is None:
             return np.tile(self.mean, (X.shape[0], 1))
-        found = self.regression.predict((_describe(X, items) - self.centre) / self.scale)
-        return np.asarray(found).reshape(X.shape[0], -1)
+        return np.asarray(self.regression.predict(_describe(X, items))).reshape(X.shape[0], -1)
 
 
 class Factors(NamedTuple):
@@ -104,20 +101,16 @@ class Factors(NamedTuple):
         embeddings = self.prior.embed(X, self.items)
         variance = np.maximum(self.prior.variance, np.finfo(float).eps)
         precision = np.diag(1 / variance)[np.newaxis]
-        asked = np.empty((X.shape[0], 0), dtype=np.intp)
         # First what tells most of an embedding, then what the lists will be made of.
         tells = qr((self.items * np.sqrt(variance)).T, mode="r", pivoting=True)[1]
         n_telling = min((n_own + 1) // 2, self.items.shape[1])
-        for n in (n_telling, n_own - n_telling):
-            if not n:
-                continue
-            if not asked.size:
-                columns = np.broadcast_to(tells[:n], (X.shape[0], n))
-            else:
-                columns = self._best(embeddings, X, asked, n)
-            scores = ask(columns).astype(np.float64)
-            embeddings, precision = self._refined(embeddings, precision, columns, scores)
-            asked = np.hstack([asked, columns])
+        asked = np.broadcast_to(tells[:n_telling], (X.shape[0], n_telling))
+        if n_telling:
+            embeddings, precision = self._refined(embeddings, precision, asked, ask(asked))
+        if n_own > n_telling:
+            best = self._best(embeddings, X, asked, n_own - n_telling)
+            embeddings, precision = self._refined(embeddings, precision, best, ask(best))
+            asked = np.hstack([asked, best])
         return embeddings, asked
 
     def _best(self, embeddings: NDArray, X: sp.csr_matrix, asked: NDArray, n: int) -> NDArray:
@@ -135,7 +128,7 @@ class Factors(NamedTuple):
         weighted = (own / self.noise[columns][..., np.newaxis]).swapaxes(-1, -2)
         precision = precision + weighted @ own
         expected = embeddings[:, np.newaxis] @ own.swapaxes(-1, -2)
-        surprise = (scores - self.biases[columns])[:, np.newaxis] - expected
+        surprise = (scores.astype(np.float64) - self.biases[columns])[:, np.newaxis] - expected
         pull = surprise @ weighted.swapaxes(-1, -2)
         return embeddings + np.linalg.solve(precision, pull.swapaxes(-1, -2))[..., 0], precision
 
@@ -143,13 +136,13 @@ class Factors(NamedTuple):
 def variance_kept(scores: NDArray, approximate: NDArray, counted: NDArray) -> float:
     """Return the share of the variance of each user's scores that is reproduced."""
     # `scores`, `approximate` (n, n_items).
-    scores, n = scores.astype(np.float64), np.maximum(1, counted.sum(axis=1, keepdims=True))
-    total, left = (
-        np.where(counted, values - np.where(counted, values, 0.0).sum(axis=1, keepdims=True) / n, 0)
-        for values in (scores, approximate - scores)
-    )
+    scores = scores.astype(np.float64)
     if not spread(scores.T, scores.dtype).any():  # nobody prefers anything
         return 1.0
+    total, left = (
+        np.ma.masked_array(values, ~counted).anom(axis=1)
+        for values in (scores, approximate - scores)
+    )
     return float(1.0 - np.square(left).sum() / np.square(total).sum())
 
 

@@ -10,22 +10,22 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.base import _fit_context
 from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils._param_validation import Interval, RealNotInt
-from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
 from sktpecr._inputs._tables import check_interactions
 from sktpecr._utils._atomic_fit import whole_fit
 from sktpecr.recommenders._factor_recommender import FactorRecommender
+from sktpecr.recommenders._fitted_recommender import FittedRecommender
+from sktpecr.recommenders._protocol import clone_sharing, is_unfitted_estimator
 from sktpecr.recommenders.distilled._boxes import (
-    FeaturePairs,
     PairBox,
     RowBox,
     fitted_on_rows,
     has_scores,
-    is_unfitted_estimator,
+    score_by_features,
 )
 from sktpecr.recommenders.distilled._distillation import Factors, list_kept, variance_kept
 
@@ -40,7 +40,7 @@ _FEWEST = 4
 _MOST_SCORES, _MOST_NUMBERS, _MOST_HELD_OUT = 25_000_000, 8_000_000, 1000
 
 
-class DistilledRecommender(BaseEstimator):
+class DistilledRecommender(FittedRecommender):
     r"""Learn factors from the scores of a box that has none, and say how much they reproduce.
 
     Neighbours, trees, sequence models, a remote service: whatever gives a score can be asked for
@@ -254,11 +254,6 @@ class DistilledRecommender(BaseEstimator):
         return min(1.0, max(0.0, self.r2_))
 
     @property
-    def user_embeddings(self) -> NDArray:
-        """Embeddings of the users of fit, shape (n_users, n_factors)."""
-        return self._read().user_embeddings
-
-    @property
     def item_embeddings(self) -> NDArray:
         """Embeddings of the items, shape (n_items, n_factors)."""
         return self._read().item_embeddings
@@ -267,23 +262,6 @@ class DistilledRecommender(BaseEstimator):
     def item_biases(self) -> NDArray:
         """Mean score of each item, shape (n_items,)."""
         return self._read().item_biases
-
-    def score_items(self, embeddings: ArrayLike, items: ArrayLike | None = None) -> NDArray:
-        """Score items for users given by their embeddings.
-
-        Parameters
-        ----------
-        embeddings : array-like of shape (n, n_factors)
-            User embeddings.
-        items : array-like of int, optional
-            Column numbers of the items to score. All items by default.
-
-        Returns
-        -------
-        ndarray of shape (n, n_items) or (n, len(items))
-            Scores, higher is better.
-        """
-        return self._read().score_items(embeddings, items)
 
     def fold_in(self, X: Any) -> NDArray:
         """Embed rows of interactions.
@@ -353,7 +331,7 @@ class DistilledRecommender(BaseEstimator):
                     f"model must have predict, predict_proba or decision_function to be asked "
                     f"features, got {type(model).__name__}; a function gets numbers, not features"
                 )
-            model = FeaturePairs(model, *(np.asarray(features) for features in given))
+            model = partial(score_by_features, model, *map(np.asarray, given))
         elif has_scores(model):
             if is_unfitted_estimator(model):
                 model = fitted_on_rows(model, X)
@@ -363,30 +341,8 @@ class DistilledRecommender(BaseEstimator):
                 f"model must be a function predict(users, items), or have predict, predict_proba "
                 f"or decision_function, got {type(model).__name__}"
             )
-        return PairBox(model, X.shape[1], self.batch_size)
-
-    def _read(self) -> FactorRecommender:
-        # As an AttributeError it makes hasattr say that an unfitted one is no recommender yet.
-        check_is_fitted(self, msg="this %(name)s is not fitted; call its fit(interactions) first")
-        return self._fitted
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "_fitted")
+        return PairBox(model, self.batch_size)
 
     def __sklearn_clone__(self) -> DistilledRecommender:
         # scikit-learn would unfit the model, or copy it.
-        params = self.get_params(deep=False)
-        shared = {"user_features", "item_features"}
-        if not is_unfitted_estimator(self.model):
-            shared.add("model")
-        return type(self)(
-            **{
-                name: value if name in shared else clone(value, safe=False)
-                for name, value in params.items()
-            }
-        )
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
+        return clone_sharing(self, "model", "user_features", "item_features")

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import Interval
 
-from sktpecr._inputs._catalogue import check_item_ids
 from sktpecr._inputs._item_tags import check_item_tags
 from sktpecr._inputs._tables import in_pandas
-from sktpecr._utils._torch_training import Training
 from sktpecr.recommenders._factor_recommender import check_factors
 from sktpecr.recommenders.trained._base import TrainedFactors, TrainedRecommender
+
+if TYPE_CHECKING:
+    from sktpecr._utils._torch_training import Training
 
 
 class FactorizationMachine(TrainedFactors):
@@ -154,9 +155,6 @@ class FactorizationMachine(TrainedFactors):
         self._read()
         rows = check_factors(embeddings, "embeddings", ndim=2)
         return rows @ self.tag_embeddings_.T.astype(rows.dtype)
-
-    def _check_item_ids(self, X: Any) -> None:
-        check_item_ids(in_pandas(self.item_tags, ids="item"), in_pandas(X, ids="user"))
 
     def _train(self, X: sp.csr_matrix, training: Training) -> list[dict[str, float]]:
         tags, names = check_item_tags(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.sparse as sp
 
-from sktpecr._utils._torch_training import Training
 from sktpecr.recommenders.trained._base import TrainedFactors
 
 
@@ -108,6 +106,3 @@ class MatrixFactorization(TrainedFactors):
         self.validation_fraction = validation_fraction
         self.device = device
         self.random_state = random_state
-
-    def _train(self, X: sp.csr_matrix, training: Training) -> list[dict[str, float]]:
-        return self._train_factors(X, training)[1]

@@ -19,13 +19,19 @@ class Factors(nn.Module):
 
     def __init__(self, n_users: int, n_columns: int, n_factors: int) -> None:
         super().__init__()
-        self.users = _embedding(n_users, n_factors)
-        self.columns = _embedding(n_columns, n_factors)
+        self.users, self.columns = (nn.Embedding(n, n_factors) for n in (n_users, n_columns))
+        for table in (self.users, self.columns):
+            nn.init.normal_(table.weight, std=_START)
 
     def forward(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """Score users (n,) with columns (n, k); return scores (n, k) and squared lengths."""
+        """Score users (n,) with columns (n, k); return scores (n, k), mean squared lengths."""
         users, columns = self.users(batch[0]), self.columns(batch[1])
-        return torch.einsum("nf,nkf->nk", users, columns), _penalty(users, columns)
+        penalty = (users.square().sum() + columns.square().sum()) / len(users)
+        return self.score(users, columns), penalty
+
+    def score(self, users: Tensor, columns: Tensor) -> Tensor:
+        """Score vectors of users (n, n_factors) with those of columns (n, k, n_factors)."""
+        return torch.einsum("nf,nkf->nk", users, columns)
 
     def score_all(self, users: Tensor, n_items: int) -> Tensor:
         """Return the scores of the first columns for users (n,)."""
@@ -76,7 +82,7 @@ class Tower(nn.Module):
         return self.rest(hidden.flatten(0, 1)).reshape(hidden.shape[:2])
 
 
-class Neural(nn.Module):
+class Neural(Factors):
     """Users and items whose score a tower computes."""
 
     def __init__(
@@ -88,30 +94,16 @@ class Neural(nn.Module):
         dropout: float,
         generator: torch.Generator,
     ) -> None:
-        super().__init__()
-        self.users = _embedding(n_users, n_factors)
-        self.columns = _embedding(n_columns, n_factors)
+        super().__init__(n_users, n_columns, n_factors)
         self.tower = Tower(n_factors, hidden_dims, Dropout(dropout, generator))
 
-    def forward(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """Score users (n,) with items (n, k); return scores (n, k) and squared lengths."""
-        users, items = self.users(batch[0]), self.columns(batch[1])
-        return self.tower(users[:, None], items), _penalty(users, items)
+    def score(self, users: Tensor, columns: Tensor) -> Tensor:
+        """Score vectors of users (n, n_factors) with those of columns (n, k, n_factors)."""
+        return self.tower(users[:, None], columns)
 
     def score_all(self, users: Tensor, n_items: int) -> Tensor:
         """Return the scores of all items for users (n,)."""
         return self.tower.grid(self.users(users), self.columns.weight)
-
-
-def _embedding(n: int, n_factors: int) -> nn.Embedding:
-    embedding = nn.Embedding(n, n_factors)
-    nn.init.normal_(embedding.weight, std=_START)
-    return embedding
-
-
-def _penalty(users: Tensor, columns: Tensor) -> Tensor:
-    """Return the squared lengths of the vectors of a row, on average over rows."""
-    return (users.square().sum() + columns.square().sum()) / len(users)
 
 
 class RankingLoss(nn.Module):

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import Interval
 
 from sktpecr._utils._rounding import check_hidden_dims
-from sktpecr._utils._torch_training import Training
+from sktpecr.recommenders._fitted_recommender import asked_of_fitted
 from sktpecr.recommenders.differentiable._torch_recommender import TorchRecommender
 from sktpecr.recommenders.trained._base import TrainedRecommender
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from sktpecr._utils._torch_training import Training
 
 
 class NeuralCollaborativeFiltering(TrainedRecommender):
@@ -102,6 +101,9 @@ class NeuralCollaborativeFiltering(TrainedRecommender):
     }
     feedback_loss = "bce"
 
+    score_items_torch = asked_of_fitted(TorchRecommender.score_items_torch)
+    item_gradients = asked_of_fitted(TorchRecommender.item_gradients)
+
     def __init__(
         self,
         n_factors: int = 64,
@@ -130,38 +132,6 @@ class NeuralCollaborativeFiltering(TrainedRecommender):
         self.validation_fraction = validation_fraction
         self.device = device
         self.random_state = random_state
-
-    def score_items_torch(self, embeddings: Tensor, items: ArrayLike | None = None) -> Tensor:
-        """Score items so that autograd can follow.
-
-        Parameters
-        ----------
-        embeddings : tensor of shape (n, n_factors)
-            User embeddings.
-        items : array-like of int, optional
-            Column numbers of the items to score. All items by default.
-
-        Returns
-        -------
-        tensor of shape (n, n_items) or (n, len(items))
-            Scores, differentiable with respect to `embeddings`.
-        """
-        return self._read().score_items_torch(embeddings, items)
-
-    def item_gradients(self, embedding: ArrayLike) -> NDArray:
-        """Return what one more of each factor adds to the score of each item.
-
-        Parameters
-        ----------
-        embedding : array-like of shape (n_factors,)
-            A user's embedding, where the gradients are taken.
-
-        Returns
-        -------
-        ndarray of shape (n_items, n_factors)
-            Gradients.
-        """
-        return self._read().item_gradients(embedding)
 
     def _train(self, X: sp.csr_matrix, training: Training) -> list[dict[str, float]]:
         from sktpecr.recommenders.trained._modules import Neural

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -55,9 +55,9 @@ class Outside:
         before = X.indices - (np.arange(X.nnz) - X.indptr[owners])
         # Ascending over all rows: within a row `before` ascends, up to n_columns.
         self.span = n_columns + 1
-        self.keys = torch.as_tensor(owners * self.span + before, device=device)
-        self.starts = torch.as_tensor(X.indptr[:-1].astype(np.int64), device=device)
-        self.room = torch.as_tensor((n_columns - lengths).astype(np.int64), device=device)
+        self.keys = _whole(owners * self.span + before, device)
+        self.starts = _whole(X.indptr[:-1], device)
+        self.room = _whole(n_columns - lengths, device)
 
     def draw(self, rows: Tensor, n: int, generator: torch.Generator) -> Tensor:
         """Return columns (len(rows), n), uniform outside each row; rows must not be full."""
@@ -87,18 +87,16 @@ class Comparisons(Dataset):
         users = np.repeat(np.arange(X.shape[0]), lengths)
         # Who has everything has nothing to prefer it to.
         kept = (lengths < X.shape[1])[users]
-        self.users = torch.as_tensor(users[kept], device=device)
-        self.items = torch.as_tensor(X.indices[kept].astype(np.int64), device=device)
+        self.users, self.items = _whole(users[kept], device), _whole(X.indices[kept], device)
         self.other_items = Outside(X, device)
         self.n_of_tags = 0
         if item_tags is not None:
             n_tags = np.diff(item_tags.indptr)
             usable = (n_tags > 0) & (n_tags < item_tags.shape[1])
-            self.tagged = torch.as_tensor(np.flatnonzero(usable[X.indices[kept]]), device=device)
+            self.tagged = _whole(np.flatnonzero(usable[X.indices[kept]]), device)
             self.n_of_tags = math.ceil(tag_weight * len(self.tagged))
-            self.first_tag = torch.as_tensor(item_tags.indptr[:-1].astype(np.int64), device=device)
-            self.n_tags = torch.as_tensor(n_tags.astype(np.int64), device=device)
-            self.tags = torch.as_tensor(item_tags.indices.astype(np.int64), device=device)
+            self.first_tag = _whole(item_tags.indptr[:-1], device)
+            self.n_tags, self.tags = _whole(n_tags, device), _whole(item_tags.indices, device)
             self.other_tags = Outside(item_tags, device)
 
     def __len__(self) -> int:
@@ -110,28 +108,23 @@ class Comparisons(Dataset):
         columns = torch.cat([self.items[:, None], others], dim=1)
         if not self.n_of_tags:
             return self.users, columns
-        some = self.tagged[
-            torch.randint(
-                len(self.tagged), (self.n_of_tags,), generator=generator, device=self.users.device
-            )
-        ]
+        drawn: dict[str, Any] = {"generator": generator, "device": self.users.device}
+        some = self.tagged[torch.randint(len(self.tagged), (self.n_of_tags,), **drawn)]
         items = self.items[some]
-        chance = torch.rand(
-            len(items), generator=generator, device=items.device, dtype=torch.float64
-        )
+        chance = torch.rand(len(items), **drawn, dtype=torch.float64)
         own = self.tags[self.first_tag[items] + (chance * self.n_tags[items]).long()]
         others = self.other_tags.draw(items, self.n_negatives, generator)
         tags = torch.cat([own[:, None], others], dim=1) + self.n_items
         return torch.cat([self.users, self.users[some]]), torch.cat([columns, tags])
 
 
+@dataclass
 class ComparisonBatches:
     """Iterate over shuffled batches of comparisons, drawn anew each epoch."""
 
-    def __init__(self, dataset: Comparisons, batch_size: int, generator: torch.Generator) -> None:
-        self.dataset = dataset
-        self.batch_size = batch_size
-        self.generator = generator
+    dataset: Comparisons
+    batch_size: int
+    generator: torch.Generator
 
     def __iter__(self) -> Iterator[tuple[tuple[Tensor, Tensor], Tensor]]:
         users, columns = self.dataset.draw(self.generator)
@@ -177,12 +170,12 @@ class Ndcg(Monitor):
         return float((gains / self.ideal).mean())
 
 
-def _coordinates(X: sp.csr_matrix, device: torch.device) -> tuple[Tensor, Tensor]:
-    rows = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
-    return (
-        torch.as_tensor(rows, device=device),
-        torch.as_tensor(X.indices.astype(np.int64), device=device),
-    )
+def _coordinates(X: sp.csr_matrix, device: torch.device) -> tuple[Tensor, ...]:
+    return tuple(_whole(each, device) for each in X.nonzero())
+
+
+def _whole(numbers: NDArray, device: torch.device) -> Tensor:
+    return torch.as_tensor(numbers.astype(np.int64, copy=False), device=device)
 
 
 def hold_out(
@@ -191,21 +184,18 @@ def hold_out(
     """Take interactions of some users away."""
     # `X` (n_users, n_items); returns (n_users, n_items).
     lengths = np.diff(X.indptr)
-    able = np.flatnonzero((lengths >= _MIN_INTERACTIONS) & (lengths < X.shape[1]))
-    if fraction == 0 or not len(able):
-        able = able[:0]
+    able = (lengths >= _MIN_INTERACTIONS) & (lengths < X.shape[1]) & (fraction > 0)
+    able = np.flatnonzero(able)
     users = np.sort(random_state.permutation(able)[:_N_JUDGES])
     taken = np.zeros(X.nnz, dtype=bool)
     for start, stop in zip(X.indptr[users], X.indptr[users + 1], strict=True):
         n = max(1, round(fraction * (stop - start)))
         taken[start + random_state.permutation(stop - start)[:n]] = True
-    parts = []
-    for some in (~taken, taken):
-        part = sp.csr_matrix(X, copy=True)
+    parts = X.copy(), X.copy()
+    for part, some in zip(parts, (~taken, taken), strict=True):
         part.data = some.astype(np.int8)
         part.eliminate_zeros()
-        parts.append(part)
-    return parts[0], parts[1], users
+    return *parts, users
 
 
 def train_ranking(

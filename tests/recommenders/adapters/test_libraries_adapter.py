@@ -13,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sktpecr import TPECRExplainer
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import AdapterError, FactorRecommender, as_recommender
-from sktpecr.recommenders._factor_recommender import RatingsFoldIn
+from sktpecr.recommenders._fold_in import RatingsFoldIn
 from sktpecr.testing import RecommenderContract
 
 DATA = make_tagged_interactions(60, 50, 4, density=0.15, random_state=0)

@@ -252,9 +252,7 @@ class TestEvery:
             np.testing.assert_allclose(listed["score"], scores[listed["item"]], rtol=1e-5)
         assert len(fitted.recommend(5, 1000)) == 45
         for user in (120, -1, "ann", 1.0):
-            with pytest.raises(
-                ValueError, match=r"user must be a row number .* from 0 to 119, got"
-            ):
+            with pytest.raises(ValueError, match=r"row numbers? .*from 0 to 119"):
                 fitted.recommend(user)
         with pytest.raises(ValueError, match="n must be a whole number of at least 1, got 0"):
             fitted.recommend(5, 0)
@@ -300,9 +298,9 @@ class TestEvery:
         ("bad", "message"),
         [
             (-X, r"Negative values in data: .* got 1800 below, the first in row 0, column \d+"),
-            (X * 0, "X must have interactions, got 120 rows without any"),
+            (X * 0, r"X must have interactions .*n_samples = 120, .* 0 interactions"),
             (X * np.nan, "NaN"),
-            (np.ones((3, 4)), r"nobody of X has some .*\(n_samples = 3, n_features = 4\)"),
+            (np.ones((3, 4)), r"nobody of it has some .*\(n_samples = 3, n_features = 4, 12 "),
             (np.ones((5, 1)), "n_features = 1"),
             (np.ones(4), "Expected 2D array"),
         ],
@@ -378,7 +376,7 @@ class TestExplained:
         lengths = np.asarray(X.sum(axis=1))
         truth = X @ items / np.sqrt(lengths) @ random.normal(size=(3, 3)) + np.log(lengths)
         noisy = truth + 0.1 * random.normal(size=truth.shape)
-        found = LearnedFoldIn.learn(X, noisy, items).embed(X)
+        found = LearnedFoldIn.learn(X, noisy, items)(X)
         assert np.square(found - truth).mean() < 0.2 * np.square(noisy - truth).mean()
 
     @every
