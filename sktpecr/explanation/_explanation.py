@@ -87,6 +87,8 @@ class Explanation:
     scored_by_tags : bool
         Whether the model was not trained on the item, see
         :class:`~sktpecr.recommenders.NewItemsRecommender`.
+    _measure : callable, optional
+        What measures the certificate, when it is first asked for.
 
     Notes
     -----

@@ -41,8 +41,30 @@ class LearnedGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
     @_fit_context(prefer_skip_nested_validation=True)
     @whole_fit
     def fit(self, X: Any, y: Any) -> LearnedGenerator:
-        """Train the network."""
-        # `X` (n_users, n_tags); `y` (n_users, n_factors).
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_users, n_tags)
+            Tag preferences.
+        y : array-like of shape (n_users, n_factors) or (n_users,)
+            Embeddings.
+
+        Returns
+        -------
+        self : object
+            The fitted generator.
+
+        Raises
+        ------
+        ValueError
+            If training diverges in its first epoch, or the device is not there.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If training diverges later; what was learned before is kept.
+        """
         return self._fit(X, y)
 
     def _fit(self, X: Any, y: Any, **known: Any) -> Any:
@@ -88,16 +110,38 @@ class LearnedGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, X: Any) -> NDArray:
-        """Generate embeddings of users known by their tag preferences alone."""
-        # `X` (n, n_tags); returns (n, n_factors).
+        """Generate embeddings of users known by their tag preferences alone.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_tags)
+            Tag preferences.
+
+        Returns
+        -------
+        ndarray of shape (n, n_factors) or (n,)
+            Embeddings.
+        """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
         embeddings = self._predict(X.astype(np.float64))
         return embeddings[:, 0] if self._single_output else embeddings
 
     def generate(self, tag_preferences: ArrayLike, embeddings: ArrayLike) -> NDArray:
-        """Generate embeddings of known users with edited tag preferences."""
-        # `tag_preferences` (n, n_tags); `embeddings` (n, n_factors); returns (n, n_factors).
+        """Generate embeddings of known users with edited tag preferences.
+
+        Parameters
+        ----------
+        tag_preferences : array-like of shape (n, n_tags)
+            Tag preferences asked for.
+        embeddings : array-like of shape (n, n_factors)
+            The users' own embeddings.
+
+        Returns
+        -------
+        ndarray of shape (n, n_factors)
+            Embeddings.
+        """
         check_is_fitted(self)
         preferences, embeddings = self._rows(tag_preferences, embeddings)
         if len(preferences) <= _BLOCK:
@@ -109,8 +153,22 @@ class LearnedGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def gradient(
         self, tag_preferences: ArrayLike, embeddings: ArrayLike, output_gradient: ArrayLike
     ) -> NDArray:
-        """Return the gradient of a function of generated embeddings at the tag preferences."""
-        # `tag_preferences` (n, n_tags); `embeddings` (n, n_factors).
+        """Return the gradient of a function of generated embeddings at the tag preferences.
+
+        Parameters
+        ----------
+        tag_preferences : array-like of shape (n, n_tags)
+            Where the gradient is asked for.
+        embeddings : array-like of shape (n, n_factors)
+            The users' own embeddings.
+        output_gradient : array-like of shape (n, n_factors)
+            Gradient of the function at the generated embeddings.
+
+        Returns
+        -------
+        ndarray of shape (n, n_tags)
+            Gradient by the chain rule.
+        """
         check_is_fitted(self)
         return self._forward(*self._rows(tag_preferences, embeddings))[1](
             np.asarray(output_gradient)

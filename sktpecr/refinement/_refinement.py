@@ -267,5 +267,16 @@ class Refinement:
         return f"<figure><figcaption>{caption}</figcaption>{table}</figure>"
 
     def listed(self, n: int = 10) -> pd.DataFrame:
-        """Return the list to show: without seen items, where it is known what was seen."""
+        """Return the list to show: without seen items, where it is known what was seen.
+
+        Parameters
+        ----------
+        n : int, default=10
+            Length of the list.
+
+        Returns
+        -------
+        DataFrame
+            See :meth:`recommend`.
+        """
         return self.recommend(n, exclude_seen=self._user.has_known_history)

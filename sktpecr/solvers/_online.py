@@ -79,8 +79,26 @@ class _IterativeSolver(BaseEstimator):
     def solve(
         self, tag_model: TagModel, user: User, feedback: Feedback, values: dict[int, float]
     ) -> tuple[NDArray, NDArray]:
-        """Return the refined embedding and the tag preferences that belong to it."""
-        # returns (n_factors,).
+        """Return the refined embedding and the tag preferences that belong to it.
+
+        Parameters
+        ----------
+        tag_model : TagModel
+            What the explainer learned.
+        user : User
+            The user.
+        feedback : Feedback
+            What the user said.
+        values : dict of int to float
+            Column of each tag that was set, and its value in units of the score.
+
+        Returns
+        -------
+        embedding : ndarray of shape (n_factors,)
+            Refined embedding.
+        tag_preferences : ndarray of shape (n_tags,)
+            What it was generated from; its own where there is no generator.
+        """
         return self.sweep(tag_model, user, [feedback], values)[0]
 
     def sweep(

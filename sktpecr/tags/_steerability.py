@@ -104,7 +104,26 @@ class Steerability:
         embeddings: NDArray,
         tag_preferences: NDArray,
     ) -> Steerability:
-        """Measure tags on a population; `tag_matrix` is M where tag preferences are linear."""
+        """Measure tags on a population.
+
+        Parameters
+        ----------
+        tag_names : ndarray of shape (n_tags,)
+            Names of the tags.
+        n_items : ndarray of int, shape (n_tags,)
+            Number of items of each tag.
+        tag_matrix : ndarray of shape (n_tags, n_factors) or None
+            M, where tag preferences are linear in embeddings.
+        embeddings : ndarray of shape (n_users, n_factors)
+            Embeddings of the population.
+        tag_preferences : ndarray of shape (n_users, n_tags)
+            Their tag preferences.
+
+        Returns
+        -------
+        Steerability
+            What feedback on the tags can steer.
+        """
         precision = np.finfo(tag_preferences.dtype).eps
         preferences = tag_preferences.astype(np.float64)
         std = spread(preferences, tag_preferences.dtype)

@@ -36,6 +36,9 @@ SEEN = {
 }
 MAX_LINES = 250
 
+# Bases of public classes: what users call is documented there.
+BASES = {"LearnedGenerator", "_IterativeSolver"}
+
 NEVER, LATE, ALWAYS = "nowhere", "inside functions", "anywhere"
 # package: {files that may import it: where in them}. In all other files: NEVER.
 DOORS = {
@@ -240,7 +243,7 @@ def private_definitions(tree, path):
     for node in tree.body:
         if not isinstance(node, ast.ClassDef | ast.FunctionDef):
             continue
-        if node.name not in public and node.name not in SEEN:
+        if node.name not in public | SEEN | BASES:
             yield node
             if isinstance(node, ast.ClassDef):
                 yield from (each for each in node.body if isinstance(each, ast.FunctionDef))
