@@ -20,7 +20,7 @@ _N_LOADINGS = 64
 
 # Sums of products over the rows are the population's covariances.
 class Rows(NamedTuple):
-    """Centred scores (n_rows, n_items), tag preferences (n_rows, n_tags), mean scores (n_rows,)."""
+    """Centred scores (n, n_items), tag preferences (n, n_tags) and mean scores (n,)."""
 
     scores: NDArray
     tags: NDArray

@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import validate_params
 from sktpecr.datasets._download import DAMAGE, PARAMETERS, PUBLISHED, download
 from sktpecr.datasets._near import check_name
 from sktpecr.datasets._tagged_interactions import TaggedInteractions
+from sktpecr.datasets._titles import spoken_title
 
 _BASE_URL = "https://files.grouplens.org/datasets/movielens/"
 _NO_GENRES = ("", "(no genres listed)", "unknown")
@@ -187,7 +188,7 @@ def _read(path: Path, release: _Release) -> TaggedInteractions:
         part = films_file.name
         text = _decoded(films_file.read_bytes(), release.encoding)
         for number, title, genres in _films(io.StringIO(text, newline=""), films_file.name):
-            names[number] = title.strip()
+            names[number] = spoken_title(title.strip())
             some = (genre.strip() for genre in genres)
             tagged.extend((number, genre) for genre in some if genre not in _NO_GENRES)
             part = f"{films_file.name} behind film {number}"

@@ -11,6 +11,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from sktpecr.datasets._tagged_interactions import TaggedInteractions
+from sktpecr.datasets._titles import spoken_title
 
 _FOLDER = "movielens-latest-small-2016"
 # What tools/convert_movielens.py printed when it wrote the files.
@@ -88,7 +89,7 @@ def load_movielens() -> TaggedInteractions:
         item_tags=has_tag.astype(np.int8).set_axis(item_ids.copy()),
         user_ids=ratings["user_ids"].astype(np.int64),
         item_ids=item_ids,
-        item_names=names.to_numpy(dtype=object),
+        item_names=np.array([spoken_title(name) for name in names], dtype=object),
     )
 
 

@@ -21,7 +21,7 @@ def evidence_table(
     item_ids: NDArray,
     tag_names: NDArray,
 ) -> pd.DataFrame:
-    """Return a row for each item taken and a column for each own tag, to sum to the explained."""
+    """Return a row for each item taken, a column for each own tag; they sum to the score."""
     # `from_average` (n_factors,) is the user's embedding less the average user's, `parts` (n_taken,
     # n_factors) what each item taken adds to it. A column sums to the tag's contribution, all of it
     # to the score less the average user's.

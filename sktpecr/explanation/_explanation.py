@@ -18,7 +18,12 @@ from sktpecr._inputs._numbers import check_n
 from sktpecr.explanation._certificate import Certificate
 from sktpecr.explanation._reason import Reason
 from sktpecr.explanation._reasons import Told
-from sktpecr.explanation._words import by_size, complete_words, joined, reasons_in_words
+from sktpecr.explanation._words import (
+    by_size,
+    complete_words,
+    reasons_in_words,
+    without_reasons_in_words,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,8 +87,8 @@ class Explanation:
     scored_by_tags : bool
         Whether the model was not trained on the item, see
         :class:`~sktpecr.recommenders.NewItemsRecommender`.
-    _measure : callable, optional
-        What measures the certificate, when it is first asked for.
+    _measure, _tell, _hidden : callable, callable, frozenset, optional
+        How the certificate and the reasons are found when they are asked for: not to be given.
 
     Notes
     -----
@@ -268,14 +273,15 @@ class Explanation:
             If there is no sentence of such a name, or it holds what it may not.
         """
         say = complete_words(words)
-        sentences = [reasons_in_words(self.reasons, self._told.names, say)]
-        if not any(reason.speaks_for for reason in self.reasons):
+        told, against = self._told, [str(each.tag) for each in self.reasons if not each.speaks_for]
+        if len(self.reasons) > len(against):
+            sentences = [reasons_in_words(self.reasons, told.names, say)]
+        else:
+            lead = "despite" if against else "no_reason"
             if not (self.item_tags > 0).any():
-                sentences = [say["no_tags_shown" if self.n_hidden else "no_tags"]]
-            if self._told.nearest:
-                sentences.append(say["nearest"].format(items=joined(list(self._told.nearest), say)))
-            elif self._told.is_popular:
-                sentences.append(say["popular"])
+                lead = "no_tags_shown" if self.n_hidden else "no_tags"
+            said = lead, against, told.nearest, told.is_popular, say
+            sentences = [without_reasons_in_words(*said)]
         if self.scored_by_tags:
             sentences.append(say["by_tags"])
         text = " ".join(sentences)

@@ -32,12 +32,21 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "much_more": "much more than most people",
         "more": "more than most people",
         "a_bit_more": "a bit more than most people",
-        "despite": "No tag speaks for it, and you like {against} less than most people.",
         "no_reason": "No tag is the reason here.",
+        "no_reason_nearest": "No tag is the reason here: people who like {items} like it, too.",
+        "no_reason_popular": "No tag is the reason here: it is popular with everybody.",
+        "despite": "You like {against} less than most people, and no tag speaks for it.",
+        "despite_nearest": "You like {against} less than most people, but people who like {items} "
+        "like it, too.",
+        "despite_popular": "You like {against} less than most people, but it is popular with "
+        "everybody.",
         "no_tags": "It has no tags.",
+        "no_tags_nearest": "It has no tags: people who like {items} like it, too.",
+        "no_tags_popular": "It has no tags: it is popular with everybody.",
         "no_tags_shown": "It has no tags that may be shown.",
-        "nearest": "People who like {items} like it, too.",
-        "popular": "It is popular with everybody.",
+        "no_tags_shown_nearest": "It has no tags that may be shown: people who like {items} like "
+        "it, too.",
+        "no_tags_shown_popular": "It has no tags that may be shown: it is popular with everybody.",
         "by_tags": "It is new: its tags are all that is known of it.",
         "sum": "Score {value}: {base} at average tag preferences, {tags} for tags, {residual} for "
         "what no tag tells.",
@@ -110,22 +119,29 @@ def _fields(template: str) -> set[str]:
 def reasons_in_words(
     reasons: Sequence[Reason], names: Mapping[Any, str], words: Mapping[str, str] = ENGLISH
 ) -> str:
-    """Say reasons in a sentence, or that there are none."""
+    """Say in a sentence what speaks for an item, and what speaks against it."""
     speaking = [reason for reason in reasons if reason.speaks_for]
-    against = joined([str(reason.tag) for reason in reasons if not reason.speaks_for], words)
-    if not speaking:
-        return words["despite"].format(against=against) if against else words["no_reason"]
+    against = [str(reason.tag) for reason in reasons if not reason.speaks_for]
     seen = dict.fromkeys(names[item] for reason in speaking for item in reason.evidence)
-    # What is said of several tags has to be true of each.
     template = "for_evidence" if seen else "for"
+    # What is said of several tags has to be true of each.
     if not all(reason.evidence for reason in speaking):
         template = "belief"
     return words[template + ("_despite" if against else "")].format(
         tags=joined([str(tag) for reason in speaking for tag in reason.tags[:2]], words),
         much=words[how_much(min(reason.liking for reason in speaking))],
         evidence=listed(list(seen)[:3], words),
-        against=against,
+        against=joined(against, words),
     )
+
+
+def without_reasons_in_words(
+    lead: str, against: Sequence[str], nearest: Sequence[str], is_popular: bool, words: Mapping
+) -> str:
+    """Say what speaks for an item where no tag does; `lead` names the template."""
+    more = "_nearest" if nearest else "_popular" if is_popular else ""
+    items, disliked = joined(list(nearest), words), joined(list(against), words)
+    return words[lead + more].format(items=items, against=disliked)
 
 
 def how_much(liking: float) -> str:

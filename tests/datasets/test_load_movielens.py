@@ -75,10 +75,10 @@ def test_types_are_the_documented_ones(data):
         (6, "Heat (1995)", ["Action", "Crime", "Thriller"]),
         (
             364,
-            "Lion King, The (1994)",
+            "The Lion King (1994)",
             ["Adventure", "Animation", "Children", "Drama", "IMAX", "Musical"],
         ),
-        (48516, "Departed, The (2006)", ["Crime", "Drama", "Thriller"]),
+        (48516, "The Departed (2006)", ["Crime", "Drama", "Thriller"]),
         (108583, "film 108583", ["Comedy"]),
         (162376, "film 162376", ["Drama"]),
         (143410, "film 143410", []),
