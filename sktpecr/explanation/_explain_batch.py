@@ -27,7 +27,6 @@ def explain_batch(
     users: Iterable[Hashable] | None,
     n_items: int,
     n_tags: int,
-    *,
     items: Iterable[Hashable] | None,
     to: str | os.PathLike[str] | None,
     n_jobs: int | None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from operator import attrgetter
 from pathlib import Path
@@ -12,34 +11,22 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.base import _fit_context, clone
-from sklearn.exceptions import NotFittedError
+from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from sktpecr import plotting
-from sktpecr._inputs._catalogue import Catalogue, check_item_ids
 from sktpecr._inputs._numbers import check_n
-from sktpecr._inputs._tables import check_interactions, in_pandas, is_frame
-from sktpecr._utils._rounding import spread
 from sktpecr.explanation._contrast import Contrast, contrast_items
 from sktpecr.explanation._counterfactual import Counterfactual, find_counterfactual
 from sktpecr.explanation._explain_batch import contributions_of, explain_batch
 from sktpecr.explanation._explain_item import explain_item, profile_of
 from sktpecr.explanation._explanation import Explanation
+from sktpecr.explanation._fit_explainer import fit_on_interactions, fit_on_stored_users
 from sktpecr.explanation._reason import Reason
 from sktpecr.explanation._reasons import tell
 from sktpecr.explanation._saved_explainer import load_explainer, save_explainer
 from sktpecr.explanation._suggest_question import suggest_question
-from sktpecr.recommenders import AdapterError, as_recommender
-from sktpecr.recommenders._protocol import (
-    check_dot_product,
-    is_dot_product,
-    n_items_of,
-    with_own_ids,
-)
-from sktpecr.recommenders.adapters._as_recommender import resolve_recommender
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
 from sktpecr.tags._tag_transformer import TagTransformer
@@ -47,9 +34,6 @@ from sktpecr.tags._user import User
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-# One lock for all explainers: a lock of one's own could not be pickled, and fitting is rare.
-_FIT_LOCK = threading.RLock()
 
 
 def _learned(path: str) -> Any:
@@ -242,18 +226,7 @@ class TPECRExplainer(TagTransformer):
         ValueError
             If ids, names, tags and interactions contradict each other.
         """
-        # All or nothing: a fit that fails, and another thread, never see half a state.
-        fitted = clone(self)
-        X = in_pandas(X, ids="user")
-        item_ids = check_item_ids(self._given_item_tags(), X)
-        if user_ids is None and is_frame(X):
-            user_ids = list(X.index)
-        X = check_interactions(fitted, X)
-        recommender = resolve_recommender(self.recommender, X)
-        ids = with_own_ids(recommender, X.shape[0], user_ids, item_ids)
-        catalogue = Catalogue(X.shape, X, *ids, item_names)
-        fitted._learn(recommender, catalogue, train_users)
-        self._take_state(fitted)
+        fit_on_interactions(self, X, user_ids, item_names, train_users)
         return self
 
     def explain(
@@ -327,11 +300,10 @@ class TPECRExplainer(TagTransformer):
         DataFrame
             Columns item, name, score, rank.
         """
-        tag_model = self.tag_model_
-        catalogue = tag_model.catalogue
-        n, somebody = check_n(n), User.of(tag_model, user, interactions, tags)
-        candidates = catalogue.candidates(somebody.known_history, exclude_seen, exclude)
-        scores = tag_model.scores_of(somebody.embedding)
+        tag_model, n = self.tag_model_, check_n(n)
+        somebody = User.of(tag_model, user, interactions, tags)
+        history, scores = somebody.known_history, tag_model.scores_of(somebody.embedding)
+        candidates = tag_model.catalogue.candidates(history, exclude_seen, exclude)
         return tag_model.ranked(scores, candidates, n)[1]
 
     def reasons(
@@ -457,9 +429,8 @@ class TPECRExplainer(TagTransformer):
         >>> explainer.contrast(3, data.item_ids[1], data.item_ids[0]).to_text()
         'The model puts item_001 above item_000, by 0.1. For item_001: tag_0, liked less than ...'
         """
-        return contrast_items(
-            self.tag_model_, User.of(self.tag_model_, user, interactions, tags), item, other
-        )
+        somebody = User.of(self.tag_model_, user, interactions, tags)
+        return contrast_items(self.tag_model_, somebody, item, other)
 
     def counterfactual(
         self,
@@ -617,9 +588,8 @@ class TPECRExplainer(TagTransformer):
         0  tag_2             0.55      0.7      0.4
         1  tag_0             0.45      0.6      0.3
         """
-        return suggest_question(
-            self.tag_model_, User.of(self.tag_model_, user, interactions, tags), n, k, among
-        )
+        somebody = User.of(self.tag_model_, user, interactions, tags)
+        return suggest_question(self.tag_model_, somebody, n, k, among)
 
     def explain_batch(
         self,
@@ -706,18 +676,8 @@ class TPECRExplainer(TagTransformer):
                user  rank      item    tag
         ...
         """
-        return explain_batch(
-            self.tag_model_,
-            users,
-            n_items,
-            n_tags,
-            items=items,
-            to=to,
-            n_jobs=n_jobs,
-            batch_size=batch_size,
-            resume=resume,
-            exclude_seen=exclude_seen,
-        )
+        tag_model, how = self.tag_model_, (n_jobs, batch_size, resume, exclude_seen)
+        return explain_batch(tag_model, users, n_items, n_tags, items, to, *how)
 
     def contributions(self, users: Iterable[Hashable], items: Iterable[Hashable]) -> NDArray:
         """Return what the tags contribute to the scores of pairs, as one array.
@@ -941,16 +901,11 @@ class TPECRExplainer(TagTransformer):
         -----
         The protocol of Table 4 of the paper.
         """
-        tag_model = self.tag_model_
         embeddings = self._fold_in(X)
         if len(embeddings) < 2:
             raise ValueError(f"X must have at least 2 users to swap among, got {len(embeddings)}")
         random_state = 0 if self.random_state is None else self.random_state
-        swap = tag_model.swapped(embeddings, check_random_state(random_state))
-        dtype = swap.own.dtype
-        if not spread(swap.own, dtype).any():  # users all alike: nothing to swap
-            return float(spread(swap.met, dtype).max() == 0)
-        return 1.0 - swap.error_left
+        return self.tag_model_.swapped(embeddings, check_random_state(random_state)).score
 
     def _fitted_extractor(self) -> TagPreferenceExtractor:
         return self.tag_model_.extractor
@@ -959,37 +914,8 @@ class TPECRExplainer(TagTransformer):
     def tag_model_(self) -> TagModel:
         """What was learned, in one piece; learned now where no interactions are needed for that."""
         if not hasattr(self, "_tag_model"):
-            with _FIT_LOCK:
-                if not hasattr(self, "_tag_model"):
-                    self._learn_without_interactions()
+            fit_on_stored_users(self)
         return self._tag_model
-
-    def _learn_without_interactions(self) -> None:
-        try:
-            recommender = as_recommender(self.recommender)
-            n_users = len(recommender.user_embeddings)
-            closed_form = is_dot_product(recommender) and not callable(self.aggregate)
-        except (AdapterError, NotFittedError):
-            n_users, closed_form = 0, False
-        if n_users == 0 or self.generator is not None or not closed_form:
-            check_is_fitted(self)  # raises, and says what to do
-        self._validate_params()
-        check_dot_product(recommender)
-        fitted = clone(self)
-        fitted.n_features_in_ = n_items_of(recommender)
-        item_ids = check_item_ids(self._given_item_tags(), None)
-        ids = with_own_ids(recommender, n_users, None, item_ids)
-        shape = (n_users, fitted.n_features_in_)
-        fitted._learn(recommender, Catalogue(shape, None, *ids, None), None)
-        self._take_state(fitted)
-
-    def _learn(self, recommender: Any, catalogue: Catalogue, train_users: Any) -> None:
-        extractor = TagPreferenceExtractor(
-            recommender, self.item_tags, tag_names=self.tag_names, aggregate=self.aggregate
-        )
-        extractor._read(recommender, len(catalogue.items), getattr(self, "feature_names_in_", None))
-        parts = self.generator, self.attribution, self.random_state
-        self._tag_model = TagModel.learn(extractor, catalogue, train_users, *parts)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_tag_model")

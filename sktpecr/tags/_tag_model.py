@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from sktpecr._utils._rounding import spread
 from sktpecr.attribution import AccountAttribution
 from sktpecr.attribution._composite import CompositeFunction
 from sktpecr.generators import CVAEGenerator, GaussianGenerator
+from sktpecr.generators._swap import Swap
 from sktpecr.recommenders._protocol import check_range, fold_in, optional
 from sktpecr.tags._directions import Directions
 from sktpecr.tags._steerability import Steerability
@@ -27,24 +28,6 @@ from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
 
 # What tags that are known differ in by less than this share of their spread says nothing.
 _ALIKE = 1e-3
-
-
-# Tag preferences, shape (n, n_tags): the users' own, the ones asked for, and the ones met by the
-# generated embeddings, shape (n, n_factors).
-class Swap(NamedTuple):
-    """Tag preferences swapped between users, and what a generator made of that."""
-
-    own: NDArray
-    wanted: NDArray
-    generated: NDArray
-    met: NDArray
-
-    @property
-    def error_left(self) -> float:
-        """Squared error of what was generated, relative to that of the unedited embeddings."""
-        return float(
-            np.square(self.met - self.wanted).sum() / np.square(self.own - self.wanted).sum()
-        )
 
 
 @dataclass(frozen=True, eq=False)
