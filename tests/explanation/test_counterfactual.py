@@ -12,8 +12,9 @@ import torch
 from scipy.optimize import linprog
 from sklearn.decomposition import TruncatedSVD
 
-from sktpecr import CVAEGenerator, FeedbackRefiner, GaussianGenerator, TPECRExplainer, _edit_search
+from sktpecr import CVAEGenerator, FeedbackRefiner, GaussianGenerator, TPECRExplainer
 from sktpecr.datasets import make_tagged_interactions
+from sktpecr.explanation import _edit_search
 from sktpecr.recommenders import TorchRecommender
 
 GOALS = ("enter", "leave")

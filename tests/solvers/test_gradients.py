@@ -6,12 +6,8 @@ import torch
 
 from sktpecr import CVAEGenerator, GaussianGenerator, TagPreferenceExtractor
 from sktpecr.recommenders import FactorRecommender, TorchRecommender
-from sktpecr.solvers._gradients import (
-    generator_gradient,
-    item_gradients,
-    scores_and_pullback,
-    tag_gradients,
-)
+from sktpecr.solvers._gradients import generator_gradient, scores_and_pullback
+from sktpecr.tags._gradients import item_gradients, tag_gradients
 
 RANDOM = np.random.RandomState(0)
 USERS, ITEMS = RANDOM.normal(size=(40, 5)), RANDOM.normal(size=(30, 5))

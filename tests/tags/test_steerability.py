@@ -11,7 +11,8 @@ from scipy.linalg import lstsq
 from scipy.sparse.csgraph import connected_components
 from sklearn.exceptions import NotFittedError
 
-from sktpecr import FeedbackRefiner, TagPreferenceExtractor, TPECRExplainer, _steerability
+from sktpecr import FeedbackRefiner, TagPreferenceExtractor, TPECRExplainer
+from sktpecr.tags import _steerability
 
 N_USERS, N_ITEMS, N_FACTORS = 90, 60, 5
 

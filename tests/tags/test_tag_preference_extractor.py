@@ -14,9 +14,10 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sktpecr import TagPreferenceExtractor, _tag_preference_extractor
+from sktpecr import TagPreferenceExtractor
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import AdapterError
+from sktpecr.tags import _tag_preference_extractor
 
 N_USERS, N_ITEMS, N_TAGS = 9, 12, 4
 

@@ -17,8 +17,8 @@ from sktpecr import (
     InversionGenerator,
     MLPGenerator,
     TPECRExplainer,
-    _torch_training,
 )
+from sktpecr._utils import _torch_training
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import (
     DistilledRecommender,
