@@ -13,11 +13,11 @@ from sklearn.utils import gen_batches
 from sktpecr._inputs._ids import Ids
 from sktpecr._inputs._tables import canonical
 from sktpecr.recommenders._factor_recommender import check_factors
-from sktpecr.recommenders.differentiable._scoring import PairScorer
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from sktpecr.recommenders.differentiable._scoring import PairScorer
 
 _LOSSES = ("bce", "bpr")
 # Users scored at a time, at most.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,9 +18,11 @@ from sktpecr._inputs._numbers import check_n
 from sktpecr._inputs._tables import check_interactions
 from sktpecr._utils._atomic_fit import whole_fit
 from sktpecr._utils._ranking import top_items
-from sktpecr._utils._torch_training import Training
 from sktpecr.recommenders._factor_recommender import FactorRecommender
 from sktpecr.recommenders._fold_in import LearnedFoldIn
+
+if TYPE_CHECKING:
+    from sktpecr._utils._torch_training import Training
 
 
 # A subclass has the training parameters as constructor parameters, names its `feedback_loss`, and

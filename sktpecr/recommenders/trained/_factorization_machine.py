@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,9 +13,11 @@ from sklearn.utils._param_validation import Interval
 from sktpecr._inputs._catalogue import check_item_ids
 from sktpecr._inputs._item_tags import check_item_tags
 from sktpecr._inputs._tables import in_pandas
-from sktpecr._utils._torch_training import Training
 from sktpecr.recommenders._factor_recommender import check_factors
 from sktpecr.recommenders.trained._base import TrainedFactors, TrainedRecommender
+
+if TYPE_CHECKING:
+    from sktpecr._utils._torch_training import Training
 
 
 class FactorizationMachine(TrainedFactors):

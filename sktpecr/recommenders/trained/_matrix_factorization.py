@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import scipy.sparse as sp
 
-from sktpecr._utils._torch_training import Training
 from sktpecr.recommenders.trained._base import TrainedFactors
+
+if TYPE_CHECKING:
+    from sktpecr._utils._torch_training import Training
 
 
 class MatrixFactorization(TrainedFactors):

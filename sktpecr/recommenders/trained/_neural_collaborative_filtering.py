@@ -13,12 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import Interval
 
 from sktpecr._utils._rounding import check_hidden_dims
-from sktpecr._utils._torch_training import Training
 from sktpecr.recommenders.differentiable._torch_recommender import TorchRecommender
 from sktpecr.recommenders.trained._base import TrainedRecommender
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from sktpecr._utils._torch_training import Training
 
 
 class NeuralCollaborativeFiltering(TrainedRecommender):
