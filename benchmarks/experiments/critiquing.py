@@ -1,0 +1,95 @@
+"""Beyond the paper: critiques by the field's protocol, against its updates and trivial rivals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from experiments.critiquing_rivals import (
+    BAC,
+    BKVAE,
+    UAC,
+    Boost,
+    ClosedForm,
+    Combined,
+    Critics,
+    FewestContradictions,
+    KeepWhatFits,
+    LLCRank,
+    LLCScore,
+    NoAnswer,
+    PlainStep,
+)
+from sktpecr import FeedbackRefiner, TPECRExplainer
+from sktpecr.refinement._temperature import fit_temperature
+from sktpecr.refinement._wish import Wish
+
+N_CALIBRATED = 500
+
+
+def without_tags(item_tags: sp.csr_matrix, share: float, seed: int = 0) -> sp.csr_matrix:
+    """Return tags of which a share of the items have lost all."""
+    kept = np.random.RandomState(seed).uniform(size=item_tags.shape[0]) >= share
+    return sp.csr_matrix(sp.diags(kept.astype(float)) @ item_tags)
+
+
+def critics(
+    model: Any,
+    train: sp.csr_matrix,
+    tags: sp.csr_matrix,
+    held_out: list[tuple[int, int]],
+    *,
+    error_rate: float = 0.1,
+    guess: bool = True,
+    missing: float = 0.0,
+) -> Critics:
+    """Return what methods know of a factor model, the temperature fitted on pairs held out."""
+    tags = sp.csr_matrix(tags)
+    on_something = np.asarray(tags.sum(axis=0)).ravel() > 0
+    if not on_something.all():
+        raise ValueError("every tag must be on an item")
+    explainer = TPECRExplainer(model, tags).fit(train)
+    users, items = np.array(held_out[:N_CALIBRATED]).T
+    embeddings = np.asarray(model.user_embeddings, dtype=np.float64)
+    scores = np.asarray(model.score_items(embeddings[users]))
+    free = train[users].toarray() == 0
+    biases = getattr(model, "item_biases", None)
+    vectors = np.asarray(model.item_embeddings, dtype=np.float64)
+    return Critics(
+        refiner=FeedbackRefiner(explainer),
+        users=embeddings,
+        items=vectors,
+        biases=np.zeros(len(vectors)) if biases is None else np.asarray(biases),
+        tags=tags,
+        interactions=train,
+        temperature=fit_temperature(scores, items, free),
+        wish=Wish(tags, error_rate, vectors if guess else None, missing),
+    )
+
+
+def methods(here: Critics) -> dict[str, Any]:
+    """Return all methods, by name."""
+    makers: dict[str, tuple[Any, dict[str, Any]]] = {
+        "no answer": (NoAnswer, {}),
+        "keep what fits": (KeepWhatFits, {}),
+        "fewest contradictions": (FewestContradictions, {}),
+        "boost": (Boost, {}),
+        "plain step": (PlainStep, {}),
+        "UAC": (UAC, {}),
+        "BAC": (BAC, {}),
+        "LLC-Score": (LLCScore, {}),
+        "LLC-Rank": (LLCRank, {}),
+        "BK-VAE": (BKVAE, {}),
+        "closed form": (ClosedForm, {}),
+        "closed form 4": (ClosedForm, {"strength": 4.0}),
+        "wish": (Combined, {"strength": 0.0}),
+        "wish + closed form .5": (Combined, {"strength": 0.5}),
+        "wish + closed form 1": (Combined, {"strength": 1.0}),
+        "wish + closed form 4": (Combined, {"strength": 4.0}),
+    }
+    return {
+        name: (lambda user, kind=kind, given=given: kind(here, user, **given))
+        for name, (kind, given) in makers.items()
+    }

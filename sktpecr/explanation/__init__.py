@@ -1,0 +1,1 @@
+"""Why an item is recommended, and what is worth asking."""

@@ -1,0 +1,1 @@
+"""From feedback to the next list."""
