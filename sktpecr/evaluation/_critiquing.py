@@ -133,7 +133,9 @@ def simulate_critiques(
         {"method": name, "case": case, "user": pair[0], "item": pair[1], **talk.of(*told)}
         for name, method in methods.items()
         for case, pair in enumerate(tqdm(pairs, desc=name, delay=3, disable=None))
-        for told in [(method(pair[0]), interactions[[pair[0]]].indices, pair[1], [random_state, case])]
+        for told in [
+            (method(pair[0]), interactions[[pair[0]]].indices, pair[1], [random_state, case])
+        ]
     )
 
 

@@ -198,4 +198,4 @@ def _crossing(base: NDArray, evidence: NDArray, others: NDArray, count: int, n: 
     place = count - 1 if liked else len(crossings) - 1 - count
     at = float(np.partition(crossings, place)[place])
     scale = max(abs(rival), float(np.abs(base).max())) / float(np.abs(evidence).max())
-    return max(at, 0.0) + _PAST * scale
+    return float(max(at, 0.0) + _PAST * scale)
