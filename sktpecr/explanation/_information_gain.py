@@ -55,8 +55,8 @@ def information_gain(
         tags, posterior = tags[possible], posterior[possible]
     right = 1 - 2 * error_rate
     yes = error_rate + right * (tags.T @ posterior)
-    unsure = _coin(np.float64(error_rate))
-    within = np.full(tags.shape[1], float(unsure * posterior.sum()))
+    unsure = float(_coin(np.array(error_rate)))
+    within = np.full(tags.shape[1], unsure * float(posterior.sum()))
     if not ((tags.data == 0) | (tags.data == 1)).all():
         given = tags.copy()
         given.data = _coin(error_rate + right * tags.data) - unsure

@@ -169,12 +169,12 @@ class Wish:
 
     def _near(self, item: int) -> NDArray:
         """Return the cosine of every item with one, at least 0."""
-        rows = self._tags if self._embeddings is None else self._embeddings
-        if sp.issparse(rows):
-            products = np.asarray((rows @ rows[[item]].T).todense()).ravel()
-            norms = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
+        if self._embeddings is None:
+            products = (self._tags @ self._tags[[item]].T).toarray().ravel()
+            norms = np.sqrt(np.asarray(self._tags.power(2).sum(axis=1)).ravel())
         else:
-            products, norms = rows @ rows[item], np.linalg.norm(rows, axis=1)
+            products = self._embeddings @ self._embeddings[item]
+            norms = np.linalg.norm(self._embeddings, axis=1)
         lengths = norms * norms[item]
         near = np.divide(products, lengths, out=np.zeros(len(lengths)), where=lengths > 0)
         return np.clip(near, 0.0, 1.0)

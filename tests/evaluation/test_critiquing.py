@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+
 from sktpecr.evaluation._critiquing import simulate_critiques
 
 N_ITEMS = 60
@@ -106,7 +107,7 @@ def test_answers_that_count_are_worth_something_and_history_shows_it():
         run(policy="random", answers="both", counts=10.0),
     )
     assert moved["success@10"].mean() > still["success@10"].mean() + 0.2
-    above = [(SCORES > SCORES[item]).mean() for item in SEEN.indices]
+    above = [(SCORES[item] < SCORES).mean() for item in SEEN.indices]
     assert still["history rank"].iloc[0] == pytest.approx(np.mean(above))
 
 

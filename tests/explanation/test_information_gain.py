@@ -5,6 +5,7 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sktpecr.explanation._information_gain import information_gain
 
 
@@ -57,7 +58,8 @@ def test_sparse_tags_give_the_same():
 
 
 def test_ten_thousand_tags_are_asked_about_without_a_dense_table():
-    tags = sp.random(10_000, 10_000, density=0.005, format="csr", random_state=0)
+    on_item = np.random.RandomState(0).randint(10_000, size=(2, 500_000))
+    tags = sp.csr_matrix((np.ones(500_000), on_item), shape=(10_000, 10_000))
     tags.data[:] = 1
     posterior = np.full(10_000, 1e-4)
     start = time.perf_counter()

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from sktpecr.refinement._amount import AMOUNTS, solve_amount, wanted_count
+
+from sktpecr.refinement._amount import AMOUNTS, by_taste, solve_amount, wanted_count
 
 
 def count(base, evidence, candidates, strength, n):
@@ -23,7 +24,7 @@ def lists(draw):
     return base, draw(st.sampled_from([1, -1])) * evidence, candidates, draw(st.integers(1, 8))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(given=lists(), wanted=st.integers(0, 8))
 def test_strength_is_the_smallest_that_reaches_what_can_be_reached(given, wanted):
     base, evidence, candidates, n = given
@@ -40,7 +41,7 @@ def test_strength_is_the_smallest_that_reaches_what_can_be_reached(given, wanted
         assert sign * found.count >= sign * (min(wanted, most) if sign > 0 else max(wanted, most))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(given=lists(), keep=st.floats(0, 1))
 def test_more_is_never_less_and_the_list_keeps_what_it_must(given, keep):
     base, evidence, candidates, n = given
@@ -88,3 +89,40 @@ def test_less_at_more_halves_at_least():
         assert wanted_count("more", before, 10, liked=False) <= before / 2
     with pytest.raises(ValueError, match="amount must be one of 'a bit', 'more', 'a lot'"):
         wanted_count("much", 1, 10, liked=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(given=lists())
+def test_taste_keeps_signs_and_the_order_within_a_tag(given):
+    base, evidence, candidates, n = given
+    evidence = np.where(evidence != 0, 1.5, 0.0)
+    shaped = by_taste(evidence, base, candidates, n)
+    assert ((shaped > 0) == (evidence > 0)).all()
+    assert (shaped <= evidence).all()
+    on = np.flatnonzero(evidence)
+    order = on[np.argsort(base[on])]
+    assert (np.diff(shaped[order]) >= 0).all()
+
+
+def test_by_taste_a_film_comes_and_the_rest_of_the_list_stays():
+    rng = np.random.RandomState(0)
+    base, on = np.sort(rng.normal(size=2000))[::-1].copy(), rng.uniform(size=2000) < 0.1
+    on[:200] = False
+    everything, evidence = np.ones(2000, dtype=bool), on.astype(float)
+    kept = {}
+    for name, each in {
+        "plain": evidence,
+        "by taste": by_taste(evidence, base, everything),
+    }.items():
+        found = solve_amount(base, each, everything, "more")
+        assert found.count == 2
+        after = np.argsort(-(base + found.strength * each))[:100]
+        kept[name] = np.isin(np.arange(100), after).mean()
+    assert kept["by taste"] > kept["plain"]
+
+
+def test_without_anything_to_come_evidence_stays_as_it_is():
+    evidence = np.array([1.0, 0.0, 0.0])
+    for base in (np.array([3.0, 2.0, 1.0]), np.zeros(3)):
+        found = by_taste(evidence, base, np.ones(3, dtype=bool), n=2)
+        np.testing.assert_array_equal(found, evidence)
