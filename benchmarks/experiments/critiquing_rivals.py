@@ -110,7 +110,8 @@ class NoAnswer:
         return np.maximum(row[list(self.said)], usual)
 
     def question(self, tags: NDArray, candidates: NDArray) -> int:
-        posterior = np.where(candidates, self.scores() / self.critics.temperature, -np.inf)
+        scores = wish_scores(self.scores(), self.critics.temperature, [])
+        posterior = np.where(candidates, scores, -np.inf)
         posterior = np.exp(posterior - posterior.max())
         gain = information_gain(posterior / posterior.sum(), self.critics.tags)
         return int(tags[np.argmax(gain[tags])])
@@ -286,7 +287,6 @@ class Combined(ClosedForm):
     """The wish layer over the closed form."""
 
     counts: float = 1.0
-    guess: bool = True
 
     def scores(self) -> NDArray:
         wish = self.critics.wish

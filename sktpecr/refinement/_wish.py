@@ -208,7 +208,7 @@ def wish_scores(
     scores : ndarray of shape (n_items,)
         Of any recommender, for this user, as refined so far.
     temperature : float
-        See :func:`fit_temperature`.
+        In standard deviations of these scores, see :func:`fit_temperature`.
     said : iterable of (float, ndarray of shape (n_items,))
         How much each answer counts, and its evidence.
 
@@ -216,16 +216,18 @@ def wish_scores(
     -------
     ndarray of shape (n_items,)
         Logarithms of the posterior probability, up to a constant:
-        :math:`s_v / \tau + \sum_k a_k \log P(k \mid v)`.
+        :math:`s_v / \tau + \sum_k a_k \log P(k \mid v)`, :math:`\tau` the temperature times the
+        standard deviation of s. Without any, only what was said counts.
 
     Examples
     --------
     >>> import numpy as np
     >>> from sktpecr.refinement._wish import wish_scores
     >>> wish_scores(np.array([1.0, 2.0]), 0.5, [(2.0, np.array([3.0, 0.0]))])
-    array([8., 4.])
+    array([10.,  8.])
     """
-    total = np.asarray(scores, dtype=np.float64) / temperature
+    scores = np.asarray(scores, dtype=np.float64)
+    total = scores / (temperature * (scores.std() or 1.0))
     for amount, evidence in said:
         total += amount * evidence
     return total

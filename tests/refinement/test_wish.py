@@ -23,7 +23,7 @@ def test_posterior_is_that_of_bayes_theorem(answers):
     wish = Wish(TAGS, EPS)
     said = [(1.0, wish.tag(tag, liked)) for tag, liked in enumerate(answers)]
     # Every world, one item at a time: prior times the chance of each answer in it.
-    joint = softmax(scores / tau)
+    joint = softmax(scores / (tau * scores.std()))
     for item, tag in itertools.product(range(5), range(3)):
         right = bool(TAGS[item, tag]) == answers[tag]
         joint[item] *= 1 - EPS if right else EPS
@@ -37,7 +37,11 @@ def test_posterior_is_the_share_of_simulated_users_who_gave_these_answers():
     has = rng.uniform(size=len(sought)) < weights[sought, 0] / 0.8
     says = has != (rng.uniform(size=len(sought)) < EPS)
     expected = np.bincount(sought[says], minlength=3) / says.sum()
-    posterior = softmax(wish_scores(np.log(prior), 1.0, [(1.0, Wish(weights, EPS).tag(0, True))]))
+    posterior = softmax(
+        wish_scores(
+            np.log(prior), 1 / np.log(prior).std(), [(1.0, Wish(weights, EPS).tag(0, True))]
+        )
+    )
     np.testing.assert_allclose(posterior, expected, atol=0.005)
 
 
