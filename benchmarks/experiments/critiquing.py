@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 
 from experiments.critiquing_rivals import (
@@ -22,11 +25,70 @@ from experiments.critiquing_rivals import (
     NoAnswer,
     PlainStep,
 )
+from experiments.rows import Row, mean_row, prefix
+from experiments.world import world
 from sktpecr import FeedbackRefiner, TPECRExplainer
+from sktpecr.evaluation._critiquing import simulate_critiques
 from sktpecr.refinement._temperature import fit_temperature
 from sktpecr.refinement._wish import Wish
 
 N_CALIBRATED = 500
+_N_SESSIONS = 150
+_DEFAULT = "wish + closed form 1"
+_MISSING, _NOISE = (0.0, 0.3), (0.0, 0.1, 0.2)
+_POLICIES = (("most_telling", "positive"), ("popular", "positive"), ("random", "both"))
+
+
+def critiquing(
+    data_name: str, data_dir: Path | None, model_name: str, figures_dir: Path | None
+) -> list[Row]:
+    """Return success and turns of all methods, and what the default has ahead of each."""
+    here = world(data_name, data_dir, model_name)
+    tags = sp.csr_matrix(here.data.item_tags.to_numpy(dtype=float))
+    pairs, known = (
+        list(
+            zip(
+                pd.Index(here.data.user_ids).get_indexer([user for user, _ in each]),
+                pd.Index(here.data.item_ids).get_indexer([item for _, item in each]),
+                strict=True,
+            )
+        )
+        for each in (here.pairs, here.learn_pairs[:N_CALIBRATED])
+    )
+    pairs = [(user, item) for user, item in pairs if tags[[item]].nnz][:_N_SESSIONS]
+    rows = []
+    for missing in _MISSING:
+        told = critics(here.model, here.train, without_tags(tags, missing), known)
+        for noise, take_out, (policy, answers) in product(_NOISE, (False, True), _POLICIES):
+            cases = simulate_critiques(
+                methods(told),
+                pairs,
+                tags,
+                here.train,
+                policy=policy,
+                answers=answers,
+                noise=noise,
+                take_out=take_out,
+            )
+            where = prefix("beyond critiquing", data_name, model_name)
+            where += f" {policy} {answers} wrong {noise:g} missing {missing:g}"
+            rows += _compared(f"{where} taken out" if take_out else where, cases)
+    return rows
+
+
+def _compared(where: str, cases: pd.DataFrame) -> list[Row]:
+    by_method = {name: each.set_index("case") for name, each in cases.groupby("method")}
+    rows = [
+        mean_row(where, f"{metric} {name}", each[metric])
+        for name, each in by_method.items()
+        for metric in ("success@1", "success@5", "success@10", "success@20", "turns")
+    ]
+    ours = by_method[_DEFAULT]["success@10"]
+    return rows + [
+        mean_row(where, f"success@10 {_DEFAULT} - {name}", ours - each["success@10"])
+        for name, each in by_method.items()
+        if name != _DEFAULT
+    ]
 
 
 def without_tags(item_tags: sp.csr_matrix, share: float, seed: int = 0) -> sp.csr_matrix:
