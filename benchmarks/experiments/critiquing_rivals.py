@@ -19,6 +19,9 @@ from sktpecr import FeedbackRefiner
 from sktpecr.explanation._information_gain import information_gain
 from sktpecr.refinement._wish import Wish, wish_scores
 
+# Where there are thousands, the largest and smallest value is looked for among so many tags.
+_N_NORMALS = 100
+
 
 @dataclass
 class Critics:
@@ -57,6 +60,12 @@ class Critics:
         gram = (self.frequencies.T @ self.frequencies).toarray()
         ridge = 1e-3 * np.trace(gram) / len(gram) * np.eye(len(gram))
         return np.linalg.solve(gram + ridge, self.frequencies.T @ self.users)
+
+    @cached_property
+    def normals(self) -> NDArray:
+        """Those of the tags on most items, a row each."""
+        often = np.argsort(-np.asarray(self.tags.sum(axis=0)).ravel(), kind="stable")
+        return np.array([self.regressed(int(tag)) for tag in often[:_N_NORMALS]])
 
     def regressed(self, tag: int) -> NDArray:
         """The mean unit normal of logistic regressions of a tag on item embeddings."""
@@ -240,15 +249,12 @@ class BKVAE(NoAnswer):
             return self.own
         prior, at = self._prior
         inverse, pulled = prior.copy(), prior @ at
-        positions = {tag: self.critics.regressed(tag) for tag in self.said}
-        values = np.array([x @ at for x in positions.values()])
-        for (_, sign), x in zip(self.said.items(), positions.values(), strict=True):
+        values = self.critics.normals @ at
+        for tag, sign in self.said.items():
+            x = self.critics.regressed(tag)
             rho = self.precision / max(x @ np.linalg.solve(prior, x), 1e-12)
-            value = values.max() if sign > 0 else values.min()
             inverse += rho * np.outer(x, x)
-            # With one answer there is no other to take the value from: one deviation further.
-            further = sign * np.sqrt(max(x @ np.linalg.solve(prior, x), 1e-12))
-            pulled += rho * x * (value + further)
+            pulled += rho * x * (values.max() if sign > 0 else values.min())
         return self.critics.scored(np.linalg.solve(inverse, pulled))
 
     @cached_property
