@@ -49,10 +49,6 @@ def information_gain(
     array([0.693, 0.347])
     """
     tags = sp.csr_matrix(item_tags)
-    # Rows that cannot be it are most of them, and need not be multiplied.
-    possible = np.flatnonzero(posterior > 0)
-    if len(possible) < tags.shape[0]:
-        tags, posterior = tags[possible], posterior[possible]
     right = 1 - 2 * error_rate
     yes = error_rate + right * (tags.T @ posterior)
     unsure = float(_coin(np.array(error_rate)))
