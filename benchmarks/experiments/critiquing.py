@@ -30,11 +30,11 @@ from experiments.world import world
 from sktpecr import FeedbackRefiner, TPECRExplainer
 from sktpecr.evaluation._critiquing import simulate_critiques
 from sktpecr.refinement._temperature import fit_temperature
-from sktpecr.refinement._wish import Wish
+from sktpecr.refinement._wish import ERROR_RATE, Wish
 
 N_CALIBRATED = 500
 _N_SESSIONS = 150
-_DEFAULT = "wish + closed form 1"
+_DEFAULT = "wish + closed form .5"
 _MISSING, _NOISE = (0.0, 0.3), (0.0, 0.1, 0.2)
 _POLICIES = (("most_telling", "positive"), ("popular", "positive"), ("random", "both"))
 
@@ -103,7 +103,7 @@ def critics(
     tags: sp.csr_matrix,
     held_out: list[tuple[int, int]],
     *,
-    error_rate: float = 0.1,
+    error_rate: float = ERROR_RATE,
     guess: bool = True,
     missing: float = 0.0,
 ) -> Critics:
