@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sktpecr import CVAEGenerator, FeedbackRefiner, TPECRExplainer
-from sktpecr.attribution import LimeAttribution
+from sktpecr.attribution import ExactAttribution, LimeAttribution
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.evaluation import evaluate_calibration
 from sktpecr.recommenders import TorchRecommender
@@ -22,7 +22,8 @@ def score(users, items):
 
 
 def fitted(recommender=(USERS, ITEMS), tags=DATA.item_tags, **kwargs):
-    explainer = TPECRExplainer(recommender, tags, random_state=0, **kwargs)
+    given = {"random_state": 0, "attribution": ExactAttribution(), **kwargs}
+    explainer = TPECRExplainer(recommender, tags, **given)
     return explainer.fit(DATA.interactions, train_users=range(40))
 
 
