@@ -20,11 +20,8 @@ _WORTH_SAYING = 0.05
 #: others can take the place of any.
 ENGLISH: Mapping[str, str] = MappingProxyType(
     {
-        "for": "Because you like {tags} {much}.",
-        "for_despite": "Because you like {tags} {much}, despite {against}, which you like less "
-        "than most people.",
-        "for_evidence": "Because you like {tags} {much} ({evidence}).",
-        "for_evidence_despite": "Because you like {tags} {much} ({evidence}), despite {against}, "
+        "for": "Because you like {tags} {much} ({evidence}).",
+        "for_despite": "Because you like {tags} {much} ({evidence}), despite {against}, "
         "which you like less than most people.",
         "belief": "Because you seem to like {tags} {much}.",
         "belief_despite": "Because you seem to like {tags} {much}, despite {against}, which you "
@@ -123,10 +120,8 @@ def reasons_in_words(
     speaking = [reason for reason in reasons if reason.speaks_for]
     against = [str(reason.tag) for reason in reasons if not reason.speaks_for]
     seen = dict.fromkeys(names[item] for reason in speaking for item in reason.evidence)
-    template = "for_evidence" if seen else "for"
     # What is said of several tags has to be true of each.
-    if not all(reason.evidence for reason in speaking):
-        template = "belief"
+    template = "for" if all(reason.evidence for reason in speaking) else "belief"
     return words[template + ("_despite" if against else "")].format(
         tags=joined([str(tag) for reason in speaking for tag in reason.tags[:2]], words),
         much=words[how_much(min(reason.liking for reason in speaking))],
@@ -172,6 +167,8 @@ def joined(phrases: list[str], words: Mapping[str, str] = ENGLISH) -> str:
 
 def listed(phrases: Sequence[str], words: Mapping[str, str] = ENGLISH) -> str:
     """Return phrases with commas between them."""
+    if not phrases:
+        return ""
     *before, first = phrases
     while before:
         first = words["comma"].format(first=before.pop(), rest=first)

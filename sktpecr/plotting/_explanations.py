@@ -44,6 +44,8 @@ def plot_contributions(explanation: Any, ax: Axes | None = None, n_tags: int = 8
     """
     n_tags = check_n(n_tags, "n_tags")
     frame = explanation.to_frame()
+    # Tags that the attribution says nothing of are no bars.
+    frame = frame[frame["on_item"] | (frame["contribution"] != 0)]
     shown, rest = frame.head(n_tags), frame.iloc[n_tags:]
     labels = [
         f"{tag} (on item)" if on else str(tag)
@@ -55,7 +57,12 @@ def plot_contributions(explanation: Any, ax: Axes | None = None, n_tags: int = 8
         steps.append(rest["contribution"].sum())
     labels.append("no tag sees")
     steps.append(explanation.residual)
-    starts = explanation.base_value + np.concatenate([[0.0], np.cumsum(steps)[:-1]])
+    base, mark = explanation.base_value, "average tags"
+    if explanation.activity:
+        base, mark = base - explanation.activity, "average user"
+        labels.insert(0, "all scores of this user")
+        steps.insert(0, explanation.activity)
+    starts = base + np.concatenate([[0.0], np.cumsum(steps)[:-1]])
 
     ax = axes_for(ax, n_rows=len(steps))
     colours = [UP if step > 0 else DOWN for step in steps[:-1]] + [NEUTRAL]
@@ -70,7 +77,7 @@ def plot_contributions(explanation: Any, ax: Axes | None = None, n_tags: int = 8
             va="center",
             fontsize="small",
         )
-    for value, name in ((explanation.base_value, "average tags"), (explanation.value, "this user")):
+    for value, name in ((base, mark), (explanation.value, "this user")):
         ax.axvline(value, color="black", linewidth=0.8, linestyle=":")
         ax.annotate(
             f"{name} {value:.3g}",

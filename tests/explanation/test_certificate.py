@@ -9,11 +9,11 @@ import pytest
 from sklearn.decomposition import TruncatedSVD
 
 from sktpecr import CVAEGenerator, TPECRExplainer
-from sktpecr.attribution import LimeAttribution
+from sktpecr.attribution import ExactAttribution, LimeAttribution
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import FactorRecommender
 
-DATA = make_tagged_interactions(n_users=120, n_items=60, n_tags=4, random_state=0)
+DATA = make_tagged_interactions(120, 60, 4, density=0.3, random_state=0)
 
 
 def explained(item=5, **params):
@@ -30,25 +30,58 @@ def poor():
 
 
 def test_closed_form_is_complete_faithful_and_the_same_every_time():
-    certificate = explained().certificate
+    certificate = explained(attribution=ExactAttribution()).certificate
     assert certificate.completeness_error < 1e-6
     assert certificate.composite_distance < 1e-6
     assert certificate.faithfulness == pytest.approx(1.0)
     assert (certificate.seed_spearman, certificate.seed_sign_flips) == (1.0, 0.0)
 
 
-def test_tags_and_residual_share_the_difference_between_them():
-    explanation = explained()
-    by_tags, rest = abs(explanation.contributions.sum()), abs(explanation.residual)
-    certificate = explanation.certificate
-    assert certificate.tag_share == pytest.approx(by_tags / (by_tags + rest))
-    assert certificate.residual_share == pytest.approx(rest / (by_tags + rest))
-    assert f"account for {certificate.tag_share:.0%}".replace("%", " %") in str(certificate)
+def test_the_account_is_complete_and_claims_nothing_of_changes_with_other_tags_held():
+    certificate = explained().certificate
+    assert certificate.completeness_error < 1e-6
+    assert np.isnan(certificate.faithfulness)
+    assert (certificate.seed_spearman, certificate.seed_sign_flips) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("attribution", [None, ExactAttribution()])
+def test_what_own_tags_tell_is_the_r2_of_the_account_over_users(attribution):
+    explainer = TPECRExplainer(
+        TruncatedSVD(8, random_state=0), DATA.item_tags, attribution=attribution
+    ).fit(DATA.interactions)
+    account = TPECRExplainer(TruncatedSVD(8, random_state=0), DATA.item_tags)
+    account.fit(DATA.interactions)
+    for item in DATA.item_ids[:8]:
+        told = [account.explain(user, item) for user in range(120)]
+        scores = np.array([one.score - one.base_value for one in told])
+        own = np.array([one.contributions.sum() for one in told])
+        expected = 1 - np.var(scores - own) / np.var(scores)
+        certificate = explainer.explain(3, item).certificate
+        assert certificate.told == pytest.approx(expected, abs=1e-6)
+        told_by = f"{certificate.told:.0%}".replace("%", " %")
+        assert f"Its own tags tell {told_by} of what" in str(certificate)
+
+
+def test_tags_dealt_at_random_are_told_from_real_ones():
+    dealt = DATA.item_tags.sample(frac=1, random_state=1).set_axis(DATA.item_tags.index)
+    found = {}
+    for name, tags in (("real", DATA.item_tags), ("dealt", dealt)):
+        explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), tags).fit(DATA.interactions)
+        listed = [explainer.explain(user, item) for user in range(8) for item in DATA.item_ids[:20]]
+        chance = [one.certificate.is_chance for one in listed]
+        for one, is_chance in zip(listed, chance, strict=True):
+            assert ("no more than tags dealt at random" in str(one.certificate)) == is_chance
+            assert not (is_chance and one.reasons)
+        found[name] = np.mean(chance), np.mean([len(one.reasons) > 0 for one in listed])
+    assert found["real"][0] < 0.5 < found["dealt"][0]
+    assert found["dealt"][1] < 0.1 < found["real"][1]
 
 
 def test_residual_is_the_part_of_the_score_that_no_tag_sees():
     """The second term of e_v (K M + (I - K M)) (e_u - mean), from the matrices themselves."""
-    explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), DATA.item_tags)
+    explainer = TPECRExplainer(
+        TruncatedSVD(8, random_state=0), DATA.item_tags, attribution=ExactAttribution()
+    )
     explainer.fit(DATA.interactions)
     K, M = explainer.generator_.gain_, explainer.extractor_.tag_matrix_
     items = explainer.extractor_.recommender_.item_embeddings
@@ -119,33 +152,37 @@ def test_says_when_tags_explain_nothing():
     items = np.zeros((20, 3))
     items[:, :2] = rng.normal(size=(20, 2))
     items[0] = [1e-6, 0.0, 1.0]
-    tags = np.vstack([[0, 0], np.eye(2)[np.arange(19) % 2]])
-    certificate = TPECRExplainer((users, items), tags).explain(4, 0).certificate
-    assert certificate.tag_share < 0.1
-    assert str(certificate).startswith("Tags do not explain this item: they account for")
+    tags = np.vstack([[1, 0], np.eye(2)[np.arange(19) % 2]])
+    explanation = TPECRExplainer((users, items), tags).explain(4, 0)
+    assert explanation.certificate.told < 0.1
+    assert explanation.certificate.is_chance
+    assert "no more than tags dealt at random" in str(explanation.certificate)
+    assert explanation.reasons == []
 
 
 def test_an_item_that_everybody_scores_alike_has_no_difference_to_explain():
     users, items = np.random.RandomState(0).normal(size=(30, 3)), np.eye(4, 3)
     recommender = FactorRecommender(users, items)  # the last item is 0 for everybody
-    certificate = TPECRExplainer(recommender, np.eye(4, 2)).explain(4, 3).certificate
-    assert np.isnan(certificate.tag_share)
+    explainer = TPECRExplainer(recommender, np.eye(4, 2), attribution=ExactAttribution())
+    certificate = explainer.explain(4, 3).certificate
+    assert certificate.told == 0
     assert np.isnan(certificate.faithfulness)
-    assert str(certificate) == "Nothing moves this score from the average user's."
+    assert certificate.is_chance
 
 
-@pytest.mark.parametrize("attribution", [None, noisy()])
+@pytest.mark.parametrize("attribution", [None, ExactAttribution(), noisy()])
 def test_pickles_copies_and_dictionaries_carry_it(attribution):
     explanation = explained(attribution=attribution)
     for other in (pickle.loads(pickle.dumps(explanation)), copy.deepcopy(explanation)):
-        assert other.certificate == explanation.certificate
+        assert vars(other.certificate) == pytest.approx(vars(explanation.certificate), nan_ok=True)
         assert str(other) == str(explanation)
     assert len(pickle.dumps(explanation)) < 6000  # nothing of what the explainer learned
     said = json.loads(json.dumps(explanation.to_dict(), allow_nan=False))["certificate"]
-    assert said == vars(explanation.certificate)
+    measured = vars(explanation.certificate).items()
+    assert said == {name: None if np.isnan(value) else value for name, value in measured}
 
 
 def test_is_printed_with_the_explanation():
     explanation = explained()
     assert str(explanation).endswith(str(explanation.certificate))
-    assert "Tags account for" in explanation._repr_html_()
+    assert "Its own tags tell" in explanation._repr_html_()

@@ -1,7 +1,6 @@
 """What explain returns."""
 
 import json
-import re
 
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ from sklearn.decomposition import TruncatedSVD
 from sktpecr import TPECRExplainer
 from sktpecr.datasets import make_tagged_interactions
 
-DATA = make_tagged_interactions(n_users=60, n_items=80, n_tags=12, random_state=0)
+DATA = make_tagged_interactions(60, 80, 12, density=0.3, random_state=0)
 TAGS = DATA.item_tags.rename(columns={"tag_01": "<script>"})
 TAGS.iloc[5] = 0
 NAMES = [f"Film {i}" for i in range(80)]
@@ -32,6 +31,7 @@ def test_to_frame_has_a_row_per_tag_the_largest_contribution_first(explanation):
         "preference",
         "vs_population",
         "vs_own_average",
+        "liking",
         "importance",
         "contribution",
     ]
@@ -39,49 +39,87 @@ def test_to_frame_has_a_row_per_tag_the_largest_contribution_first(explanation):
     by_tag = frame.set_index("tag").loc[list(TAGS.columns)]
     np.testing.assert_array_equal(by_tag["on_item"], TAGS.iloc[2] > 0)
     np.testing.assert_array_equal(by_tag["contribution"], explanation.contributions)
-    np.testing.assert_allclose(
-        by_tag["contribution"], by_tag["importance"] * by_tag["vs_population"]
-    )
+    np.testing.assert_allclose(by_tag["contribution"], by_tag["importance"] * by_tag["liking"])
+    assert (by_tag["contribution"][~by_tag["on_item"]] == 0).all()
 
 
-def test_text_leads_with_the_items_own_tags_and_its_numbers_add_up(explanation):
-    text = explanation.to_text()
-    own = explanation.to_frame().query("on_item")["tag"].iloc[0]
-    assert "Film 2" in text.split(". ")[0]
-    assert own in text.split(". Of the tags that it does not carry")[0]
-    assert f"lead by {explanation.contributions.sum():+.2g}" in text
-    assert f"no tag sees by {explanation.residual:+.2g} to {explanation.value:.3g}." in text
+def test_details_add_up_to_the_score(explanation):
+    text, summary, certificate = explanation.to_text(details=True).splitlines()
+    assert text == explanation.to_text()
+    assert certificate == str(explanation.certificate)
+    base = explanation.base_value - explanation.activity
+    assert summary.startswith(f"Score {explanation.value:.3g}: {base:.3g} from the average user, ")
+    assert f"{explanation.activity:+.2g} as all your scores are" in summary
+    assert f"{explanation.contributions.sum():+.2g} for its tags" in summary
+    assert summary.endswith(f"{explanation.residual:+.2g} for what no tag tells.")
 
 
-def test_text_says_every_tag_in_the_direction_of_its_contribution():
+def test_reasons_are_own_tags_in_the_direction_of_the_liking():
     kinds = set()
-    for item in DATA.item_ids[:40]:
-        explanation = EXPLAINER.explain("user_07", item)
-        frame = explanation.to_frame().set_index("tag")
-        for sentence in explanation.to_text().split(". ")[:-1]:
-            for place, clause in enumerate(sentence.split(", despite ")):
-                against = place == 1 or "against it" in clause
-                for tag in re.findall(r"(\S+), liked", clause):
-                    kinds.add((against, "carry" in clause))
-                    assert (frame["contribution"][tag] < 0) == against
-                    more = f"{tag}, liked more than average" in clause
-                    assert more == (frame["vs_population"][tag] > 0)
-    assert len(kinds) == 4  # for and against, on the item and not, were all seen
+    for user in DATA.user_ids[:20]:
+        for item in DATA.item_ids[:40]:
+            explanation = EXPLAINER.explain(user, item)
+            frame = explanation.to_frame().set_index("tag")
+            text = explanation.to_text()
+            for reason in explanation.reasons:
+                assert frame["on_item"][list(reason.tags)].all()
+                assert (frame["contribution"][reason.tag] > 0) == reason.speaks_for
+                assert (frame["liking"][reason.tag] > 0) == reason.speaks_for
+                assert abs(reason.liking) >= 0.25
+                assert str(reason.tag) in text
+                kinds.add(reason.speaks_for)
+            assert ("Because" in text) == any(each.speaks_for for each in explanation.reasons)
+            assert explanation.reasons == EXPLAINER.reasons(user, item)
+            assert len(EXPLAINER.reasons(user, item, k=1)) <= 1
+    assert kinds == {True, False}
+
+
+def test_evidence_is_what_the_user_took_and_carries_the_tag():
+    found = 0
+    for user in range(20):
+        taken = {f"item_{column:02}" for column in DATA.interactions[user].indices}
+        for item in DATA.item_ids[:40]:
+            for reason in EXPLAINER.explain(DATA.user_ids[user], item).reasons:
+                for other in reason.evidence:
+                    assert other in taken - {item}
+                    assert TAGS.loc[other, list(reason.tags)].any()
+                    found += 1
+    assert found > 50
+
+
+def test_reasons_need_a_number_of_them():
+    with pytest.raises(ValueError, match="k must be a whole number of at least 1, got 0"):
+        EXPLAINER.reasons("user_07", "item_02", k=0)
 
 
 def test_text_of_an_item_without_tags_says_so():
     text = EXPLAINER.explain("user_07", "item_05").to_text()
-    assert text.startswith("Film 5 has no tags, so none of its own can explain it.")
+    assert text.startswith("It has no tags: ")
+
+
+def test_hidden_tags_are_no_reasons():
+    for item in DATA.item_ids[:40]:
+        explanation = EXPLAINER.explain("user_07", item)
+        for reason in explanation.reasons[:1]:
+            shown = explanation.without(reason.tag)
+            assert reason.tag not in [tag for each in shown.reasons for tag in each.tags]
+            assert reason.tag not in shown.tag_names
+            total = shown.base_value + shown.contributions.sum() + shown.residual
+            assert total == pytest.approx(explanation.value)
+            assert shown.without(reason.tag).reasons == shown.reasons
+    with pytest.raises(ValueError, match="tags must be tags of the explanation, got 'drama'"):
+        explanation.without("drama")
 
 
 def test_prints_the_method_first(explanation):
     lines = str(explanation).splitlines()
     assert lines[0].split(maxsplit=1) == [
         "method",
-        "GaussianGenerator, exact attribution, score per standard deviation of the tag preference",
+        "GaussianGenerator, account attribution, score per standard deviation of the taste for the "
+        "tag",
     ]
     assert "... 2 more tags" in str(explanation)
-    assert lines[-2:] == [explanation.to_text(), str(explanation.certificate)]
+    assert "\n".join(lines[-3:]) == explanation.to_text(details=True)
     assert repr(explanation).startswith("Explanation(user='user_07', item='item_02', score=")
 
 
@@ -92,7 +130,19 @@ def test_to_dict_is_plain_and_complete(explanation):
     total = plain["base_value"] + sum(plain["contributions"]) + plain["residual"]
     assert total == pytest.approx(plain["score"], rel=1e-6)
     public = {name for name in vars(explanation) if not name.startswith("_")}
-    assert set(plain) == public | {"certificate"}
+    assert set(plain) == public | {"certificate", "text", "reasons"}
+    assert plain["text"] == explanation.to_text()
+
+
+def test_to_dict_is_small_where_little_is_asked_for(explanation):
+    plain = json.loads(json.dumps(explanation.to_dict(top=2, certificate=False)))
+    assert "certificate" not in plain
+    assert plain["tag_names"] == explanation.to_frame()["tag"][:2].tolist() or set(
+        plain["tag_names"]
+    ) == set(explanation.to_frame()["tag"][:2])
+    assert plain["text"] == explanation.to_text()
+    total = plain["base_value"] + sum(plain["contributions"]) + plain["residual"]
+    assert total == pytest.approx(plain["score"], rel=1e-6)
 
 
 def test_to_dict_takes_numpy_ids_out():
@@ -109,10 +159,12 @@ def test_html_is_escaped(explanation):
 
 
 def test_plot_leads_from_the_average_user_to_this_one(explanation):
-    ax = explanation.plot(n_tags=4)
+    ax = explanation.plot(n_tags=1)
     widths = [bar.get_width() for bar in ax.patches]
-    assert len(widths) == 6  # four tags, the other eight, the residual
-    assert sum(widths) == pytest.approx(explanation.value - explanation.base_value, rel=1e-6)
-    assert ax.patches[0].get_x() == pytest.approx(explanation.base_value)
+    n_own = int((explanation.item_tags > 0).sum())
+    assert len(widths) == 3 + (n_own > 1)  # the level, one tag, its other own tags, the residual
+    average = explanation.base_value - explanation.activity
+    assert sum(widths) == pytest.approx(explanation.value - average, rel=1e-6)
+    assert ax.patches[0].get_x() == pytest.approx(average)
     last = ax.patches[-1]
     assert last.get_x() + last.get_width() == pytest.approx(explanation.value)

@@ -9,26 +9,44 @@ from sklearn.decomposition import TruncatedSVD
 
 from sktpecr import ENGLISH, Conversation, TPECRExplainer
 from sktpecr.datasets import make_tagged_interactions
+from sktpecr.explanation import Reason
+from sktpecr.explanation._reasons import Told
 from sktpecr.explanation._words import complete_words, joined
 
 GERMAN = {
-    "links": "Das Modell verbindet {item} mit {tags}.",
-    "links_despite": "Das Modell verbindet {item} mit {tags}, trotz {against}.",
-    "against": "Gegen {item} spricht: {against}.",
-    "little": "Die Schlagworte von {item} sagen wenig über die Bewertung.",
-    "no_tags": "{item} hat keine Schlagworte.",
-    "no_tags_shown": "{item} hat keine Schlagworte, die gezeigt werden dürfen.",
-    "one_more": "Ein weiteres Schlagwort spielt mit.",
-    "more": "{n} weitere Schlagworte spielen mit.",
-    "other_for_one": "Von anderen spricht {tags} dafür.",
-    "other_for": "Von anderen sprechen {tags} dafür.",
-    "other_against_one": "Von anderen spricht {tags} dagegen.",
-    "other_against": "Von anderen sprechen {tags} dagegen.",
-    "sum": "Von {base} führen Schlagworte um {tags}, anderes um {residual} zu {value}.",
-    "sum_shown": "Von {base} führen Gezeigte um {tags}, anderes um {residual} zu {value}.",
-    "by_tags": "{item} kannte das Modell nicht: die Bewertung folgt den Schlagworten.",
-    "liked_more": "{tag}, überdurchschnittlich gemocht ({contribution})",
-    "liked_less": "{tag}, unterdurchschnittlich gemocht ({contribution})",
+    "for": "Weil du {tags} {much} magst ({evidence}).",
+    "for_despite": "Weil du {tags} {much} magst ({evidence}), trotz {against}, das du weniger "
+    "magst.",
+    "belief": "Weil du wohl {tags} {much} magst.",
+    "belief_despite": "Weil du wohl {tags} {much} magst, trotz {against}, das du weniger magst.",
+    "much_more": "viel lieber als die meisten",
+    "more": "lieber als die meisten",
+    "a_bit_more": "etwas lieber als die meisten",
+    "no_reason": "Kein Schlagwort ist der Grund.",
+    "no_reason_nearest": "Kein Schlagwort ist der Grund: wer {items} mag, mag auch das.",
+    "no_reason_popular": "Kein Schlagwort ist der Grund: alle mögen es.",
+    "despite": "Du magst {against} weniger, und kein Schlagwort spricht dafür.",
+    "despite_nearest": "Du magst {against} weniger, aber wer {items} mag, mag auch das.",
+    "despite_popular": "Du magst {against} weniger, aber alle mögen es.",
+    "no_tags": "Es hat keine Schlagworte.",
+    "no_tags_nearest": "Es hat keine Schlagworte: wer {items} mag, mag auch das.",
+    "no_tags_popular": "Es hat keine Schlagworte: alle mögen es.",
+    "no_tags_shown": "Es hat keine Schlagworte, die gezeigt werden dürfen.",
+    "no_tags_shown_nearest": "Es hat keine, die gezeigt werden dürfen: wer {items} mag, mag es.",
+    "no_tags_shown_popular": "Es hat keine, die gezeigt werden dürfen: alle mögen es.",
+    "by_tags": "Es ist neu: nur seine Schlagworte sind bekannt.",
+    "sum": "Wert {value}: {base} im Mittel, {tags} durch Schlagworte, {residual} durch anderes.",
+    "sum_shown": "Wert {value}: {base} im Mittel, {tags} durch Gezeigte, {residual} sonst.",
+    "sum_level": "Wert {value}: {base} im Mittel, {activity}, da deine Werte {level} sind, {tags} "
+    "durch Schlagworte, {residual} durch anderes.",
+    "sum_level_shown": "Wert {value}: {base} im Mittel, {activity}, da deine Werte {level} sind, "
+    "{tags} durch Gezeigte, {residual} sonst.",
+    "higher": "höher",
+    "lower": "tiefer",
+    "contrast_for": "{item} steht vor {other}, weil du {tags} {much} magst.",
+    "contrast_despite": "{other} hat {tags}, was du weniger magst.",
+    "contrast_little": "{item} steht vor {other}; kein Schlagwort sagt, warum.",
+    "contrast_level": "{item} steht bei {other}.",
     "comma": "{first}, {rest}",
     "and": "{first} und {last}",
     "said_more": "mehr {tag}",
@@ -50,24 +68,25 @@ GERMAN = {
     "turn_kept": "{kept} der Liste bleiben.",
     "turn_other": "Sonst rückt {tag} am weitesten, um {delivered} Standardabweichungen.",
 }
-DATA = make_tagged_interactions(n_users=60, n_items=90, n_tags=7, random_state=0)
+DATA = make_tagged_interactions(60, 90, 7, density=0.3, random_state=0)
 EXPLAINER = TPECRExplainer(TruncatedSVD(8, random_state=0), DATA.item_tags).fit(DATA.interactions)
 
 
 def test_a_translation_leaves_no_english_and_the_same_numbers():
     assert GERMAN.keys() == ENGLISH.keys()
-    english = re.compile(r"\b(the|tags?|liked|average|and|model|of)\b", re.IGNORECASE)
+    english = re.compile(r"\b(the|tags?|like|than|most|average|and|of)\b", re.IGNORECASE)
     for user in range(12):
         for item in DATA.item_ids[:6]:
             explanation = EXPLAINER.explain(user, item)
-            for one in (explanation, explanation.without(["tag_0", "tag_1"])):
-                said = one.to_text(GERMAN)
-                assert not english.search(re.sub(r"tag_\d", "", said)), said
+            contrast = EXPLAINER.contrast(user, item, DATA.item_ids[7])
+            for one in (explanation, explanation.without(["tag_0", "tag_1"]), contrast):
+                # The certificate is for auditors, and is not translated.
+                said = "\n".join(one.to_text(GERMAN, details=True).splitlines()[:2])
+                plain = "\n".join(one.to_text(details=True).splitlines()[:2])
+                assert not english.search(re.sub(r"(tag|item)_\d+", "", said)), said
                 numbers = r"[+-]?\d+(?:\.\d+)?(?:e[+-]\d+)?"
-                plain = re.sub(r"(tag|item)_\d+", "", one.to_text())
-                assert re.findall(numbers, re.sub(r"(tag|item)_\d+", "", said)) == re.findall(
-                    numbers, plain
-                )
+                bare = [re.sub(r"(tag|item)_\d+", "", text) for text in (said, plain)]
+                assert re.findall(numbers, bare[0]) == re.findall(numbers, bare[1])
 
 
 def talk():
@@ -127,38 +146,98 @@ def test_one_item_is_no_plural():
     assert any(" enter the list." in text for text in texts)
 
 
+def told(reasons=(), nearest=(), is_popular=False):
+    """Return what finds these reasons for any explanation."""
+    return lambda hidden: Told(tuple(reasons), {"item_1": "Heat"}, tuple(nearest), is_popular)
+
+
+def reason(liking=1.5, evidence=("item_1",)):
+    return Reason("tag_1", ("tag_1",), liking, liking, liking > 0, evidence)
+
+
 def test_every_sentence_is_said_somewhere():
     marked = {name: f"<{name}>{template}" for name, template in ENGLISH.items()}
     said = {name for turn in talk() for name in re.findall(r"<(\w+)>", turn.to_text(marked))}
+    explanation = EXPLAINER.explain(3, DATA.item_ids[0])
+    against, belief = reason(-1.0), reason(evidence=())
+    finds = [
+        told(reasons, nearest, is_popular)
+        for reasons in (
+            [reason()],
+            [reason(), against],
+            [belief],
+            [belief, against],
+            [against],
+            [],
+            [reason(0.6)],
+            [reason(0.3)],
+        )
+        for nearest, is_popular in ((("Heat", "Ran"), False), ((), True), ((), False))
+    ]
+    level = explanation.base_value
+    for tell in finds:
+        one = replace(explanation, _tell=tell)
+        bare = replace(one, item_tags=np.zeros(7))
+        for each in (
+            one,
+            bare,
+            replace(bare, n_hidden=1),
+            replace(one, activity=0.0),
+            replace(one, activity=level, n_hidden=1),
+            replace(one, activity=-abs(level)),
+            replace(one, activity=0.0, n_hidden=1),
+            replace(one, scored_by_tags=True),
+        ):
+            said |= set(re.findall(r"<(\w+)>", each.to_text(marked, details=True)))
     for user in range(60):
-        for item in DATA.item_ids[:30]:
-            explanation = EXPLAINER.explain(user, item)
-            bare = replace(explanation, item_tags=np.zeros(7))
-            full = replace(explanation, item_tags=np.ones(7))
-            flat = replace(explanation, contributions=np.zeros(7))
-            hidden = replace(explanation.without(["tag_0"]), item_tags=np.zeros(6))
-            new = replace(explanation, scored_by_tags=True)
-            for one in (explanation, bare, full, flat, hidden, new):
-                said |= set(re.findall(r"<(\w+)>", one.to_text(marked)))
+        for item in DATA.item_ids[:12]:
+            contrast = EXPLAINER.contrast(user, item, DATA.item_ids[20])
+            said |= set(re.findall(r"<(\w+)>", contrast.to_text(marked)))
+    level_one = replace(contrast, score=0.0, contributions=np.zeros(7))
+    said |= set(re.findall(r"<(\w+)>", level_one.to_text(marked)))
     assert said == ENGLISH.keys()
 
 
+@pytest.mark.parametrize(
+    ("reasons", "expected"),
+    [
+        ([reason()], "Because you like tag_1 much more than most people (Heat)."),
+        ([reason(0.3)], "Because you like tag_1 a bit more than most people (Heat)."),
+        (
+            [reason(0.7, ()), reason(-1.0, ())],
+            "Because you seem to like tag_1 more than most people, despite tag_1, which you like "
+            "less than most people.",
+        ),
+        ([reason(-1.0)], "You like tag_1 less than most people, and no tag speaks for it."),
+        ([], "No tag is the reason here."),
+    ],
+)
+def test_sentences(reasons, expected):
+    explanation = replace(EXPLAINER.explain(3, DATA.item_ids[0]), _tell=told(reasons))
+    assert explanation.to_text() == expected
+
+
 def test_braces_in_titles_are_no_templates():
-    explanation = replace(EXPLAINER.explain(3, DATA.item_ids[0]), item_name="{item} {0} %s")
-    assert "{item} {0} %s" in explanation.to_text()
+    title = "{item} {0} %s"
+    finds = told([reason()])
+    named = replace(
+        EXPLAINER.explain(3, DATA.item_ids[0]),
+        _tell=lambda hidden: finds(hidden)._replace(names={"item_1": title}),
+    )
+    assert title in named.to_text()
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"link": "x"}, "did you mean 'links'"),
+        ({"fo": "x"}, "did you mean 'for'"),
         ({"nonsense": "x"}, "no sentence named 'nonsense'"),
-        ({"links": "{film}"}, r"may hold \{item\}, \{tags\}, got \{film\}"),
-        ({"links": "{item.__class__}"}, r"got \{item.__class__\}"),
-        ({"links": "{item:>999999999}"}, "may hold"),
-        ({"links": "{item!r}"}, "may hold"),
-        ({"links": "{item"}, "must be templates"),
-        ({"links": None}, "must be templates"),
+        ({"for": "{film}"}, r"may hold \{evidence\}, \{much\}, \{tags\}, got \{film\}"),
+        ({"for": "{tags.__class__}"}, r"got \{tags.__class__\}"),
+        ({"for": "{tags:>999999999}"}, "may hold"),
+        ({"for": "{tags!r}"}, "may hold"),
+        ({"for": "{tags"}, "must be templates"),
+        ({"for": None}, "must be templates"),
     ],
 )
 def test_what_is_wrong_is_named(words, message):

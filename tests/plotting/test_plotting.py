@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex
 from sklearn.decomposition import TruncatedSVD
 
 from sktpecr import FeedbackRefiner, TPECRExplainer, plotting
-from sktpecr.attribution import LimeAttribution
+from sktpecr.attribution import ExactAttribution, LimeAttribution
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.evaluation import evaluate_control
 
@@ -25,7 +25,9 @@ def data():
 @pytest.fixture(scope="module")
 def explainer(data):
     names = [f"Film {number}" for number in range(79)] + ["A title " * 20]
-    explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+    explainer = TPECRExplainer(
+        TruncatedSVD(8, random_state=0), data.item_tags, attribution=ExactAttribution()
+    )
     return explainer.fit(data.interactions, item_names=names)
 
 
@@ -101,6 +103,17 @@ class TestContributions:
             f"this user {explanation.value:.3g}",
         ]
 
+    def test_the_account_leads_over_the_users_level_and_own_tags_alone(self, data):
+        explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+        told = explainer.fit(data.interactions).explain(7, data.item_ids[3])
+        ax = plotting.plot_contributions(told)
+        own = told.to_frame().query("on_item")["contribution"]
+        widths = [bar.get_width() for bar in ax.patches]
+        np.testing.assert_allclose(widths, [told.activity, *own, told.residual], atol=1e-12)
+        assert tick_labels(ax.yaxis)[0] == "all scores of this user"
+        assert told.base_value - told.activity + sum(widths) == pytest.approx(told.score)
+        assert texts(ax)[-2] == f"average user {told.base_value - told.activity:.3g}"
+
     def test_first_tag_is_at_the_top_and_the_title_says_who_and_what(self, explanation):
         ax = plotting.plot_contributions(explanation)
         bottom, top = ax.get_ylim()
@@ -135,6 +148,17 @@ class TestProfile:
         expected = [BLUE if value > 0 else VERMILION for value in profile["vs_population"]]
         assert [to_hex(colour) for colour in points.get_facecolors()] == expected
         assert set(expected) == {BLUE, VERMILION}
+
+    def test_the_account_leads_over_the_users_level_and_own_tags_alone(self, data):
+        explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+        told = explainer.fit(data.interactions).explain(7, data.item_ids[3])
+        ax = plotting.plot_contributions(told)
+        own = told.to_frame().query("on_item")["contribution"]
+        widths = [bar.get_width() for bar in ax.patches]
+        np.testing.assert_allclose(widths, [told.activity, *own, told.residual], atol=1e-12)
+        assert tick_labels(ax.yaxis)[0] == "all scores of this user"
+        assert told.base_value - told.activity + sum(widths) == pytest.approx(told.score)
+        assert texts(ax)[-2] == f"average user {told.base_value - told.activity:.3g}"
 
     def test_first_tag_is_at_the_top_and_the_unit_is_named(self, explainer):
         ax = plotting.plot_profile(explainer.profile(7))
