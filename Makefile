@@ -35,8 +35,8 @@ demo: $(BASE) ## a recommender explained and refined, in the terminal
 app: $(DEV) ## the same recommender in a browser, on port 8000
 	@$(BIN)/python -m sktpecr app
 
-test: $(DEV) ## tests, doctests, the examples of README.md
-	@$(BIN)/python -m pytest
+test: $(DEV) ## tests, doctests, the examples of README.md, a worker for each core
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 oldest: ## the tests with the oldest versions of what sktpecr needs, in .venv-oldest
 	@$(MAKE) --no-print-directory test VENV=.venv-oldest \

@@ -11,7 +11,6 @@ import scipy.sparse as sp
 
 from sktpecr import FeedbackRefiner, TPECRExplainer
 from sktpecr._utils._blocks import blocks, let_go, taken
-from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import FactorRecommender
 
 
@@ -112,13 +111,12 @@ def test_memory_stays_far_below_the_file(tmp_path):
     assert pd.read_parquet(tmp_path / "out", columns=["user"])["user"].nunique() == 5_000
 
 
-def test_nothing_holds_tag_preferences_of_everybody_before_they_are_asked_for():
-    data = make_tagged_interactions(n_users=50, n_items=30, n_tags=4, random_state=0)
+def test_nothing_holds_tag_preferences_of_everybody_before_they_are_asked_for(data):
     rng = np.random.RandomState(0)
-    explainer = TPECRExplainer((rng.normal(size=(50, 5)), rng.normal(size=(30, 5))), data.item_tags)
+    explainer = TPECRExplainer((rng.normal(size=(60, 5)), rng.normal(size=(80, 5))), data.item_tags)
     explainer.fit(data.interactions, user_ids=data.user_ids)
     explainer.explain_batch(n_items=3)
     FeedbackRefiner(explainer).refine(data.user_ids[0], like="tag_1")
     explainer.profile(data.user_ids[0])
     assert "tag_preferences" not in vars(explainer._tag_model)
-    assert explainer.tag_preferences_.shape == (50, 4)
+    assert explainer.tag_preferences_.shape == (60, 5)

@@ -8,7 +8,6 @@ from benchmarks.beyond.other_attributions import KernelShap, Permutation, Random
 from sktpecr import GaussianGenerator, TPECRExplainer
 from sktpecr.attribution import ExactAttribution, ShapleyAttribution
 from sktpecr.attribution._composite import CompositeFunction
-from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import FactorRecommender
 
 
@@ -73,8 +72,7 @@ def test_rivals_answer_alike_twice_and_leave_the_global_seed_alone(rival):
     assert (rival is not RandomOrder) or not np.allclose(first, other_user)
 
 
-def test_rivals_work_inside_the_explainer():
-    data = make_tagged_interactions(n_users=60, n_items=40, n_tags=5, random_state=0)
+def test_rivals_work_inside_the_explainer(data):
     explainer = TPECRExplainer(
         TruncatedSVD(8, random_state=0), data.item_tags, attribution=Permutation(random_state=0)
     )

@@ -17,7 +17,6 @@ from sklearn.exceptions import NotFittedError
 from sktpecr import CVAEGenerator, GaussianGenerator, TPECRExplainer
 from sktpecr.attribution import ExactAttribution, ShapleyAttribution
 from sktpecr.attribution._composite import CompositeFunction
-from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import FactorRecommender, TorchRecommender
 
 RANDOM = np.random.RandomState(0)
@@ -275,8 +274,7 @@ def test_a_linear_composite_has_its_weights_read_off_or_found(dtype, n_tags, n_f
     assert found.standard_errors is None
 
 
-def test_the_base_is_what_the_exact_attribution_calls_base_and_residual():
-    data = make_tagged_interactions(n_users=100, n_items=80, n_tags=5, random_state=0)
+def test_the_base_is_what_the_exact_attribution_calls_base_and_residual(data):
     exact, shapley = (
         TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags, attribution=attribution)
         .fit(data.interactions.astype(np.float64))
@@ -481,7 +479,7 @@ class Curve(torch.nn.Module):
 
 def recommenders():
     random = np.random.RandomState(1)
-    users = random.normal(size=(100, 8)).astype(np.float32)
+    users = random.normal(size=(60, 8)).astype(np.float32)
     items = random.normal(size=(80, 8)).astype(np.float32)
     return {"torch": TorchRecommender(Curve(), users, items), "factors": (users, items)}
 
@@ -494,8 +492,7 @@ def recommenders():
     ],
 )
 @pytest.mark.parametrize("max_enumerated", [3, 12])
-def test_works_inside_the_explainer(recommender, generator, max_enumerated):
-    data = make_tagged_interactions(n_users=100, n_items=80, n_tags=5, random_state=0)
+def test_works_inside_the_explainer(recommender, generator, max_enumerated, data):
     explainer = TPECRExplainer(
         recommenders()[recommender],
         data.item_tags,

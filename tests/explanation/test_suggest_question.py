@@ -5,16 +5,6 @@ import pytest
 from sklearn.decomposition import TruncatedSVD
 
 from sktpecr import CVAEGenerator, TPECRExplainer
-from sktpecr.datasets import make_tagged_interactions
-
-DATA = make_tagged_interactions(n_users=60, n_items=80, n_tags=5, random_state=0)
-
-
-@pytest.fixture(scope="module")
-def explainer():
-    return TPECRExplainer(TruncatedSVD(8, random_state=0), DATA.item_tags).fit(
-        DATA.interactions, user_ids=DATA.user_ids
-    )
 
 
 def top(scores, k, seen=()):
@@ -39,13 +29,13 @@ def by_a_plain_loop(explainer, own, k, seen):
 
 
 @pytest.mark.parametrize("k", [1, 5, 10, 500])
-def test_is_what_a_plain_loop_finds(explainer, k):
+def test_is_what_a_plain_loop_finds(explainer, k, data):
     for row in (0, 7, 33):
-        seen = DATA.interactions[row].indices
+        seen = data.interactions[row].indices
         expected = by_a_plain_loop(
             explainer, explainer.user_embeddings_[row].astype(float), k, seen
         )
-        frame = explainer.suggest_question(DATA.user_ids[row], n=99, k=k)
+        frame = explainer.suggest_question(data.user_ids[row], n=99, k=k)
         assert list(frame.columns) == ["tag", "expected_change", "if_more", "if_less"]
         assert len(frame) == len(expected) == 5
         for tag, change, more, less in frame.itertuples(index=False):
@@ -66,15 +56,15 @@ def test_n_and_tags_cut_the_list(explainer):
     assert some.equals(expected)
 
 
-def test_copies_of_a_tag_are_as_good_a_question_as_the_tag():
+def test_copies_of_a_tag_are_as_good_a_question_as_the_tag(data):
     """Holding the other tags instead, a near copy would seem to turn the whole list over."""
-    tags = DATA.item_tags.to_numpy(dtype=float)
+    tags = data.item_tags.to_numpy(dtype=float)
     copy = tags[:, :1].copy()
     copy[0] = 1 - copy[0]
     explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), np.hstack([tags, copy]))
     changes = {}
     for row in range(20):
-        frame = explainer.fit(DATA.interactions).suggest_question(row, n=9).set_index("tag")
+        frame = explainer.fit(data.interactions).suggest_question(row, n=9).set_index("tag")
         for tag, change in frame["expected_change"].items():
             changes.setdefault(tag, []).append(change)
     means = {tag: np.mean(values) for tag, values in changes.items()}
@@ -82,10 +72,10 @@ def test_copies_of_a_tag_are_as_good_a_question_as_the_tag():
     assert means["tag_5"] < 2 * np.mean(list(means.values()))
 
 
-def test_users_without_history_are_asked_as_the_average_user():
-    X = DATA.interactions.tolil()
+def test_users_without_history_are_asked_as_the_average_user(data):
+    X = data.interactions.tolil()
     X[4] = 0
-    explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), DATA.item_tags).fit(X.tocsr())
+    explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags).fit(X.tocsr())
     average = np.delete(explainer.user_embeddings_, 4, axis=0).mean(axis=0).astype(float)
     frame = explainer.suggest_question(4, n=5)
     C = np.delete(explainer.tag_preferences_, 4, axis=0).astype(float)
@@ -123,24 +113,24 @@ def test_tags_that_never_vary_are_left_out():
     assert TPECRExplainer((users[:1], items), tags).suggest_question(0).empty  # one user
 
 
-def test_who_has_seen_everything_has_no_list_to_change():
-    X = DATA.interactions.tolil()
+def test_who_has_seen_everything_has_no_list_to_change(data):
+    X = data.interactions.tolil()
     X[4] = 1
-    explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), DATA.item_tags).fit(X.tocsr())
+    explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags).fit(X.tocsr())
     assert not explainer.suggest_question(4, n=5)["expected_change"].isna().any()
 
 
-def test_a_learned_generators_own_error_changes_no_list():
+def test_a_learned_generators_own_error_changes_no_list(data):
     """Answers of no size change nothing, though this generator reproduces nobody."""
     generator = CVAEGenerator(hidden_dims=(8,), latent_dim=2, max_epochs=1, random_state=0)
     explainer = TPECRExplainer(
-        TruncatedSVD(8, random_state=0), DATA.item_tags, generator=generator
-    ).fit(DATA.interactions)
+        TruncatedSVD(8, random_state=0), data.item_tags, generator=generator
+    ).fit(data.interactions)
     row, own = 7, explainer.user_embeddings_[7].astype(float)
     own_tags = explainer._tag_model.tag_preferences_of(own)
     C = explainer.tag_preferences_.astype(float)
     covariance = np.cov(C.T, bias=True)
-    seen = DATA.interactions[row].indices
+    seen = data.interactions[row].indices
     scores = explainer.extractor_.recommender_.score_items
     before = top(scores(own[np.newaxis])[0], 10, seen)
     for tag, _, more, _ in explainer.suggest_question(row, n=5).itertuples(index=False):

@@ -15,7 +15,6 @@ from sklearn.metrics import r2_score
 from sklearn.pipeline import make_pipeline
 
 from sktpecr import GaussianGenerator, TagPreferenceExtractor
-from sktpecr.datasets import make_tagged_interactions
 
 
 def linear_data(seed=0, n_users=200, n_factors=6, n_tags=3, noise=0.0):
@@ -261,8 +260,7 @@ def test_one_dimensional_target_gives_one_dimensional_predictions():
     np.testing.assert_array_equal(flat, GaussianGenerator().fit(C, E[:, :1]).predict(C)[:, 0])
 
 
-def test_last_step_of_a_pipeline_predicts_embeddings():
-    data = make_tagged_interactions(80, 60, 4, random_state=0)
+def test_last_step_of_a_pipeline_predicts_embeddings(data):
     svd = TruncatedSVD(6, random_state=0).fit(data.interactions)
     E = svd.transform(data.interactions)
     pipeline = make_pipeline(TagPreferenceExtractor(svd, data.item_tags), GaussianGenerator())

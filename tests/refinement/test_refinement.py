@@ -7,17 +7,18 @@ import pytest
 from sklearn.decomposition import TruncatedSVD
 
 from sktpecr import FeedbackRefiner, TPECRExplainer
-from sktpecr.datasets import make_tagged_interactions
 
-DATA = make_tagged_interactions(n_users=60, n_items=80, n_tags=5, random_state=0)
-EXPLAINER = TPECRExplainer(TruncatedSVD(8, random_state=0), DATA.item_tags).fit(
-    DATA.interactions, user_ids=DATA.user_ids, item_names=[f"<b>Film {i}</b>" for i in range(80)]
-)
+
+@pytest.fixture(scope="module")
+def explainer(data):
+    explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+    names = [f"<b>Film {i}</b>" for i in range(80)]
+    return explainer.fit(data.interactions, user_ids=data.user_ids, item_names=names)
 
 
 @pytest.fixture
-def refined():
-    return FeedbackRefiner(EXPLAINER).refine("user_07", like="tag_1", dislike="tag_2", strength=3)
+def refined(explainer):
+    return FeedbackRefiner(explainer).refine("user_07", like="tag_1", dislike="tag_2", strength=3)
 
 
 def brute_force_ranks(scores, candidates):
@@ -27,13 +28,13 @@ def brute_force_ranks(scores, candidates):
     }
 
 
-def test_recommend_gives_ranks_before_and_after(refined):
+def test_recommend_gives_ranks_before_and_after(refined, data):
     listed = refined.recommend(15)
-    seen = set(DATA.interactions[7].indices)
+    seen = set(data.interactions[7].indices)
     unseen = [item for item in range(80) if item not in seen]
     before = brute_force_ranks(refined.scores_before, unseen)
     after = brute_force_ranks(refined.scores, unseen)
-    columns = [list(DATA.item_ids).index(item) for item in listed["item"]]
+    columns = [list(data.item_ids).index(item) for item in listed["item"]]
     assert not seen & set(columns)
     assert list(listed["rank"]) == [after[column] for column in columns] == list(range(1, 16))
     assert list(listed["rank_before"]) == [before[column] for column in columns]
@@ -41,24 +42,24 @@ def test_recommend_gives_ranks_before_and_after(refined):
     assert list(listed["name"]) == [f"<b>Film {column}</b>" for column in columns]
 
 
-def test_before_is_the_explainers_own_list(refined):
-    unrefined = FeedbackRefiner(EXPLAINER).refine("user_07")
-    listed = EXPLAINER.recommend("user_07", 10)
+def test_before_is_the_explainers_own_list(refined, explainer):
+    unrefined = FeedbackRefiner(explainer).refine("user_07")
+    listed = explainer.recommend("user_07", 10)
     np.testing.assert_array_equal(unrefined.recommend(10)["item"], listed["item"])
     first = refined.recommend(80).sort_values("rank_before")
     np.testing.assert_array_equal(first["item"][:10], listed["item"])
 
 
-def test_rank_of_an_item_seen_or_not(refined):
+def test_rank_of_an_item_seen_or_not(refined, data):
     listed = refined.recommend(5)
     assert [refined.rank(item) for item in listed["item"]] == [1, 2, 3, 4, 5]
-    seen = DATA.interactions[7].indices
+    seen = data.interactions[7].indices
     best = seen[np.argmax(refined.scores[seen])]
     unseen = np.setdiff1d(np.arange(80), seen)
     expected = 1 + int((refined.scores[unseen] > refined.scores[best]).sum())
-    assert refined.rank(DATA.item_ids[best]) == expected
+    assert refined.rank(data.item_ids[best]) == expected
     everywhere = 1 + int((refined.scores > refined.scores[best]).sum())
-    assert refined.rank(DATA.item_ids[best], exclude_seen=False) == everywhere
+    assert refined.rank(data.item_ids[best], exclude_seen=False) == everywhere
 
 
 def test_exclusions_leave_items_out(refined):
@@ -77,10 +78,10 @@ def test_explain_explains_the_refined_user(refined):
     assert parts == pytest.approx(explanation.score, rel=1e-6)
 
 
-def test_to_frame_says_what_was_asked_and_delivered(refined):
+def test_to_frame_says_what_was_asked_and_delivered(refined, explainer):
     frame = refined.to_frame().set_index("tag")
-    spread, mean = EXPLAINER.population_std_, EXPLAINER.population_mean_
-    order = list(EXPLAINER.tag_names_)
+    spread, mean = explainer.population_std_, explainer.population_mean_
+    order = list(explainer.tag_names_)
     np.testing.assert_allclose(
         frame["after"][order] * spread + mean, refined.tag_preferences, atol=1e-6
     )

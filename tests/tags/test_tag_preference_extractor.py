@@ -307,8 +307,7 @@ def test_pickled_extractor_transforms_identically(tags, X):
     np.testing.assert_allclose(again.transform(X), extractor.transform(X), rtol=1e-12)
 
 
-def test_trained_als_model_is_read_as_it_is():
-    data = make_tagged_interactions(30, 40, 4, random_state=0)
+def test_trained_als_model_is_read_as_it_is(data):
     als = AlternatingLeastSquares(factors=4, random_state=0)
     als.fit(data.interactions, show_progress=False)
     extractor = TagPreferenceExtractor(als, data.item_tags).fit(data.interactions)

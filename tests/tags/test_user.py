@@ -349,7 +349,7 @@ def test_somebody_new_has_a_few_words_for_a_name():
         refined = REFINER.refine(like="tag_1", **given_as)
         assert refined.user == refined.explain(ITEMS[0]).user == label
         assert repr(refined) == f"Refinement(user={label!r}, feedback='more tag_1')"
-        counterfactual = EXPLAINER.counterfactual(item=ITEMS[0], **given_as)
+        counterfactual = EXPLAINER.counterfactual(item=ITEMS[0], among=["tag_1"], **given_as)
         contrast = EXPLAINER.contrast(item=ITEMS[0], other=ITEMS[1], **given_as)
         assert counterfactual.user == contrast.user == label
 

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 _COUNT = [Interval(Integral, 1, None, closed="left")]
 
+if TYPE_CHECKING:
+    from sktpecr._utils._torch_training import Training
+
 
 # A subclass has the training parameters as constructor parameters, names its `feedback_loss`, and
 # writes ``_train(X, training) -> history``, which keeps arrays or modules on the CPU, and

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from sktpecr.recommenders.trained._base import TrainedFactors
+
+if TYPE_CHECKING:
+    pass
 
 
 class MatrixFactorization(TrainedFactors):

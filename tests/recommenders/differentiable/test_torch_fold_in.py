@@ -130,7 +130,7 @@ class TestFoldIn:
             feedback_loss=loss,
             batch_size=batch_size,
         )
-        rows = data.interactions[:12]
+        rows = data.interactions[:8]
         together = recommender.fold_in(rows)
         np.testing.assert_array_equal(recommender.fold_in(rows), together)
         np.testing.assert_allclose(recommender.fold_in(rows[::-1])[::-1], together, atol=1e-4)

@@ -272,26 +272,32 @@ class TestEvery:
         with pytest.raises(ValueError, match="feature names"):
             fitted.predict(frame[frame.columns[::-1]])
 
-    @every
-    def test_loads_and_scores_in_another_process(self, estimator, tmp_path):
-        fitted = clone(estimator).fit(X)
-        path = tmp_path / "recommender.pickle"
-        path.write_bytes(pickle.dumps(fitted))
+    def test_load_and_score_in_another_process(self, tmp_path):
+        # One process for all, those that need no torch first: to start one costs seconds.
+        fitted = [clone(estimator).fit(X) for estimator in EVERY]
+        paths = [tmp_path / f"{type(one).__name__}.pickle" for one in fitted]
+        for path, one in zip(paths, fitted, strict=True):
+            path.write_bytes(pickle.dumps(one))
         code = (
-            "import pickle, sys, numpy as np; "
-            "m = pickle.load(open(sys.argv[1], 'rb')); "
-            "print(repr(float(m.score_items(m.user_embeddings[:3]).sum())), 'torch' in sys.modules)"
+            "import pickle, sys, numpy as np\n"
+            "for path in sys.argv[1:]:\n"
+            "    m = pickle.load(open(path, 'rb'))\n"
+            "    total = float(m.score_items(m.user_embeddings[:3]).sum())\n"
+            "    print(repr(total), 'torch' in sys.modules)\n"
         )
         run = subprocess.run(
-            [sys.executable, "-W", "error", "-c", code, str(path)],
+            [sys.executable, "-W", "error", "-c", code, *map(str, paths)],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert run.returncode == 0, run.stderr
-        total, torch_loaded = run.stdout.split()
-        expected = float(fitted.score_items(fitted.user_embeddings[:3]).sum())
-        assert float(total) == pytest.approx(expected, rel=1e-5)
-        # A dot product needs no torch to be explained.
-        assert torch_loaded == str(not hasattr(fitted, "item_embeddings"))
+        needs_torch = [not hasattr(one, "item_embeddings") for one in fitted]
+        assert needs_torch == sorted(needs_torch)
+        for line, one, needs in zip(run.stdout.splitlines(), fitted, needs_torch, strict=True):
+            total, torch_loaded = line.split()
+            expected = float(one.score_items(one.user_embeddings[:3]).sum())
+            assert float(total) == pytest.approx(expected, rel=1e-5)
+            # A dot product needs no torch to be explained.
+            assert torch_loaded == str(needs)
 
     @every
     @pytest.mark.parametrize(
