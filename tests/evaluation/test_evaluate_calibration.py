@@ -28,7 +28,7 @@ def fitted(recommender=(USERS, ITEMS), tags=DATA.item_tags, **kwargs):
 
 
 LIME = LimeAttribution(target="score", n_samples=200, random_state=0)
-EXACT = fitted()
+EXACT = fitted(attribution=ExactAttribution())
 NETWORK = fitted(
     TorchRecommender(score, USERS, ITEMS),
     generator=CVAEGenerator(hidden_dims=(16,), latent_dim=8, max_epochs=60, random_state=0),
@@ -116,7 +116,8 @@ def test_one_tag_that_is_alike_for_all_promises_nothing():
     items = np.column_stack([ITEMS[:, :7], np.ones(80)])
     users = np.column_stack([USERS[:, :7], np.zeros(60)])
     items[:40, :7] = 0.0
-    explainer = fitted((users, items), np.eye(2)[np.arange(80) // 40])
+    tags = np.eye(2)[np.arange(80) // 40]
+    explainer = fitted((users, items), tags, attribution=ExactAttribution())
     cases = evaluate_calibration(
         explainer, FeedbackRefiner(explainer), [(45, 50)], return_cases=True
     )

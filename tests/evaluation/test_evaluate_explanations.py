@@ -40,7 +40,7 @@ def lime(target="score", **kwargs):
     return LimeAttribution(**{"target": target, "n_samples": 200, "random_state": 0, **kwargs})
 
 
-EXACT = fitted()
+EXACT = fitted(attribution=ExactAttribution())
 RANKS = fitted(attribution=lime("rank"))
 CVAE = CVAEGenerator(hidden_dims=(16,), latent_dim=8, max_epochs=20, random_state=0)
 NETWORK = fitted(TorchRecommender(score, USERS, ITEMS), generator=CVAE, attribution=lime())
