@@ -31,7 +31,8 @@ def score(users, items):
 
 
 def fitted(recommender=(USERS, ITEMS), tags=DATA.item_tags, **kwargs):
-    explainer = TPECRExplainer(recommender, tags, **{"random_state": 0, **kwargs})
+    given = {"random_state": 0, "attribution": ExactAttribution(), **kwargs}
+    explainer = TPECRExplainer(recommender, tags, **given)
     return explainer.fit(DATA.interactions, train_users=range(40))
 
 
