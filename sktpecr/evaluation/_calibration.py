@@ -72,10 +72,13 @@ def evaluate_calibration(
     --------
     >>> from sklearn.decomposition import TruncatedSVD
     >>> from sktpecr import FeedbackRefiner, TPECRExplainer
+    >>> from sktpecr.attribution import ExactAttribution
     >>> from sktpecr.datasets import make_tagged_interactions
     >>> from sktpecr.evaluation import evaluate_calibration
     >>> data = make_tagged_interactions(random_state=0)
-    >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+    >>> explainer = TPECRExplainer(
+    ...     TruncatedSVD(8, random_state=0), data.item_tags, attribution=ExactAttribution()
+    ... )
     >>> explainer = explainer.fit(data.interactions, train_users=range(150))
     >>> pairs = [(160, item) for item in data.item_ids[:5]]
     >>> result = evaluate_calibration(explainer, FeedbackRefiner(explainer), pairs)

@@ -138,10 +138,13 @@ def evaluate_explanations(
     --------
     >>> from sklearn.decomposition import TruncatedSVD
     >>> from sktpecr import TPECRExplainer
+    >>> from sktpecr.attribution import ExactAttribution
     >>> from sktpecr.datasets import make_tagged_interactions
     >>> from sktpecr.evaluation import evaluate_explanations
     >>> data = make_tagged_interactions(random_state=0)
-    >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+    >>> explainer = TPECRExplainer(
+    ...     TruncatedSVD(8, random_state=0), data.item_tags, attribution=ExactAttribution()
+    ... )
     >>> explainer = explainer.fit(data.interactions, train_users=range(150))
     >>> result = evaluate_explanations(explainer, [(160, item) for item in data.item_ids[:5]])
     >>> float(result.set_index("metric")["mean"]["faithfulness"].round(6))

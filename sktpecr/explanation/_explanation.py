@@ -104,7 +104,7 @@ class Explanation:
     >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
     >>> explanation = explainer.fit(data.interactions).explain(0, data.item_ids[0])
     >>> sorted(explanation.to_frame().columns)[:3]
-    ['contribution', 'importance', 'on_item']
+    ['contribution', 'importance', 'liking']
     """
 
     user: Any

@@ -348,7 +348,7 @@ class TPECRExplainer(TagTransformer):
         >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
         >>> explainer = explainer.fit(data.interactions)
         >>> [(reason.tag, reason.evidence) for reason in explainer.reasons(3, "item_001")]
-        []
+        [('tag_3', ('item_131', 'item_086'))]
         """
         tag_model = self.tag_model_
         somebody = User.of(tag_model, user, interactions, tags).to_explain()
@@ -426,7 +426,7 @@ class TPECRExplainer(TagTransformer):
         >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
         >>> explainer = explainer.fit(data.interactions)
         >>> explainer.contrast(3, data.item_ids[1], data.item_ids[0]).to_text()
-        'The model puts item_001 above item_000, by 0.1. For item_001: tag_0, liked less than ...'
+        'item_001 stands above item_000 because you like tag_3 more than most people.'
         """
         somebody = User.of(self.tag_model_, user, interactions, tags)
         return contrast_items(self.tag_model_, somebody, item, other)

@@ -9,6 +9,7 @@ import pytest
 from scipy.optimize import minimize
 
 from sktpecr import GaussianGenerator, InversionGenerator, TPECRExplainer
+from sktpecr.attribution import LimeAttribution
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.evaluation import swap_score
 from sktpecr.generators._layers import forward, tanh_hessian, tanh_jacobian
@@ -223,6 +224,7 @@ def test_the_explainer_lets_it_ask_and_its_fidelity_knows_what_is_read():
         TorchRecommender(score, users, items),
         data.item_tags,
         generator=Asking(n_edits=200, **SMALL),
+        attribution=LimeAttribution(random_state=0),
         random_state=0,
     ).fit(data.interactions)
     np.testing.assert_allclose(asked[0], explainer.tag_preferences_[:2], rtol=1e-5)

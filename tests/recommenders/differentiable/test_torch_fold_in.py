@@ -8,6 +8,7 @@ from scipy.stats import spearmanr
 from torch import nn
 
 from sktpecr import FeedbackRefiner, GaussianGenerator, TPECRExplainer
+from sktpecr.attribution import LimeAttribution
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.evaluation import swap_score
 from sktpecr.recommenders import TorchRecommender
@@ -179,9 +180,12 @@ class TestFoldIn:
 class TestExplaining:
     def test_explainer_fits_profiles_transforms_and_measures(self, trained):
         data, recommender = trained
-        explainer = TPECRExplainer(recommender, data.item_tags, generator=GaussianGenerator()).fit(
-            data.interactions, user_ids=data.user_ids
-        )
+        explainer = TPECRExplainer(
+            recommender,
+            data.item_tags,
+            generator=GaussianGenerator(),
+            attribution=LimeAttribution(random_state=0),
+        ).fit(data.interactions, user_ids=data.user_ids)
         np.testing.assert_array_equal(explainer.user_embeddings_, recommender.user_embeddings)
         profile = explainer.profile(data.user_ids[3]).set_index("tag")
         scores = recommender.score_items(recommender.user_embeddings[[3]])[0]
