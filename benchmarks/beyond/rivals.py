@@ -25,8 +25,8 @@ from benchmarks.common.world import World, world
 from benchmarks.paper.refinement import _refiners
 from sktpecr import FeedbackRefiner
 from sktpecr.evaluation import evaluate_refinement, read_at_overlap
+from sktpecr.recommenders._protocol import item_gradients
 from sktpecr.solvers import EmbeddingSolver, OnlineSolver
-from sktpecr.tags._gradients import item_gradients
 
 _SCENARIOS = ("like", "dislike")
 _OVERLAPS = (0.95, 0.90)
