@@ -123,7 +123,9 @@ def evaluate_explanations(
           all, among those with importances of at least 0, and among the others (Figure 5).
         * "top is related": whether the tag of the largest importance is on the item.
         * "faithfulness": squared correlation of what the importances predict with what the
-          composite function does, over random changes of all tags around the user.
+          composite function does, over random changes of all tags around the user. 1 for
+          :class:`~sktpecr.attribution.ExactAttribution` where the composite function is linear; the
+          account makes no such prediction, and is not to be judged by it.
         * "insertion", "deletion": how much faster the composite function's score rises when tags
           are put where the user has them, largest contribution first, and falls when they are put
           where the average user has them, than in random order: mean over the way, in standard
@@ -138,10 +140,13 @@ def evaluate_explanations(
     --------
     >>> from sklearn.decomposition import TruncatedSVD
     >>> from sktpecr import TPECRExplainer
+    >>> from sktpecr.attribution import ExactAttribution
     >>> from sktpecr.datasets import make_tagged_interactions
     >>> from sktpecr.evaluation import evaluate_explanations
     >>> data = make_tagged_interactions(random_state=0)
-    >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+    >>> explainer = TPECRExplainer(
+    ...     TruncatedSVD(8, random_state=0), data.item_tags, attribution=ExactAttribution()
+    ... )
     >>> explainer = explainer.fit(data.interactions, train_users=range(150))
     >>> result = evaluate_explanations(explainer, [(160, item) for item in data.item_ids[:5]])
     >>> float(result.set_index("metric")["mean"]["faithfulness"].round(6))

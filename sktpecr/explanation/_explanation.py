@@ -102,9 +102,11 @@ class Explanation:
     >>> from sktpecr.datasets import make_tagged_interactions
     >>> data = make_tagged_interactions(random_state=0)
     >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
-    >>> explanation = explainer.fit(data.interactions).explain(0, data.item_ids[0])
+    >>> explanation = explainer.fit(data.interactions).explain(3, data.item_ids[1])
+    >>> explanation.to_text()
+    'Because you like tag_3 more than most people (item_131, item_086).'
     >>> sorted(explanation.to_frame().columns)[:3]
-    ['contribution', 'importance', 'on_item']
+    ['contribution', 'importance', 'liking']
     """
 
     user: Any

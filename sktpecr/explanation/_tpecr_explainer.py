@@ -349,7 +349,7 @@ class TPECRExplainer(TagTransformer):
         >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
         >>> explainer = explainer.fit(data.interactions)
         >>> [(reason.tag, reason.evidence) for reason in explainer.reasons(3, "item_001")]
-        []
+        [('tag_3', ('item_131', 'item_086'))]
         """
         tag_model = self.tag_model_
         somebody = User.of(tag_model, user, interactions, tags).to_explain()
@@ -414,9 +414,8 @@ class TPECRExplainer(TagTransformer):
 
         Notes
         -----
-        Where everything is linear, the contribution of a tag is
-        :math:`(w_{at} - w_{bt}) (c_{ut} - \bar c_t)`. Sampled attributions judge both items by
-        the same draws.
+        The contribution of a tag to the difference is its contribution to the one score minus that
+        to the other. Sampled attributions judge both items by the same draws.
 
         Examples
         --------
@@ -427,7 +426,7 @@ class TPECRExplainer(TagTransformer):
         >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
         >>> explainer = explainer.fit(data.interactions)
         >>> explainer.contrast(3, data.item_ids[1], data.item_ids[0]).to_text()
-        'The model puts item_001 above item_000, by 0.1. For item_001: tag_0, liked less than ...'
+        'item_001 stands above item_000 because you like tag_3 more than most people.'
         """
         somebody = User.of(self.tag_model_, user, interactions, tags)
         return contrast_items(self.tag_model_, somebody, item, other)
