@@ -36,9 +36,9 @@ alien = explanations[1]
 alien.reasons
 
 # %%
-# The figure goes from the average user's score to this user's: what lifts all scores of this user, what
-# each genre of the film adds, and what no genre tells. That last bar is drawn like the others: the model
-# knows more about films than their genres.
+# The figure goes from the average user's score to this user's: what lifts all scores of this user,
+# what each genre of the film adds, and what no genre tells. That last bar is drawn like the others:
+# the model knows more about films than their genres.
 
 alien.plot()
 

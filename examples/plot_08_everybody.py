@@ -31,8 +31,8 @@ with tempfile.TemporaryDirectory() as folder:
 table.head(6)
 
 # %%
-# A question that takes everybody: which genre matters most to each recommendation, and does it speak
-# for it or against it?
+# A question that takes everybody: which genre matters most to each recommendation, and does it
+# speak for it or against it?
 
 first = table[table["contribution"] != 0].groupby(["user", "item"]).head(1)
 speaks = first.assign(how=(first["contribution"] > 0).map({True: "for", False: "against"}))
