@@ -1,0 +1,237 @@
+"""What somebody asks for now, as evidence on items: for any recommender, without a generator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+# Chosen among .1, .05 and .02 in simulated critiques on MovieLens-1M, latest-small and goodbooks:
+# no better with .1 where one answer in ten is wrong, and worse where none is.
+ERROR_RATE = 0.05
+
+
+class Wish:
+    r"""How likely every item makes what somebody said about the one that she looks for.
+
+    Parameters
+    ----------
+    item_tags : array-like or sparse matrix of shape (n_items, n_tags)
+        Tags of the items, 0/1 or weights from 0. A pair of tags is one more column.
+    error_rate : float, default=0.05
+        Share of the answers that are wrong, above 0 and below 1/2.
+    item_embeddings : ndarray of shape (n_items, n_factors), optional
+        From which tags are guessed for items that have none at all, and near items are found.
+        Without them nothing is guessed, and near is what has the same tags.
+    missing : float, default=0.0
+        Share of the tags that are missing from items that have some, from 0 and below 1.
+
+    Raises
+    ------
+    ValueError
+        If a number is not in its range, weights are negative or not finite, or the numbers of
+        items differ.
+
+    Notes
+    -----
+    With :math:`p_{vt}` the probability that tag t is on item v,
+
+    .. math:: P(\text{like } t \mid v) = (1 - \epsilon) p_{vt} + \epsilon (1 - p_{vt}),
+        \quad P(\text{dislike } t \mid v) = 1 - P(\text{like } t \mid v)
+
+    A weight is a probability of weight / largest weight of the tag. What is not on an item may be
+    missing: with the share m of missing tags and g the logistic regression of the tag on the item's
+    embedding, Bayes' theorem has :math:`p = m / (1 - m) \cdot g / (1 - g)`, at most 1; and g for
+    an item without any tag. Regressions are fitted when a tag is first spoken of.
+
+    Evidence is log P less that of an item which does not have the tag for certain, so that it is 0
+    on most items. Add it up, each times how much it is to count, see :func:`wish_scores`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktpecr.refinement._wish import Wish, wish_scores
+    >>> wish = Wish(np.array([[1, 0], [0, 1], [1, 1]]), error_rate=0.2)
+    >>> wish.tag(0, liked=True).round(2)
+    array([1.39, 0.  , 1.39])
+    >>> said = [(1.0, wish.tag(0, liked=True)), (1.0, wish.tag(1, liked=False))]
+    >>> int(np.argmax(wish_scores(np.array([0.1, 0.9, 0.5]), 1.0, said)))
+    0
+    """
+
+    def __init__(
+        self,
+        item_tags: Any,
+        error_rate: float = ERROR_RATE,
+        item_embeddings: NDArray | None = None,
+        missing: float = 0.0,
+    ) -> None:
+        if not 0 < error_rate < 0.5:
+            raise ValueError(f"error_rate must be above 0 and below 0.5, got {error_rate!r}")
+        if not 0 <= missing < 1:
+            raise ValueError(f"missing must be from 0 and below 1, got {missing!r}")
+        tags = sp.csc_matrix(item_tags, dtype=np.float64)
+        tags.eliminate_zeros()
+        if not (np.isfinite(tags.data).all() and (tags.data >= 0).all()):
+            raise ValueError("item_tags must hold finite weights from 0; leave the others out")
+        if item_embeddings is not None and len(item_embeddings) != tags.shape[0]:
+            raise ValueError(
+                f"item_embeddings must have a row for each of the {tags.shape[0]} items of "
+                f"item_tags, got {len(item_embeddings)}"
+            )
+        self.error_rate, self.missing = error_rate, missing
+        largest = np.asarray(tags.max(axis=0).todense()).ravel()
+        self._tags = tags @ sp.diags(1 / np.where(largest > 0, largest, 1.0), format="csc")
+        self._embeddings = item_embeddings
+        self._untagged = np.asarray(tags.getnnz(axis=1) == 0)
+        self._guesses: dict[int, NDArray] = {}
+
+    def probability(self, tag: int | tuple[int, ...]) -> NDArray:
+        """Return how probable a tag, or all of several tags, is on every item.
+
+        Parameters
+        ----------
+        tag : int or tuple of int
+            Column, or columns that are meant together.
+
+        Returns
+        -------
+        ndarray of shape (n_items,)
+            From 0 to 1.
+        """
+        if isinstance(tag, tuple):
+            return np.prod([self.probability(each) for each in tag], axis=0)
+        on = self._tags.indptr[tag], self._tags.indptr[tag + 1]
+        found = np.zeros(self._tags.shape[0])
+        found[self._tags.indices[slice(*on)]] = self._tags.data[slice(*on)]
+        if self._embeddings is None or not (self.missing or self._untagged.any()):
+            return found
+        guess = self._guess(tag)
+        odds = guess / np.maximum(1 - guess, 1e-12)
+        hidden = np.minimum(self.missing / (1 - self.missing) * odds, 1.0)
+        return np.where(self._untagged, guess, np.maximum(found, hidden))
+
+    def tag(self, tag: int | tuple[int, ...], liked: bool) -> NDArray:
+        """Return the evidence of a like or a dislike.
+
+        Parameters
+        ----------
+        tag : int or tuple of int
+            Column, or columns that are meant together: a pair of tags.
+        liked : bool
+            Whether the item that is sought has it.
+
+        Returns
+        -------
+        ndarray of shape (n_items,)
+            Logarithms: from 0 up for a like, from 0 down for a dislike.
+        """
+        return self._evidence(self.probability(tag), liked)
+
+    def less_than(self, tag: int, item: int) -> NDArray:
+        """Return the evidence of "less of this tag than that item has".
+
+        Parameters
+        ----------
+        tag : int
+            Column of the tag.
+        item : int
+            Row of the item.
+
+        Returns
+        -------
+        ndarray of shape (n_items,)
+            Logarithms, 0 for items that have less of it.
+        """
+        probability = self.probability(tag)
+        as_much = probability >= max(probability[item], np.finfo(np.float64).tiny)
+        return self._evidence(as_much.astype(np.float64), liked=False)
+
+    def rejected(self, item: int) -> NDArray:
+        """Return the evidence of "not this": what is near the item is less likely.
+
+        Parameters
+        ----------
+        item : int
+            Row of the item, which is to leave the candidates too.
+
+        Returns
+        -------
+        ndarray of shape (n_items,)
+            Logarithms, from 0 down; 0 for what has nothing in common with it.
+        """
+        return self._evidence(self._near(item), liked=False)
+
+    def _evidence(self, probability: NDArray, liked: bool) -> NDArray:
+        """Return log P of an answer, less that of an item of probability 0."""
+        wrong = self.error_rate if liked else 1 - self.error_rate
+        return np.log1p((1 - 2 * wrong) / wrong * probability)
+
+    def _near(self, item: int) -> NDArray:
+        """Return the cosine of every item with one, at least 0."""
+        if self._embeddings is None:
+            products = (self._tags @ self._tags[[item]].T).toarray().ravel()
+            norms = np.sqrt(np.asarray(self._tags.power(2).sum(axis=1)).ravel())
+        else:
+            products = self._embeddings @ self._embeddings[item]
+            norms = np.linalg.norm(self._embeddings, axis=1)
+        lengths = norms * norms[item]
+        near = np.divide(products, lengths, out=np.zeros(len(lengths)), where=lengths > 0)
+        return np.clip(near, 0.0, 1.0)
+
+    def _guess(self, tag: int) -> NDArray:
+        """Return the probability of a tag given embeddings, as items with tags have it."""
+        if tag not in self._guesses:
+            assert self._embeddings is not None  # noqa: S101 (for mypy; the caller has checked)
+            scale = self._embeddings.std() or 1.0
+            rows = (self._embeddings - self._embeddings.mean(axis=0)) / scale
+            known = ~self._untagged
+            on_item = self._tags[:, [tag]].toarray().ravel() > 0
+            share = on_item[known].mean() if known.any() else 0.0
+            if 0 < share < 1:
+                regression = LogisticRegression(C=1.0, max_iter=200)
+                regression.fit(rows[known], on_item[known])
+                guess = regression.predict_proba(rows)[:, 1]
+            else:
+                guess = np.full(len(rows), share)
+            self._guesses[tag] = guess
+        return self._guesses[tag]
+
+
+def wish_scores(
+    scores: NDArray, temperature: float, said: Iterable[tuple[float, NDArray]]
+) -> NDArray:
+    r"""Return what items are worth to somebody who said something.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_items,)
+        Of any recommender, for this user, as refined so far.
+    temperature : float
+        In standard deviations of these scores, see :func:`fit_temperature`.
+    said : iterable of (float, ndarray of shape (n_items,))
+        How much each answer counts, and its evidence.
+
+    Returns
+    -------
+    ndarray of shape (n_items,)
+        Logarithms of the posterior probability, up to a constant:
+        :math:`s_v / \tau + \sum_k a_k \log P(k \mid v)`, :math:`\tau` the temperature times the
+        standard deviation of s. Without any, only what was said counts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktpecr.refinement._wish import wish_scores
+    >>> wish_scores(np.array([1.0, 2.0]), 0.5, [(2.0, np.array([3.0, 0.0]))])
+    array([10.,  8.])
+    """
+    scores = np.asarray(scores, dtype=np.float64)
+    total = scores / (temperature * (scores.std() or 1.0))
+    for amount, evidence in said:
+        total += amount * evidence
+    return total
