@@ -16,6 +16,7 @@ from scipy.stats import spearmanr
 from sktpecr import FeedbackRefiner, Refinement, TPECRExplainer, __version__, plotting
 from sktpecr.attribution import ExactAttribution
 from sktpecr.datasets import TaggedInteractions, load_movielens
+from sktpecr.evaluation import swap_score
 from sktpecr.published import published_explainer, published_refiner
 
 
@@ -132,7 +133,7 @@ def run(user: int, more: list[str], less: list[str], strength: float, folder: Pa
     with _step("The paper as published, beside it: CVAE, rank-label LIME, online update"):
         published = published_explainer(als, data.item_tags, random_state=0)
         published.fit(data.interactions, user_ids=data.user_ids, item_names=data.item_names)
-        met = published.score(data.interactions), explainer.score(data.interactions)
+        met = swap_score(published, data.interactions), swap_score(explainer, data.interactions)
         print(f"swapped tag preferences met: published {met[0]:.4f}, default {met[1]:.4f} of 1")
         as_published = published.explain(user, explanation.item)
         print(f"{as_published.method}; fidelity {as_published.fidelity:.2f}")

@@ -47,78 +47,24 @@ def simulate_critiques(
     k: int = 10,
     random_state: int = 0,
 ) -> pd.DataFrame:
-    """Let simulated users, each with an item in mind, criticise lists until they see it.
-
-    Parameters
-    ----------
-    methods : dict of str to callable
-        From the row of a user to a :class:`Session`.
-    pairs : sequence of (int, int)
-        Rows of users and columns of the items that they look for, which no method has seen.
-    item_tags : array-like or sparse matrix of shape (n_items, n_tags)
-        By which users answer; what methods know of it is their own affair.
-    interactions : csr_matrix of shape (n_users, n_items)
-        What users have, which is never listed.
-    policy : {"most_telling", "popular", "random", "asked"}, default="most_telling"
-        Of which tag a user speaks, each once: that whose share of the list is the farthest from
-        what her item has, the rarer one if several are; the one on most items; any; or the one
-        that the method asks about.
-    answers : {"positive", "negative", "both"}, default="positive"
-        Whether users speak only of tags that their item has ("more"), only of those that it has
-        not ("less"), or of any. Who is asked answers about any.
-    noise : float, default=0.0
-        Share of the answers that are the contrary.
-    take_out : bool, default=False
-        Whether items that were shown are not shown again.
-    max_turns : int, default=10
-        After so many turns users give up.
-    k : int, default=10
-        Length of the list that they look at.
-    random_state : int, default=0
-        Seeds what is random about users; a pair's draws are the same for every method.
-
-    Returns
-    -------
-    DataFrame
-        A row per method and case, for :func:`sktpecr.evaluation.summarize`: "success@1" to
-        "success@20", whether the item came so far up within the turns; "turns" until it was in the
-        list, `max_turns` if it never was; "history rank", the mean share of all items that stand
-        above an item of the history in the end.
-
-    Raises
-    ------
-    ValueError
-        If a parameter is none of what it may be.
-
-    Notes
-    -----
-    The protocol of LLC [1]_ and BK-VAE. A user has nothing to say once all her tags are said;
-    "turning the page" is a method that ignores answers, with `take_out`.
-
-    References
-    ----------
-    .. [1] K. Luo et al., "Latent linear critiquing for conversational recommender systems", WWW
-       2020.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import scipy.sparse as sp
-    >>> from sktpecr.evaluation._critiquing import simulate_critiques
-    >>> item_tags = np.eye(30, 3)
-    >>> item_tags[3:, 0] = 1
-    >>> class Boost:
-    ...     def __init__(self, user):
-    ...         self.values = np.arange(30.0)
-    ...     def scores(self):
-    ...         return self.values
-    ...     def answer(self, tag, liked):
-    ...         self.values = self.values + (100 if liked else -100) * item_tags[:, tag]
-    >>> nobody = sp.csr_matrix((1, 30))
-    >>> simulate_critiques({"boost": Boost}, [(0, 2)], item_tags, nobody)[["success@10", "turns"]]
-       success@10  turns
-    0         1.0      1
-    """
+    """Let simulated users, each with an item in mind, criticise lists until they see it."""
+    # `methods`: from a user's row to a Session. `pairs`: rows of users and columns of the items
+    # that they look for, which no method has seen. Users answer by `item_tags` (n_items, n_tags);
+    # what they have in `interactions` (n_users, n_items) is never listed.
+    # `policy`, of which tag a user speaks, each once: "most_telling", that whose share of the
+    # list is the farthest from what her item has, the rarer one if several are; "popular", the
+    # one on most items; "random"; "asked", the one that the method asks about, which is answered
+    # whatever it is.
+    # `answers`: only of tags that the item has ("positive"), only of those that it has not
+    # ("negative"), or "both"; the share `noise` of them is the contrary. `take_out`: items shown
+    # are not shown again.
+    # Returned is a row per method and case: "success@1" to "success@20", whether the item came so
+    # far up within the turns; "turns" until it was in the list, `max_turns` if it never was;
+    # "history rank", the mean share of all items that stand above an item of the history in the
+    # end.
+    # The protocol of LLC (Luo et al., "Latent linear critiquing for conversational recommender
+    # systems", WWW 2020) and BK-VAE. A user has nothing to say once all her tags are said;
+    # "turning the page" is a method that ignores answers, with `take_out`.
     choices = {"policy": (policy, (*_POLICIES, "asked")), "answers": (answers, tuple(_SPEAKS_OF))}
     for parameter, (value, known) in choices.items():
         if value not in known:

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import _fit_context
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, StrOptions
 
 from sktpecr import plotting
@@ -26,6 +25,7 @@ from sktpecr.explanation._fit_explainer import fit_on_interactions, fit_on_store
 from sktpecr.explanation._reason import Reason
 from sktpecr.explanation._reasons import tell
 from sktpecr.explanation._saved_explainer import load_explainer, save_explainer
+from sktpecr.explanation._scores import reasons_score
 from sktpecr.explanation._suggest_question import suggest_question
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
@@ -75,8 +75,7 @@ class TPECRExplainer(TagTransformer):
     aggregate : {"mean", "shrunk"} or callable, default="mean"
         See :class:`TagPreferenceExtractor`.
     random_state : int, RandomState instance or None, default=None
-        Seeds the default generator and attribution, and pairs the users in :meth:`score`,
-        where None means the same pairs every time.
+        Seeds the default generator and attribution; None means the same attribution every time.
 
     Attributes
     ----------
@@ -881,30 +880,22 @@ class TPECRExplainer(TagTransformer):
         return load_explainer(cls, folder, recommender)
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Measure how well the generator meets tag preferences swapped between users.
+        """Measure how much more of users' scores their items' own tags tell than dealt tags would.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_users, n_items)
-            Interactions of users to swap among, at least 2.
+            Interactions of at least 2 users, best of users that it was not fitted on.
         y : None
             Ignored.
 
         Returns
         -------
         float
-            1 - (squared error of the generated embedding's tag preferences) / (squared error of
-            the unedited embedding's). 1 is exact, 0 no better than doing nothing.
-
-        Notes
-        -----
-        The protocol of Table 4 of the paper.
+            See :func:`sktpecr.evaluation.reasons_score`; a generator is chosen by
+            :func:`sktpecr.evaluation.swap_score` instead.
         """
-        embeddings = self._fold_in(X)
-        if len(embeddings) < 2:
-            raise ValueError(f"X must have at least 2 users to swap among, got {len(embeddings)}")
-        random_state = 0 if self.random_state is None else self.random_state
-        return self.tag_model_.swapped(embeddings, check_random_state(random_state)).score
+        return reasons_score(self, X)
 
     def _fitted_extractor(self) -> TagPreferenceExtractor:
         return self.tag_model_.extractor

@@ -20,32 +20,15 @@ _TASTE = 2.0
 
 @dataclass(frozen=True)
 class Amount:
-    """What it takes to see more of a tag, or less of it.
+    """What it takes to see more of a tag, or less of it."""
 
-    Attributes
-    ----------
-    strength : float
-        What the answer's evidence has to be multiplied by; 0 where nothing has to be done.
-    before, count : int
-        How many of the tag's items are in the list, before and at this strength.
-    wanted : int
-        How many were asked for; `count` misses it where the list would lose too much of itself,
-        or there are not as many.
-    available : int
-        How many of the tag's items could be listed.
-    kept : int
-        How many items of the first list are still in it.
-    n : int
-        Length of the list.
-    """
-
-    strength: float
-    before: int
-    wanted: int
-    count: int
-    available: int
-    kept: int
-    n: int
+    strength: float  # what the evidence has to be multiplied by; 0 where nothing has to be done
+    before: int  # how many of the tag's items are in the list
+    wanted: int  # `count` misses it where there are fewer, or the list would lose too much
+    count: int  # how many are in the list at this strength
+    available: int  # how many of the tag's items could be listed
+    kept: int  # how many items of the first list are still in it
+    n: int  # length of the list
 
     @property
     def met(self) -> bool:
@@ -65,37 +48,8 @@ class Amount:
 
 
 def wanted_count(amount: str, before: int, n: int, liked: bool) -> int:
-    """Return how many of a tag's items an amount asks for.
-
-    Parameters
-    ----------
-    amount : {"a bit", "more", "a lot"}
-        1, 2 or 4 more, or fewer; from "more" on at most half as many for a dislike.
-    before : int
-        How many there are.
-    n : int
-        Length of the list.
-    liked : bool
-        Whether more are wanted.
-
-    Returns
-    -------
-    int
-        From 0 to n.
-
-    Raises
-    ------
-    ValueError
-        If the amount is none of the three.
-
-    Examples
-    --------
-    >>> from sktpecr.refinement._amount import wanted_count
-    >>> [wanted_count(amount, 7, 10, True) for amount in ("a bit", "more", "a lot")]
-    [8, 9, 10]
-    >>> [wanted_count(amount, 7, 10, False) for amount in ("a bit", "more", "a lot")]
-    [6, 3, 3]
-    """
+    """Return how many of a tag's items an amount asks for, from 0 to n."""
+    # 1, 2 or 4 more than `before`, or fewer; from "more" on at most half as many for a dislike.
     if amount not in AMOUNTS:
         raise ValueError(f"amount must be one of {', '.join(map(repr, AMOUNTS))}, got {amount!r}")
     step = AMOUNTS[amount]
@@ -106,35 +60,12 @@ def wanted_count(amount: str, before: int, n: int, liked: bool) -> int:
 
 
 def by_taste(evidence: NDArray, base: NDArray, candidates: NDArray, n: int = 10) -> NDArray:
-    r"""Return evidence of a like which counts the less the further an item is from the list.
-
-    Parameters
-    ----------
-    evidence : ndarray of shape (n_items,)
-        From 0 up, above 0 on the tag's items.
-    base : ndarray of shape (n_items,)
-        What items are worth before the answer.
-    candidates : ndarray of bool, shape (n_items,)
-        Which items may be listed.
-    n : int, default=10
-        Length of the list.
-
-    Returns
-    -------
-    ndarray of shape (n_items,)
-        Evidence times :math:`\exp(z / 2)`, z how far the item stands behind the best of the tag
-        that is not listed yet, in standard deviations. Alike in sign, and in order within the tag
-        where evidence is, so that more liking still never lowers an item of the tag against
-        another: but the rest of the list stays, where evidence as it is brings the whole tag.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sktpecr.refinement._amount import by_taste
-    >>> base = np.array([3.0, 2.0, 1.0, 0.0])
-    >>> by_taste(np.array([0, 1.0, 1, 1]), base, np.ones(4, dtype=bool), n=1).round(2)
-    array([0.  , 1.  , 0.64, 0.41])
-    """
+    """Return evidence of a like which counts the less the further an item is from the list."""
+    # `evidence` (n_items,) is above 0 on the tag's items, `base` (n_items,) what items are worth
+    # before the answer. Evidence times exp(z / 2), z how far the item stands behind the best of
+    # the tag that is not listed yet, in standard deviations. Alike in sign, and in order within
+    # the tag where evidence is, so that more liking still never lowers an item of the tag against
+    # another: but the rest of the list stays, where evidence as it is brings the whole tag.
     to_come = (evidence != 0) & candidates
     to_come[top_items(base, candidates, n)] = False
     spread = base[candidates].std() if candidates.any() else 0.0
@@ -151,51 +82,14 @@ def solve_amount(
     n: int = 10,
     keep: float = 0.5,
 ) -> Amount:
-    r"""Return the smallest strength at which as many of a tag's items are in the list as wanted.
-
-    Parameters
-    ----------
-    base : ndarray of shape (n_items,)
-        What items are worth before the answer.
-    evidence : ndarray of shape (n_items,)
-        What the answer adds to that at strength 1: above 0 on the tag's items for a like, below 0
-        on them for a dislike, and 0 on the others.
-    candidates : ndarray of bool, shape (n_items,)
-        Which items may be listed.
-    wanted : int or {"a bit", "more", "a lot"}
-        How many of the tag's items are to be in the list, or see :func:`wanted_count`.
-    n : int, default=10
-        Length of the list.
-    keep : float, default=0.5
-        Share of the first list that has to stay, from 0 to 1: less is reached where it would not.
-
-    Returns
-    -------
-    Amount
-        The strength, what it reaches and what it costs.
-
-    Raises
-    ------
-    ValueError
-        If evidence has both signs, or is 0 on all items.
-
-    Notes
-    -----
-    Values are linear in the strength, and only the tag's items move. So j of them are in the list
-    as soon as j of them are ahead of the (n - j + 1)-th best of the others: the strength is the
-    j-th smallest of (that one's value - base) / evidence. Exact, without a search, and the count
-    is monotone in the strength.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sktpecr.refinement._amount import solve_amount
-    >>> base = np.array([5.0, 4.0, 3.0, 2.0, 1.0])
-    >>> evidence = np.array([0.0, 0.0, 0.0, 1.0, 1.0])
-    >>> more = solve_amount(base, evidence, np.ones(5, dtype=bool), "a bit", n=3)
-    >>> round(more.strength, 3), str(more)
-    (1.0, '0 -> 1 of the first 3, 2 of which stay')
-    """
+    """Return the smallest strength at which as many of a tag's items are listed as wanted."""
+    # `base` (n_items,) is what items are worth before the answer, `evidence` (n_items,) what the
+    # answer adds to that at strength 1, `candidates` which items may be listed. Of the first list
+    # the share `keep` has to stay: less is reached where it would not.
+    # Values are linear in the strength, and only the tag's items move. So j of them are in the
+    # list as soon as j of them are ahead of the (n - j + 1)-th best of the others: the strength
+    # is the j-th smallest of (that one's value - base) / evidence. Exact, without a search, and
+    # the count is monotone in the strength.
     moving = np.flatnonzero((evidence != 0) & candidates)
     liked = bool((evidence > 0).any())
     if liked == bool((evidence < 0).any()):

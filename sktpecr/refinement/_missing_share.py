@@ -20,48 +20,15 @@ _LEAST = 1e-9
 
 
 def missing_share(item_tags: Any, item_embeddings: NDArray, random_state: int = 0) -> float:
-    r"""Estimate which share of the tags is missing from items that have some.
-
-    Parameters
-    ----------
-    item_tags : array-like or sparse matrix of shape (n_items, n_tags)
-        Tags of the items; only whether they are there counts.
-    item_embeddings : ndarray of shape (n_items, n_factors)
-        What tells tags where there are any, of items that are known well: leave out those that
-        hardly anybody took.
-    random_state : int, default=0
-        Splits the items in two.
-
-    Returns
-    -------
-    float
-        One of 0, .1, ... .6.
-
-    Notes
-    -----
-    If tags are missing at random, a tag is on an item with probability
-    :math:`(1 - m) \sigma(w_t^T e_v + b_t)`: no embedding is sure to have it [1]_. The share m is
-    the smallest for which regressions so bounded, each fitted on half of the items, make the other
-    half as likely as any. It is rough, and more often too small than too large: with 0, 15, 30 and
-    50 % taken off it finds 0, .1, .2, .3 on MovieLens-1M and 0, .1, .2, .4 on goodbooks.
-
-    References
-    ----------
-    .. [1] C. Elkan and K. Noto, "Learning classifiers from only positive and unlabeled data", KDD
-       2008.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sktpecr.refinement._missing_share import missing_share
-    >>> rng = np.random.RandomState(0)
-    >>> embeddings = rng.normal(size=(2000, 3))
-    >>> complete = embeddings @ rng.normal(size=(3, 4)) > 0
-    >>> missing_share(complete, embeddings)
-    0.0
-    >>> missing_share(complete & (rng.uniform(size=complete.shape) < 0.7), embeddings)
-    0.2
-    """
+    """Estimate which share of the tags is missing from items that have some: 0, .1, ... .6."""
+    # `item_tags` (n_items, n_tags); `item_embeddings` (n_items, n_factors) of items that are
+    # known well.
+    # If tags are missing at random, a tag is on an item with probability (1 - m) sigma(w_t^T e_v
+    # + b_t): no embedding is sure to have it (Elkan and Noto, "Learning classifiers from only
+    # positive and unlabeled data", KDD 2008). The share m is the smallest for which regressions
+    # so bounded, each fitted on half of the items, make the other half as likely as any. It is
+    # rough, and more often too small than too large: with 0, 15, 30 and 50 % taken off it finds
+    # 0, .1, .2, .3 on MovieLens-1M and 0, .1, .2, .4 on goodbooks.
     tags = sp.csc_matrix(item_tags) != 0
     rng = np.random.RandomState(random_state)
     tagged = rng.permutation(np.flatnonzero(tags.getnnz(axis=1)))[:_N_ITEMS]

@@ -15,39 +15,12 @@ _WIDE = np.log(1000.0)
 
 
 def fit_temperature(scores: NDArray, held_out: NDArray, candidates: NDArray | None = None) -> float:
-    r"""Return the temperature at which scores are a calibrated prior over items.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n, n_items)
-        A row for each interaction that was held out: its user's scores.
-    held_out : ndarray of int, shape (n,)
-        Its item.
-    candidates : ndarray of bool, shape (n, n_items), optional
-        Which items could have been taken; by default all.
-
-    Returns
-    -------
-    float
-        :math:`\rho`, in standard deviations of the user's scores, which makes the likelihood of
-        what was taken, :math:`\sum \log \mathrm{softmax}(s / (\rho \, \mathrm{sd}(s)))`, largest.
-        One number fits users better in these units than in those of the score.
-
-    Raises
-    ------
-    ValueError
-        If all scores are the same for every user, so that no temperature is better than another.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sktpecr.refinement._temperature import fit_temperature
-    >>> rng = np.random.RandomState(0)
-    >>> scores = rng.normal(size=(2000, 50))
-    >>> taken = np.argmax(scores / 0.25 + rng.gumbel(size=scores.shape), axis=1)
-    >>> round(fit_temperature(scores, taken), 2)
-    0.26
-    """
+    """Return the temperature at which scores are a calibrated prior over items."""
+    # A row of `scores` (n, n_items) and an item of `held_out` (n,) for each interaction held out;
+    # `candidates` (n, n_items): which items could have been taken. The temperature rho, in
+    # standard deviations of the user's scores, makes the likelihood of what was taken, the sum of
+    # log softmax(s / (rho sd(s))), largest. One number fits users better in these units than in
+    # those of the score.
     scores = np.asarray(scores, dtype=np.float64)
     spread = scores.std(axis=1, keepdims=True)
     if not spread.any():

@@ -15,53 +15,17 @@ from sklearn.linear_model import LogisticRegression
 ERROR_RATE = 0.05
 
 
+# With p_vt the probability that tag t is on item v, P(like t | v) = (1 - eps) p_vt + eps (1 -
+# p_vt), and P(dislike t | v) is the rest; eps is `error_rate`. A weight of `item_tags` (n_items,
+# n_tags) is a probability of weight / largest weight of the tag. What is not on an item may be
+# missing: with the share m of missing tags and g the logistic regression of the tag on
+# `item_embeddings` (n_items, n_factors), Bayes' theorem has p = m / (1 - m) g / (1 - g), at most 1;
+# and g for an item without any tag. Regressions are fitted when a tag is first spoken of; without
+# embeddings nothing is guessed, and near is what has the same tags.
+# Evidence, shape (n_items,), is log P less that of an item which does not have the tag for certain,
+# so that it is 0 on most items. Add it up, each times how much it is to count: see `wish_scores`.
 class Wish:
-    r"""How likely every item makes what somebody said about the one that she looks for.
-
-    Parameters
-    ----------
-    item_tags : array-like or sparse matrix of shape (n_items, n_tags)
-        Tags of the items, 0/1 or weights from 0. A pair of tags is one more column.
-    error_rate : float, default=0.05
-        Share of the answers that are wrong, above 0 and below 1/2.
-    item_embeddings : ndarray of shape (n_items, n_factors), optional
-        From which tags are guessed for items that have none at all, and near items are found.
-        Without them nothing is guessed, and near is what has the same tags.
-    missing : float, default=0.0
-        Share of the tags that are missing from items that have some, from 0 and below 1.
-
-    Raises
-    ------
-    ValueError
-        If a number is not in its range, weights are negative or not finite, or the numbers of
-        items differ.
-
-    Notes
-    -----
-    With :math:`p_{vt}` the probability that tag t is on item v,
-
-    .. math:: P(\text{like } t \mid v) = (1 - \epsilon) p_{vt} + \epsilon (1 - p_{vt}),
-        \quad P(\text{dislike } t \mid v) = 1 - P(\text{like } t \mid v)
-
-    A weight is a probability of weight / largest weight of the tag. What is not on an item may be
-    missing: with the share m of missing tags and g the logistic regression of the tag on the item's
-    embedding, Bayes' theorem has :math:`p = m / (1 - m) \cdot g / (1 - g)`, at most 1; and g for
-    an item without any tag. Regressions are fitted when a tag is first spoken of.
-
-    Evidence is log P less that of an item which does not have the tag for certain, so that it is 0
-    on most items. Add it up, each times how much it is to count, see :func:`wish_scores`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sktpecr.refinement._wish import Wish, wish_scores
-    >>> wish = Wish(np.array([[1, 0], [0, 1], [1, 1]]), error_rate=0.2)
-    >>> wish.tag(0, liked=True).round(2)
-    array([1.39, 0.  , 1.39])
-    >>> said = [(1.0, wish.tag(0, liked=True)), (1.0, wish.tag(1, liked=False))]
-    >>> int(np.argmax(wish_scores(np.array([0.1, 0.9, 0.5]), 1.0, said)))
-    0
-    """
+    """How likely every item makes what somebody said about the one that she looks for."""
 
     def __init__(
         self,
@@ -91,18 +55,7 @@ class Wish:
         self._guesses: dict[int, NDArray] = {}
 
     def probability(self, tag: int | tuple[int, ...]) -> NDArray:
-        """Return how probable a tag, or all of several tags, is on every item.
-
-        Parameters
-        ----------
-        tag : int or tuple of int
-            Column, or columns that are meant together.
-
-        Returns
-        -------
-        ndarray of shape (n_items,)
-            From 0 to 1.
-        """
+        """Return how probable a tag, or all of several tags, is on every item."""
         if isinstance(tag, tuple):
             return np.prod([self.probability(each) for each in tag], axis=0)
         on = self._tags.indptr[tag], self._tags.indptr[tag + 1]
@@ -116,54 +69,18 @@ class Wish:
         return np.where(self._untagged, guess, np.maximum(found, hidden))
 
     def tag(self, tag: int | tuple[int, ...], liked: bool) -> NDArray:
-        """Return the evidence of a like or a dislike.
-
-        Parameters
-        ----------
-        tag : int or tuple of int
-            Column, or columns that are meant together: a pair of tags.
-        liked : bool
-            Whether the item that is sought has it.
-
-        Returns
-        -------
-        ndarray of shape (n_items,)
-            Logarithms: from 0 up for a like, from 0 down for a dislike.
-        """
+        """Return the evidence of a like or a dislike of a tag, or of several meant together."""
         return self._evidence(self.probability(tag), liked)
 
     def less_than(self, tag: int, item: int) -> NDArray:
-        """Return the evidence of "less of this tag than that item has".
-
-        Parameters
-        ----------
-        tag : int
-            Column of the tag.
-        item : int
-            Row of the item.
-
-        Returns
-        -------
-        ndarray of shape (n_items,)
-            Logarithms, 0 for items that have less of it.
-        """
+        """Return the evidence of "less of this tag than that item has"."""
         probability = self.probability(tag)
         as_much = probability >= max(probability[item], np.finfo(np.float64).tiny)
         return self._evidence(as_much.astype(np.float64), liked=False)
 
     def rejected(self, item: int) -> NDArray:
-        """Return the evidence of "not this": what is near the item is less likely.
-
-        Parameters
-        ----------
-        item : int
-            Row of the item, which is to leave the candidates too.
-
-        Returns
-        -------
-        ndarray of shape (n_items,)
-            Logarithms, from 0 down; 0 for what has nothing in common with it.
-        """
+        """Return the evidence of "not this": what is near the item is less likely."""
+        # The item itself is to leave the candidates, too.
         return self._evidence(self._near(item), liked=False)
 
     def _evidence(self, probability: NDArray, liked: bool) -> NDArray:
@@ -205,31 +122,11 @@ class Wish:
 def wish_scores(
     scores: NDArray, temperature: float, said: Iterable[tuple[float, NDArray]]
 ) -> NDArray:
-    r"""Return what items are worth to somebody who said something.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n_items,)
-        Of any recommender, for this user, as refined so far.
-    temperature : float
-        In standard deviations of these scores, see :func:`fit_temperature`.
-    said : iterable of (float, ndarray of shape (n_items,))
-        How much each answer counts, and its evidence.
-
-    Returns
-    -------
-    ndarray of shape (n_items,)
-        Logarithms of the posterior probability, up to a constant:
-        :math:`s_v / \tau + \sum_k a_k \log P(k \mid v)`, :math:`\tau` the temperature times the
-        standard deviation of s. Without any, only what was said counts.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sktpecr.refinement._wish import wish_scores
-    >>> wish_scores(np.array([1.0, 2.0]), 0.5, [(2.0, np.array([3.0, 0.0]))])
-    array([10.,  8.])
-    """
+    """Return what items are worth to somebody who said something, shape (n_items,)."""
+    # `scores` (n_items,) of any recommender, as refined so far; `temperature` in standard
+    # deviations of them; `said`: how much each answer counts, and its evidence. Logarithms of the
+    # posterior probability, up to a constant: s_v / tau + sum_k a_k log P(k | v), tau the
+    # temperature times the standard deviation of s. Where that is 0, only what was said counts.
     scores = np.asarray(scores, dtype=np.float64)
     total = scores / (temperature * (scores.std() or 1.0))
     for amount, evidence in said:

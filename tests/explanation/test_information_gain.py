@@ -67,3 +67,11 @@ def test_ten_thousand_tags_are_asked_about_without_a_dense_table():
     assert time.perf_counter() - start < 2  # a dense table would be 800 MB
     share = np.asarray(tags.sum(axis=0)).ravel() / 10_000
     assert found.argmax() == share.argmax()  # all on fewer than half
+
+
+def test_gain_in_numbers():
+    tags = np.array([[1, 1], [1, 0], [0, 0], [1, 0]])
+    found = information_gain(np.full(4, 0.25), tags, error_rate=0.0)
+    np.testing.assert_allclose(found, [0.562, 0.562], atol=1e-3)
+    found = information_gain(np.array([0.5, 0, 0.5, 0]), tags, 0.0, [0.0, 0.5])
+    np.testing.assert_allclose(found, [np.log(2), np.log(2) / 2])

@@ -126,3 +126,15 @@ def test_without_anything_to_come_evidence_stays_as_it_is():
     for base in (np.array([3.0, 2.0, 1.0]), np.zeros(3)):
         found = by_taste(evidence, base, np.ones(3, dtype=bool), n=2)
         np.testing.assert_array_equal(found, evidence)
+
+
+def test_amounts_in_numbers():
+    for liked, expected in ((True, [8, 9, 10]), (False, [6, 3, 3])):
+        assert [wanted_count(amount, 7, 10, liked) for amount in AMOUNTS] == expected
+    base = np.array([3.0, 2.0, 1.0, 0.0])
+    shaped = by_taste(np.array([0, 1.0, 1, 1]), base, np.ones(4, dtype=bool), n=1)
+    np.testing.assert_allclose(shaped, [0, 1, 0.639, 0.409], atol=1e-3)
+    base, evidence = np.array([5.0, 4.0, 3.0, 2.0, 1.0]), np.array([0.0, 0.0, 0.0, 1.0, 1.0])
+    more = solve_amount(base, evidence, np.ones(5, dtype=bool), "a bit", n=3)
+    assert more.strength == pytest.approx(1.0, abs=1e-3)
+    assert str(more) == "0 -> 1 of the first 3, 2 of which stay"

@@ -149,3 +149,12 @@ def test_a_tag_on_everything_or_nothing_is_no_evidence_to_guess_from():
     wish = Wish(tags, item_embeddings=embeddings)
     np.testing.assert_array_equal(wish.probability(0), np.ones(5))
     np.testing.assert_array_equal(wish.probability(1), np.zeros(5))
+
+
+def test_a_like_and_a_dislike_in_numbers():
+    wish = Wish(np.array([[1, 0], [0, 1], [1, 1]]), EPS)
+    np.testing.assert_allclose(wish.tag(0, liked=True), np.log([4, 1, 4]))
+    said = [(1.0, wish.tag(0, liked=True)), (1.0, wish.tag(1, liked=False))]
+    assert np.argmax(wish_scores(np.array([0.1, 0.9, 0.5]), 1.0, said)) == 0
+    found = wish_scores(np.array([1.0, 2.0]), 0.5, [(2.0, np.array([3.0, 0.0]))])
+    np.testing.assert_allclose(found, [10, 8])
