@@ -87,8 +87,8 @@ class Explanation:
     scored_by_tags : bool
         Whether the model was not trained on the item, see
         :class:`~sktpecr.recommenders.NewItemsRecommender`.
-    _measure, _tell, _hidden : callable, callable, frozenset, optional
-        How the certificate and the reasons are found when they are asked for: not to be given.
+    _measure, _tell, _weigh, _hidden : callable, callable, callable, frozenset, optional
+        How certificate, reasons and evidence are found when they are asked for: not to be given.
 
     Notes
     -----
