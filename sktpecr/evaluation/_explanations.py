@@ -124,7 +124,9 @@ def evaluate_explanations(
           all, among those with importances of at least 0, and among the others (Figure 5).
         * "top is related": whether the tag of the largest importance is on the item.
         * "faithfulness": squared correlation of what the importances predict with what the
-          composite function does, over random changes of all tags around the user.
+          composite function does, over random changes of all tags around the user. 1 for
+          :class:`~sktpecr.attribution.ExactAttribution` where the composite function is linear; the
+          account makes no such prediction, and is not to be judged by it.
         * "insertion", "deletion": how much faster the composite function's score rises when tags
           are put where the user has them, largest contribution first, and falls when they are put
           where the average user has them, than in random order: mean over the way, in standard
