@@ -22,9 +22,11 @@ data = make_tpecr_synthetic(random_state=0)
 recommender = FactorRecommender(data.user_embeddings, data.item_embeddings)
 
 # %%
-# The exact attribution reads importances off the model in closed form. The paper's way learns a
-# conditional variational autoencoder (CVAE) that leads from tag preferences to embeddings, and
-# explains through it by LIME: of the score, or, as published, of whether the item keeps its rank.
+# Importances say what more liking of a tag would do to the score. :class:`ExactAttribution
+# <sktpecr.attribution.ExactAttribution>` reads them off the model in closed form. The paper's way
+# learns a conditional variational autoencoder (CVAE) that leads from tag preferences to embeddings,
+# and explains through it by LIME: of the score, or, as published, of whether the item keeps its
+# rank.
 
 lime = LimeAttribution(target="score", random_state=0)
 rank_lime = LimeAttribution(target="rank", center="population", random_state=0)

@@ -6,9 +6,9 @@ A sampled explanation says something else with every seed. How much else, and fo
 """
 
 # %%
-# Where scores are dot products, importances have a closed form, and sampling can be held against
-# it: the rank correlation of a user's importances with the exact ones, and of two seeds with each
-# other.
+# Where scores are dot products, the paper's importances have a closed form,
+# :class:`~sktpecr.attribution.ExactAttribution`, and sampling can be held against it: the rank
+# correlation of a user's importances with the exact ones, and of two seeds with each other.
 
 import time
 

@@ -38,7 +38,8 @@ def evaluate_calibration(
     Parameters
     ----------
     explainers : TPECRExplainer or dict of str to TPECRExplainer
-        Fitted on the same users, items and tags; their importances are what is promised.
+        Fitted on the same users, items and tags; their importances are what is promised: those of
+        :class:`~sktpecr.attribution.ExactAttribution` are promises with all other tags held.
     refiner : FeedbackRefiner
         What is done; its explainer knows the same users, items and tags.
     pairs : iterable of (user id, item id)

@@ -87,8 +87,8 @@ class Explanation:
     scored_by_tags : bool
         Whether the model was not trained on the item, see
         :class:`~sktpecr.recommenders.NewItemsRecommender`.
-    _measure, _tell, _hidden : callable, callable, frozenset, optional
-        How the certificate and the reasons are found when they are asked for: not to be given.
+    _measure, _tell, _weigh, _hidden : callable, callable, callable, frozenset, optional
+        How certificate, reasons and evidence are found when they are asked for: not to be given.
 
     Notes
     -----
@@ -102,7 +102,9 @@ class Explanation:
     >>> from sktpecr.datasets import make_tagged_interactions
     >>> data = make_tagged_interactions(random_state=0)
     >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
-    >>> explanation = explainer.fit(data.interactions).explain(0, data.item_ids[0])
+    >>> explanation = explainer.fit(data.interactions).explain(3, data.item_ids[1])
+    >>> explanation.to_text()
+    'Because you like tag_3 more than most people (item_131, item_086).'
     >>> sorted(explanation.to_frame().columns)[:3]
     ['contribution', 'importance', 'liking']
     """
@@ -145,7 +147,9 @@ class Explanation:
 
     @property
     def reasons(self) -> list[Reason]:
-        """The few reasons that a person can be given, for before against, each a :class:`Reason`.
+        """The few reasons that a person can be given, those for the item before one against it.
+
+        Each is a :class:`~sktpecr.explanation.Reason`.
 
         Empty when there is none: that no tag is the reason is the truth, too.
         """

@@ -413,9 +413,8 @@ class TPECRExplainer(TagTransformer):
 
         Notes
         -----
-        Where everything is linear, the contribution of a tag is
-        :math:`(w_{at} - w_{bt}) (c_{ut} - \bar c_t)`. Sampled attributions judge both items by
-        the same draws.
+        The contribution of a tag to the difference is its contribution to the one score minus that
+        to the other. Sampled attributions judge both items by the same draws.
 
         Examples
         --------
