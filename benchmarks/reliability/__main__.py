@@ -28,6 +28,7 @@ from benchmarks.common.rows import Row, row
 from benchmarks.reliability.fifty_digits import FiftyDigits, case
 from benchmarks.reliability.load import app
 from sktpecr import GaussianGenerator, TPECRExplainer
+from sktpecr.attribution import ExactAttribution
 
 ROOT = Path(__file__).resolve().parents[2]
 _TRIED = re.compile(r"- (\d+) passing.*?, (\d+) failing")
@@ -114,6 +115,7 @@ def digits(quick: bool) -> list[Row]:
                             factors,
                             tags,
                             generator=GaussianGenerator(regularization=regularization),
+                            attribution=ExactAttribution(),
                         ).fit(interactions)
                     told |= bool(said)
                     fitted = explainer.generator_

@@ -9,6 +9,7 @@ pytest.importorskip("mpmath")
 
 from benchmarks.reliability.fifty_digits import FiftyDigits, case
 from sktpecr import FeedbackRefiner, GaussianGenerator, TPECRExplainer
+from sktpecr.attribution import ExactAttribution
 
 N_USERS, N_ITEMS = 30, 14
 INTERACTIONS = (np.random.RandomState(9).rand(N_USERS, N_ITEMS) < 0.3).astype(float)
@@ -19,7 +20,8 @@ def both(dtype, seed, closeness, **params):
     """Return an explainer, and its numbers in 50 digits."""
     users, items, tags = case(seed, closeness)
     users, items = users.astype(dtype), items.astype(dtype)
-    explainer = TPECRExplainer((users, items), tags, **params).fit(INTERACTIONS)
+    explainer = TPECRExplainer((users, items), tags, attribution=ExactAttribution(), **params)
+    explainer.fit(INTERACTIONS)
     generator = explainer.generator_
     oracle = FiftyDigits(users, items, tags, generator.shrinkage_, generator.regularization)
     return explainer, oracle
