@@ -46,13 +46,12 @@ def main(folder: Path) -> None:
         for name, view in _VIEWS.items():
             page = browser.new_page(**view)
             page.goto(f"http://127.0.0.1:{port}/")
-            page.fill("#user", "42")
+            page.fill("#user", "243")
             page.press("#user", "Enter")
             page.wait_for_selector("#list li")
-            for answer in ("More Film-Noir", "Less Comedy"):
-                page.wait_for_selector("body:not([aria-busy])")
-                page.click(f"#tags button[aria-label='{answer}']")
-            page.wait_for_selector("#turns li:nth-child(2)")
+            page.wait_for_selector("body:not([aria-busy])")
+            page.click("#tags button[aria-label='Less Horror']")
+            page.wait_for_selector("#turns li")
             page.wait_for_selector("body:not([aria-busy])")
             page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
             page.screenshot(path=folder / f"{name}.png")
