@@ -77,7 +77,7 @@ def exactness(data: TaggedInteractions) -> dict[str, float]:
     for row in range(100):
         scores = als.item_factors @ als.user_factors[row]
         # The public call explains one item; its parts for all items of a user at once are:
-        z = explainer._tag_model.vs_mean(explainer._tag_model.tag_preferences_of(embeddings[row]))
+        z = explainer.tag_model_.vs_mean(explainer.tag_model_.tag_preferences_of(embeddings[row]))
         parts = explainer.attribution_.attribute(own[row], embeddings[row], np.arange(len(scores)))
         tags = parts.importances @ z
         direct = embeddings[row] - explainer.generator_.embedding_mean_

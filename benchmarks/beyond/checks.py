@@ -87,7 +87,7 @@ def _errors(explainer: TPECRExplainer, here: World, own_scores: Any) -> tuple[ND
     import shap
 
     rng = np.random.RandomState(0)
-    tag_model = explainer._tag_model
+    tag_model = explainer.tag_model_
     background = tag_model.tag_preferences.astype(np.float64)
     complete, beside_shap = [], []
     for user in rng.choice(len(here.data.user_ids), _USERS, replace=False):
@@ -147,7 +147,7 @@ def _case(
     max_change: float,
 ) -> list[str]:
     """Return what there is to count about one case."""
-    user = rng.choice(explainer._tag_model.catalogue.users.array())
+    user = rng.choice(explainer.tag_model_.catalogue.users.array())
     k = int(rng.choice(_LENGTHS))
     place = k + rng.randint(*beyond) if beyond else rng.randint(k)
     item = explainer.recommend(user, place + 1)["item"].iloc[-1]
@@ -174,7 +174,7 @@ def _does_it(refiner: FeedbackRefiner, found: Any) -> bool:
 
 def _a_corner_does_it(explainer: TPECRExplainer, rng: np.random.RandomState, found: Any) -> bool:
     """Whether one of many random extreme edits does what is said to be impossible."""
-    tag_model = explainer._tag_model
+    tag_model = explainer.tag_model_
     catalogue = tag_model.catalogue
     row, column = catalogue.users.row(found.user), catalogue.items.row(found.item)
     embedding = tag_model.user_embeddings[row].astype(np.float64)

@@ -74,8 +74,8 @@ def random_turns(here: World, name: str) -> list[Row]:
     for number, user in enumerate(here.test[:_N_USERS]):
         rng = np.random.RandomState(number)
         conversation = Conversation(explainer, user=user)
-        history = explainer._tag_model.catalogue.history(
-            explainer._tag_model.catalogue.users.row(user)
+        history = explainer.tag_model_.catalogue.history(
+            explainer.tag_model_.catalogue.users.row(user)
         )
         before = conversation.refinement.scores
         for _ in range(_N_RANDOM_TURNS):

@@ -227,7 +227,7 @@ def _warnings(
         for user, columns in zip(users, items, strict=True)
         for item in columns
     ]
-    shares = np.array([each.tag_share for each in certificates])
+    shares = np.array([each.told for each in certificates])
     true_shares = np.concatenate(
         [truth.tag_share(*case) for case in zip(users, items, strict=True)]
     )

@@ -41,7 +41,7 @@ def sampling(
     here = world(data_name, data_dir, model_name)
     name = prefix("beyond sampling", data_name, model_name)
     explainer = here.explainer("CVAE")
-    tag_model, catalogue = explainer._tag_model, explainer._tag_model.catalogue
+    tag_model, catalogue = explainer.tag_model_, explainer.tag_model_.catalogue
     rng = np.random.RandomState(0)
     cases = []
     for user in rng.permutation(here.test)[:_USERS]:

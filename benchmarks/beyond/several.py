@@ -70,7 +70,7 @@ def _measured(here: World, kind: str, method: str, refiner: FeedbackRefiner) -> 
 def _cases(
     refiner: FeedbackRefiner, pairs: Any, kind: str, strengths: Any, n_pairs: int
 ) -> Iterator[dict[str, Any]]:
-    tag_model = refiner.explainer._tag_model
+    tag_model = refiner.explainer.tag_model_
     told = ((user, item, _tags(tag_model, user, item, kind)) for user, item in pairs)
     usable = ((user, item, tags) for user, item, tags in told if tags is not None)
     for case, (user, item, (liked, disliked)) in enumerate(islice(usable, n_pairs)):

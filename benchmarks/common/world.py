@@ -29,6 +29,7 @@ from sktpecr import (
     TPECRExplainer,
     published_explainer,
 )
+from sktpecr.attribution import ExactAttribution, LimeAttribution
 from sktpecr.evaluation import split_interactions
 from sktpecr.recommenders import (
     FactorizationMachine,
@@ -82,7 +83,7 @@ class World:
     def generator(self, name: str) -> Any:
         """Return a generator fitted on the users who are not tested on."""
         base = self._explainer(GaussianGenerator(), None)
-        tag_model = base._tag_model
+        tag_model = base.tag_model_
         known: dict[str, Any] = {}
         if name == "Gaussian" and self.exact:
             known["tag_matrix"] = base.extractor_.tag_matrix_
@@ -102,7 +103,11 @@ class World:
     @cache  # noqa: B019
     def explainer(self, generator: str, *, published: bool = False) -> TPECRExplainer:
         """Return an explainer that has learned nothing from the test users."""
-        attribution = published_explainer(None, random_state=0).attribution if published else None
+        # What the rows in `results` were measured with: the paper's question, other tags held.
+        exact = self.exact and generator == "Gaussian"
+        attribution: Any = ExactAttribution() if exact else LimeAttribution(random_state=0)
+        if published:
+            attribution = published_explainer(None, random_state=0).attribution
         return self._explainer(FrozenEstimator(self.generator(generator)), attribution)
 
     def _explainer(self, generator: Any, attribution: Any) -> TPECRExplainer:

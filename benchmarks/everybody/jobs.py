@@ -27,7 +27,7 @@ from benchmarks.common.data import load
 from benchmarks.everybody.processes import Watch, peak
 from benchmarks.speed.places import Sizes, World
 from sktpecr import CVAEGenerator, TPECRExplainer
-from sktpecr.attribution import LimeAttribution
+from sktpecr.attribution import ExactAttribution, LimeAttribution
 
 ROOT = Path(__file__).resolve().parents[2]
 TEN_MILLION, MILLION = Sizes(), Sizes(1_000_000, 100_000, 100, 64)
@@ -38,7 +38,7 @@ METHODS = ("exact", "CVAE and LIME")
 def settings(method: str) -> dict[str, object]:
     """Return how an explainer explains."""
     if method == "exact":
-        return {}
+        return {"attribution": ExactAttribution()}
     # How far it is trained does not change what explaining costs.
     return {
         "generator": CVAEGenerator(max_epochs=2, random_state=0),

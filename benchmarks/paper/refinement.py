@@ -97,7 +97,7 @@ def table6(
 
 def _refiners(here: World) -> dict[str, FeedbackRefiner]:
     explainer = here.explainer("CVAE")
-    tag_model = explainer._tag_model
+    tag_model = explainer.tag_model_
     # What the solvers free the authors' settings by.
     spread = tag_model.embedding_variance
     variance = float(np.mean(np.square(tag_model.std)))

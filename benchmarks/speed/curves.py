@@ -10,7 +10,7 @@ from benchmarks.common.rows import Row, row
 from benchmarks.speed.places import Place, World
 from benchmarks.speed.timing import medians
 from sktpecr import CVAEGenerator, FeedbackRefiner
-from sktpecr.attribution import LimeAttribution
+from sktpecr.attribution import ExactAttribution, LimeAttribution
 
 # Around one size, one dimension at a time.
 _BASE = {"users": 4_000, "items": 8_000, "tags": 32, "factors": 64}
@@ -66,7 +66,7 @@ def _world(sizes: dict[str, int]) -> World:
 def _times(sizes: dict[str, int], dimension: str) -> dict[str, float]:
     """Return the seconds of the steps that a dimension matters to."""
     world = _world(sizes)
-    explainer = world.explainer()
+    explainer = world.explainer(attribution=ExactAttribution())
     refiner, tag = FeedbackRefiner(explainer), world.tags.columns[0]
     steps: dict[str, Callable[[], object]] = {
         "fit": world.explainer,
@@ -84,6 +84,6 @@ def _times(sizes: dict[str, int], dimension: str) -> dict[str, float]:
 def _lime(world: World, n_samples: int = 2_048) -> float:
     attribution = LimeAttribution(target="rank", n_samples=n_samples, random_state=0)
     generator = CVAEGenerator(max_epochs=1, random_state=0)
-    tag_model = world.explainer(generator=generator, attribution=attribution)._tag_model
+    tag_model = world.explainer(generator=generator, attribution=attribution).tag_model_
     user = tag_model.tag_preferences[0], tag_model.user_embeddings[0], np.arange(10)
     return medians(lambda: tag_model.attribution.attribute(*user))[0]

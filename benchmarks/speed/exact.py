@@ -14,7 +14,7 @@ from benchmarks.common.rows import Row, row
 from benchmarks.speed.places import Place
 from benchmarks.speed.timing import cpu_seconds, medians, same
 from sktpecr import CVAEGenerator
-from sktpecr.attribution import LimeAttribution
+from sktpecr.attribution import ExactAttribution, LimeAttribution
 
 _PAIRS = 1_000_000
 
@@ -23,8 +23,8 @@ def pairs(place: Place) -> list[Row]:
     """Given pairs from arrays to arrays, and one at a time through the public door."""
     world = place.world()
     name = f"speed P6b {world.name} exact attribution"
-    explainer = world.explainer()
-    tag_model = explainer._tag_model
+    explainer = world.explainer(attribution=ExactAttribution())
+    tag_model = explainer.tag_model_
     n_users, n_items = world.X.shape
     every = np.arange(n_items)
     user = tag_model.tag_preferences[0], tag_model.user_embeddings[0], every
@@ -64,7 +64,8 @@ def everybody(place: Place) -> list[Row]:
     world = place.world()
     n_users = len(world.users)
     name = f"speed P7 {world.name} everybody's top 10"
-    explainer, bars = world.explainer(), place.data == "synthetic"
+    explainer = world.explainer(attribution=ExactAttribution())
+    bars = place.data == "synthetic"
     seconds = {}
     for n_jobs in (1, 2):
         with tempfile.TemporaryDirectory() as folder:

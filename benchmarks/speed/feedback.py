@@ -107,7 +107,7 @@ def _naive(explainer: TPECRExplainer, tag: str, n_items: int) -> NDArray:
     """Return where tag preferences end, by autograd from end to end, every item scored."""
     import torch
 
-    tag_model = explainer._tag_model
+    tag_model = explainer.tag_model_
     generator = explainer.generator_
     layers = [
         [(torch.from_numpy(W), torch.from_numpy(b)) for W, b in part]

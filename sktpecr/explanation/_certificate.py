@@ -32,7 +32,8 @@ class Certificate:
         The same when as many tags are dealt at random over the items.
     composite_distance : float
         Distance of the composite function from the recommender's own score, in standard
-        deviations of the user's scores over items. 0 where the generator is exact.
+        deviations of the user's scores over items. 0 where the generator is exact, and for the
+        account, which asks no generator.
     faithfulness : float
         R^2 of what the importances predict on changes of tags that they were not made from:
         squared correlation with the composite function's scores over 200 random changes of all

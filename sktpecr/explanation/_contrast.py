@@ -171,7 +171,7 @@ class Contrast:
         return f"{text}\n{self._sum(say)}" if details else text
 
     def _sum(self, say: Mapping[str, str]) -> str:
-        return say["sum"].format(
+        return say["contrast_sum"].format(
             value=f"{self.value:+.3g}",
             base=f"{self.base_value:+.3g}",
             tags=f"{self.contributions.sum():+.2g}",

@@ -103,6 +103,7 @@ def certify(
     scores = tag_model.scores_of(embedding).astype(np.float64)
     importances, account = explanation.importances, tag_model.account
     parts = explanation.base_value + explanation.contributions.sum() + explanation.residual
+    off = _ratio(abs(explanation.prediction - explanation.score), scores.std())
     faithful, spearman, flips = np.nan, 1.0, 0.0
     if tag_model.attribution is not account:
         changes = random_changes(np.random.RandomState(0), len(importances))
@@ -116,7 +117,8 @@ def certify(
         completeness_error=_ratio(abs(parts - explanation.value), np.abs(scores).max()),
         told=float(account.explained_[column]),
         told_by_chance=float(account.explained_by_chance_[column]),
-        composite_distance=_ratio(abs(explanation.prediction - explanation.score), scores.std()),
+        # The account generates nothing, and says nothing of what would be generated.
+        composite_distance=0.0 if tag_model.attribution is account else off,
         faithfulness=faithful,
         seed_spearman=spearman,
         seed_sign_flips=flips,
@@ -133,12 +135,14 @@ def _ratio(part: float, whole: float) -> float:
 def profile_of(tag_model: TagModel, user: User) -> pd.DataFrame:
     """Return a user's tag preferences, the one furthest above the population first."""
     preferences = tag_model.tag_preferences_of(user.embedding)
+    _, likings = tag_model.account.attribute(preferences, user.embedding, [0]).told(preferences)
     frame = pd.DataFrame(
         {
             "tag": tag_model.tags.array(),
             "preference": preferences,
             "vs_population": tag_model.vs_mean(preferences),
             "vs_own_average": preferences - tag_model.scores_of(user.embedding).mean(),
+            "liking": likings,
         }
     )
     return frame.sort_values("vs_population", ascending=False, kind="stable").reset_index(drop=True)

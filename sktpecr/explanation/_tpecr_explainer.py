@@ -376,7 +376,8 @@ class TPECRExplainer(TagTransformer):
         DataFrame
             A row per tag, the one furthest above the population first: tag, preference (units
             of the score), vs_population (standard deviations), vs_own_average (preference minus
-            the user's mean score over all items).
+            the user's mean score over all items), liking (what reasons go by: how much more than
+            the population the user likes the tag, the user's general level taken off).
         """
         return profile_of(self.tag_model_, User.of(self.tag_model_, user, interactions, tags))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from string import Formatter
 from types import MappingProxyType
@@ -17,6 +18,7 @@ from sktpecr.explanation._reason import Reason
 _WORTH_SAYING = 0.05
 # A sentence for a person names so many tags.
 _NAMED = 2
+_YEAR = re.compile(r" \(\d{4}\)$")
 
 #: The sentences of Explanation.to_text and ConversationTurn.to_text, by name;
 #: others can take the place of any.
@@ -34,11 +36,11 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "no_reason": "No tag is the reason here.",
         "no_reason_nearest": "No tag is the reason here: people who like {items} like it, too.",
         "no_reason_popular": "No tag is the reason here: it is popular with everybody.",
-        "despite": "You like {against} less than most people, and no tag speaks for it.",
-        "despite_nearest": "You like {against} less than most people, but people who like {items} "
-        "like it, too.",
-        "despite_popular": "You like {against} less than most people, but it is popular with "
-        "everybody.",
+        "despite": "No tag speaks for it, and you like {against} less than most people.",
+        "despite_nearest": "People who like {items} like it, too, though you like {against} less "
+        "than most people.",
+        "despite_popular": "It is popular with everybody, though you like {against} less than most "
+        "people.",
         "no_tags": "It has no tags.",
         "no_tags_nearest": "It has no tags: people who like {items} like it, too.",
         "no_tags_popular": "It has no tags: it is popular with everybody.",
@@ -61,6 +63,8 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "contrast_despite": "{other} has {tags}, which you like less than most people.",
         "contrast_little": "{item} stands above {other}; no tag tells why.",
         "contrast_level": "{item} and {other} stand level.",
+        "contrast_sum": "Difference {value}: {base} before tags, {tags} for tags, {residual} for "
+        "what no tag tells.",
         "comma": "{first}, {rest}",
         "and": "{first} and {last}",
         "said_more": "more {tag}",
@@ -123,7 +127,8 @@ def reasons_in_words(
     against = [str(reason.tag) for reason in reasons if not reason.speaks_for]
     # Of tags that mean nearly the same one is enough, where there is another reason.
     tags = speaking[0].tags[:_NAMED] if len(speaking) == 1 else [each.tag for each in speaking]
-    seen = dict.fromkeys(names[item] for reason in speaking for item in reason.evidence)
+    found = (item for reason in speaking for item in reason.evidence)
+    seen = dict.fromkeys(without_year(names[item]) for item in found)
     # What is said of several tags has to be true of each.
     template = "for" if all(reason.evidence for reason in speaking) else "belief"
     return words[template + ("_despite" if against else "")].format(
@@ -139,8 +144,14 @@ def without_reasons_in_words(
 ) -> str:
     """Say what speaks for an item where no tag does; `lead` names the template."""
     more = "_nearest" if nearest else "_popular" if is_popular else ""
-    items, disliked = joined(list(nearest), words), joined(list(against), words)
+    items = joined([without_year(name) for name in nearest], words)
+    disliked = joined(list(against), words)
     return words[lead + more].format(items=items, against=disliked)
+
+
+def without_year(name: str) -> str:
+    """Return a title without the year behind it, which nobody says."""
+    return _YEAR.sub("", name)
 
 
 def how_much(liking: float) -> str:

@@ -15,7 +15,7 @@ from sktpecr.datasets._titles import spoken_title
         ("Good, the Bad and the Ugly, The (1966)", "The Good, the Bad and the Ugly (1966)"),
         (
             "City of Lost Children, The (Cité des enfants perdus, La) (1995)",
-            "The City of Lost Children (Cité des enfants perdus, La) (1995)",
+            "The City of Lost Children (1995)",
         ),
         ("Men in Black (a.k.a. MIB) (1997)", "Men in Black (1997)"),
         ("Yours, Mine and Ours (1968)", "Yours, Mine and Ours (1968)"),

@@ -131,7 +131,9 @@ def test_text_says_what_is_liked_of_the_one_and_not_of_the_other():
 
 def test_details_add_up(contrast):
     summary = contrast.to_text(details=True).splitlines()[1]
-    assert summary.startswith(f"Score {contrast.value:+.3g}: {contrast.base_value:+.3g} at average")
+    assert summary.startswith(
+        f"Difference {contrast.value:+.3g}: {contrast.base_value:+.3g} before"
+    )
     assert f"{contrast.contributions.sum():+.2g} for tags" in summary
 
 

@@ -47,6 +47,7 @@ GERMAN = {
     "contrast_despite": "{other} hat {tags}, was du weniger magst.",
     "contrast_little": "{item} steht vor {other}; kein Schlagwort sagt, warum.",
     "contrast_level": "{item} steht bei {other}.",
+    "contrast_sum": "Abstand {value}: {base} vorab, {tags} durch Schlagworte, {residual} sonst.",
     "comma": "{first}, {rest}",
     "and": "{first} und {last}",
     "said_more": "mehr {tag}",
@@ -192,7 +193,7 @@ def test_every_sentence_is_said_somewhere():
     for user in range(60):
         for item in DATA.item_ids[:12]:
             contrast = EXPLAINER.contrast(user, item, DATA.item_ids[20])
-            said |= set(re.findall(r"<(\w+)>", contrast.to_text(marked)))
+            said |= set(re.findall(r"<(\w+)>", contrast.to_text(marked, details=True)))
     level_one = replace(contrast, score=0.0, contributions=np.zeros(7))
     said |= set(re.findall(r"<(\w+)>", level_one.to_text(marked)))
     assert said == ENGLISH.keys()
@@ -208,7 +209,7 @@ def test_every_sentence_is_said_somewhere():
             "Because you seem to like tag_1 more than most people, despite tag_1, which you like "
             "less than most people.",
         ),
-        ([reason(-1.0)], "You like tag_1 less than most people, and no tag speaks for it."),
+        ([reason(-1.0)], "No tag speaks for it, and you like tag_1 less than most people."),
         ([], "No tag is the reason here."),
     ],
 )
