@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from string import Formatter
 from types import MappingProxyType
@@ -15,6 +16,9 @@ from sktpecr.explanation._reason import Reason
 
 # Contributions under this share of the largest one are not worth words.
 _WORTH_SAYING = 0.05
+# How much somebody likes a tag, and from which liking on: of a normal distribution, three in ten
+# and one in ten are above these.
+STRENGTHS, STRENGTH_BOUNDS = ("a_bit_more", "more", "much_more"), (0.5, 1.25)
 
 #: The sentences of Explanation.to_text and ConversationTurn.to_text, by name;
 #: others can take the place of any.
@@ -141,8 +145,7 @@ def without_reasons_in_words(
 
 def how_much(liking: float) -> str:
     """Return the word for how much more than most people somebody likes a tag."""
-    # Of a normal distribution, one in ten and three in ten are above these.
-    return "much_more" if liking >= 1.25 else "more" if liking >= 0.5 else "a_bit_more"
+    return STRENGTHS[bisect_right(STRENGTH_BOUNDS, liking)]
 
 
 def by_size(values: NDArray) -> NDArray:

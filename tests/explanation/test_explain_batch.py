@@ -17,7 +17,7 @@ from joblib.parallel import register_parallel_backend
 from sklearn.decomposition import TruncatedSVD
 
 from sktpecr import CVAEGenerator, TPECRExplainer
-from sktpecr.attribution import LimeAttribution
+from sktpecr.attribution import ExactAttribution, LimeAttribution
 from sktpecr.datasets import make_tagged_interactions
 
 DATA = make_tagged_interactions(n_users=60, n_items=90, n_tags=5, random_state=0)
@@ -31,7 +31,8 @@ def fitted(**kwargs):
 
 EXPLAINER = fitted()
 KINDS = {
-    "exact": EXPLAINER,
+    "account": EXPLAINER,
+    "exact": fitted(attribution=ExactAttribution()),
     "LIME": fitted(attribution=LimeAttribution(n_samples=200, random_state=0)),
     "CVAE": fitted(
         generator=CVAEGenerator(max_epochs=2, random_state=0),
@@ -44,18 +45,36 @@ KINDS = {
 def test_rows_are_what_explain_says_one_by_one(kind):
     explainer = KINDS[kind]
     table = explainer.explain_batch(USERS[:7], n_items=3, n_tags=2)
-    assert len(table) == 7 * 3 * 2
     assert table["user"].drop_duplicates().tolist() == USERS[:7]
+    n_told = 0
     for (user, rank), rows in table.groupby(["user", "rank"]):
         recommended = explainer.recommend(user, 3).iloc[rank - 1]
         explanation = explainer.explain(user, recommended["item"])
-        largest = explanation.to_frame().head(2)
-        assert set(rows["item"]) == {recommended["item"]}
-        assert rows["tag"].tolist() == largest["tag"].tolist()
-        for name in ("importance", "contribution"):
-            np.testing.assert_allclose(rows[name], largest[name], rtol=1e-5, atol=1e-7)
+        column = DATA.item_ids.tolist().index(recommended["item"])
+        on_item = dict(zip(explainer.tag_names_, DATA.item_tags[[column]].toarray()[0] > 0))
+        largest = explanation.to_frame()
+        largest["on_item"] = largest["tag"].map(on_item)
+        if kind == "account":
+            weights = explainer.attribution_.weights_[[column]].toarray()[0]
+            counts = dict(zip(explainer.tag_names_, weights > 0))
+            largest = largest[largest["tag"].map(counts)]
+        else:
+            largest = largest.sort_values("on_item", ascending=False, kind="stable")
+        largest = largest.head(2)
+        assert set(rows["item"]) == set(rows["name"]) == {recommended["item"]}
         np.testing.assert_allclose(rows["score"], recommended["score"], rtol=1e-6)
         np.testing.assert_allclose(rows["fidelity"], explanation.fidelity, rtol=1e-6)
+        if not len(largest):
+            assert rows["tag"].isna().tolist() == [True]
+            assert rows[["on_item", "contribution"]].to_numpy().tolist() == [[False, 0.0]]
+            continue
+        n_told += len(rows)
+        assert rows["tag"].tolist() == largest["tag"].tolist()
+        assert rows["on_item"].tolist() == largest["on_item"].tolist()
+        for name in ("importance", "contribution"):
+            np.testing.assert_allclose(rows[name], largest[name], rtol=1e-5, atol=1e-7)
+    assert table.groupby(["user", "rank"]).ngroups == 7 * 3
+    assert n_told > 10
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -139,6 +158,7 @@ def test_memory_grows_with_a_part_as_the_docstring_says(tmp_path):
         import pandas as pd
         import scipy.sparse as sp
         from sktpecr import TPECRExplainer
+        from sktpecr.attribution import ExactAttribution
         def peak():  # of this program: getrusage has that of whoever started it, too
             status = Path("/proc/self/status").read_text()
             return 1024 * int(status.split("VmHWM:")[1].split()[0])
@@ -146,7 +166,8 @@ def test_memory_grows_with_a_part_as_the_docstring_says(tmp_path):
         users, items = (rng.normal(size=(n, {n_factors})) for n in ({n_users}, 300))
         tags = pd.DataFrame(rng.randint(2, size=(300, {n_tags})))
         tags.index = [f"item_{{item:06d}}" for item in range(300)]
-        explainer = TPECRExplainer((users, items), tags)
+        # which tells of every tag, and so has as many rows as there can be
+        explainer = TPECRExplainer((users, items), tags, attribution=ExactAttribution())
         ids = [f"user_{{user:07d}}" for user in range({n_users})]  # text, not numbers
         seen = np.arange({n_users}) % 300
         X = sp.csr_matrix((np.ones({n_users}), (np.arange({n_users}), seen)))
