@@ -48,22 +48,43 @@ class BatchWork:
     def __call__(self, users: SomeUsers) -> pd.DataFrame:
         """Return the part of the table that is of some users."""
         size = max(1, _NUMBERS_A_BLOCK // self._widest(users))
-        blocks = [
-            self._block(users.of(slice(start, start + size)), start)
-            for start in range(0, len(users.ids), size)
-        ]
+        lists: list[Listed] = []
+        told: list[dict[str, NDArray]] = []
+        n_pairs = 0
+        for start in range(0, len(users.ids), size):
+            some, rows = self._block(users.of(slice(start, start + size)))
+            rows["pair"] = (rows["pair"] + n_pairs).astype(np.int32)
+            lists.append(some._replace(users=(some.users + start).astype(np.int32)))
+            told.append(rows)
+            n_pairs += len(some.items)
+        # A column at a time, and what it was made from is let go.
+        rows = {name: np.concatenate([block.pop(name) for block in told]) for name in [*told[0]]}
         return self._table(
             users.ids,
-            {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]},
+            Listed(*(np.concatenate(column) for column in zip(*lists, strict=True))),
+            rows,
         )
 
-    def _block(self, users: SomeUsers, start: int) -> dict[str, NDArray]:
-        """Return columns of so few users that what is computed on the way has room."""
+    def _block(self, users: SomeUsers) -> tuple[Listed, dict[str, NDArray]]:
+        """Return the lists of few users, and columns of rows, of which "pair" says whose."""
         raise NotImplementedError
 
-    def _table(self, user_ids: NDArray, columns: dict[str, NDArray]) -> pd.DataFrame:
-        """Return the columns of all blocks as a table."""
+    def _table(self, user_ids: NDArray, lists: Listed, rows: dict[str, NDArray]) -> pd.DataFrame:
+        """Return the lists, and what is told of them, as a table."""
         raise NotImplementedError
+
+    def _whose(self, user_ids: NDArray, lists: Listed, pair: NDArray) -> dict[str, Any]:
+        """Return the columns that say whose row it is, and of what."""
+        # In the form that pandas gives to ids, from then on: of each id once, not for every row.
+        ids, item_ids, names = (
+            pd.Series(each).array for each in (user_ids, self.item_ids, self.item_names)
+        )
+        return {
+            "user": ids.take(lists.users[pair]),
+            "rank": lists.ranks[pair],
+            "item": item_ids.take(lists.items[pair]),
+            "name": names.take(lists.items[pair]),
+        }
 
     def _widest(self, users: SomeUsers) -> int:
         """Return how many numbers one user takes."""

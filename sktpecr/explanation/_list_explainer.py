@@ -19,43 +19,26 @@ class ListExplainer(BatchWork):
 
     n_tags: int  # See :meth:`TPECRExplainer.explain_batch`
 
-    def _block(self, users: SomeUsers, start: int) -> dict[str, NDArray]:
-        tag_model, lists = self.tag_model, self._lists(users)
-        preferences = tag_model.extractor.tag_preferences(users.embeddings.astype(np.float64))
-        if isinstance(tag_model.attribution, AccountAttribution):
-            told = self._accounted(tag_model.attribution, preferences, users.embeddings, lists)
-        else:
-            told = self._attributed(preferences, users.embeddings, lists)
-        of_row = told.pop("pair")
-        fidelity = told.pop("fidelity") * tag_model.fidelity(lists.items)
-        return {
-            "user": (lists.users + start)[of_row],
-            "rank": lists.ranks[of_row],
-            "item": lists.items[of_row],
-            "score": lists.scores[of_row],
-            "fidelity": fidelity[of_row],
-            **told,
-        }
+    def _block(self, users: SomeUsers) -> tuple[Listed, dict[str, NDArray]]:
+        attribution, lists = self.tag_model.attribution, self._lists(users)
+        extractor, embeddings = self.tag_model.extractor, users.embeddings
+        preferences = extractor.tag_preferences(embeddings.astype(np.float64))
+        if isinstance(attribution, AccountAttribution):
+            return lists, self._accounted(attribution, preferences, embeddings, lists)
+        return lists, self._attributed(preferences, embeddings, lists)
 
-    def _table(self, user_ids: NDArray, columns: dict[str, NDArray]) -> pd.DataFrame:
-        # In the form that pandas gives to ids, from then on: of each id once, not for every row.
-        ids, item_ids, names = (
-            pd.Series(each).array for each in (user_ids, self.item_ids, self.item_names)
-        )
-        tags = pd.Index(self.tag_model.tags.array())
+    def _table(self, user_ids: NDArray, lists: Listed, rows: dict[str, NDArray]) -> pd.DataFrame:
+        pair, tags = rows["pair"], pd.Index(self.tag_model.tags.array())
         return pd.DataFrame(
             {
-                "user": ids.take(columns["user"]),
-                "rank": columns["rank"],
-                "item": item_ids.take(columns["item"]),
-                "name": names.take(columns["item"]),
-                "score": columns["score"],
+                **self._whose(user_ids, lists, pair),
+                "score": lists.scores[pair],
                 # Numbers and one list of names: half the memory of the names themselves.
-                "tag": pd.Categorical.from_codes(columns["tag"], categories=tags),
-                "on_item": columns["on_item"],
-                "importance": columns["importance"],
-                "contribution": columns["contribution"],
-                "fidelity": columns["fidelity"],
+                "tag": pd.Categorical.from_codes(rows["tag"], categories=tags),
+                "on_item": rows["on_item"],
+                "importance": rows["importance"],
+                "contribution": rows["contribution"],
+                "fidelity": rows["fidelity"],
             }
         )
 
@@ -78,13 +61,14 @@ class ListExplainer(BatchWork):
         at = np.searchsorted(pair[order], none)
         tags = told.indices[order]
         weights = account.weights_[lists.items].data[order] * account.scale_[tags]
+        pairs = np.insert(pair[order], at, none)
         return {
-            "pair": np.insert(pair[order], at, none),
+            "pair": pairs,
             "tag": np.insert(tags, at, -1).astype(np.int32),
             "on_item": np.insert(np.ones(len(order), dtype=bool), at, False),
             "importance": np.insert(weights, at, 0.0),
             "contribution": np.insert(told.data[order], at, 0.0),
-            "fidelity": account.fidelity_[lists.items],
+            "fidelity": self._fidelity(account.fidelity_[lists.items], lists)[pairs],
         }
 
     def _attributed(
@@ -94,8 +78,9 @@ class ListExplainer(BatchWork):
         importances, contributions, fidelity = self._all_tags(preferences, embeddings, lists)
         on_item = self.tag_model.extractor._tags_by_item[lists.items].toarray() != 0
         tags = np.lexsort([-np.abs(contributions), ~on_item])[:, : self.n_tags]
+        pairs = np.repeat(np.arange(len(tags)), tags.shape[1])
         return {
-            "pair": np.repeat(np.arange(len(tags)), tags.shape[1]),
+            "pair": pairs,
             "tag": tags.ravel().astype(np.int32),
             **{
                 name: np.take_along_axis(values, tags, axis=1).ravel()
@@ -105,8 +90,11 @@ class ListExplainer(BatchWork):
                     ("contribution", contributions),
                 )
             },
-            "fidelity": fidelity,
+            "fidelity": self._fidelity(fidelity, lists)[pairs],
         }
+
+    def _fidelity(self, told: NDArray, lists: Listed) -> NDArray:
+        return told * self.tag_model.fidelity(lists.items)
 
     def _all_tags(
         self, preferences: NDArray, embeddings: NDArray, lists: Listed

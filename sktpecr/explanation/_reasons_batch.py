@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sktpecr.explanation._batch_work import BatchWork
+from sktpecr.explanation._batch_work import BatchWork, Listed
 from sktpecr.explanation._evidence_of_pairs import N_EVIDENCE, evidence_of_pairs
 from sktpecr.explanation._reasons_of_pairs import PairReasons, reasons_of_pairs
 from sktpecr.explanation._some_users import SomeUsers
@@ -22,7 +22,7 @@ class ReasonsTeller(BatchWork):
 
     k: int  # See :meth:`TPECRExplainer.reasons_batch`
 
-    def _block(self, users: SomeUsers, start: int) -> dict[str, NDArray]:
+    def _block(self, users: SomeUsers) -> tuple[Listed, dict[str, NDArray]]:
         tag_model, lists = self.tag_model, self._lists(users)
         account, extractor = tag_model.attribution, tag_model.extractor
         preferences = extractor.tag_preferences(users.embeddings.astype(np.float64))
@@ -45,12 +45,8 @@ class ReasonsTeller(BatchWork):
             "contribution": (reasons.contribution, np.nan),
             **{f"evidence_{n + 1}": (column, -1) for n, column in enumerate(evidence.T)},
         }
-        return {
-            "user": (lists.users + start)[pair],
-            "rank": lists.ranks[pair],
-            "item": lists.items[pair],
-            **{name: _spread(*column, is_reason) for name, column in told.items()},
-        }
+        columns = {name: _spread(*column, is_reason) for name, column in told.items()}
+        return lists, {"pair": pair, **columns}
 
     def _texts(self, reasons: PairReasons) -> NDArray:
         """Return the tags of each reason as text, those that are one joined."""
@@ -64,31 +60,25 @@ class ReasonsTeller(BatchWork):
             texts[at] = known[tags]
         return texts
 
-    def _table(self, user_ids: NDArray, columns: dict[str, NDArray]) -> pd.DataFrame:
-        ids, item_ids, names = (
-            pd.Series(each).array for each in (user_ids, self.item_ids, self.item_names)
-        )
+    def _table(self, user_ids: NDArray, lists: Listed, rows: dict[str, NDArray]) -> pd.DataFrame:
         tags = pd.Index(self.tag_model.tags.array())
-        is_reason, speaks_for = columns["tag"] >= 0, columns["contribution"] > 0
-        strength = np.searchsorted(STRENGTH_BOUNDS, columns["liking"], side="right")
+        is_reason, speaks_for = rows["tag"] >= 0, rows["contribution"] > 0
+        strength = np.searchsorted(STRENGTH_BOUNDS, rows["liking"], side="right")
         strength = np.where(is_reason, np.where(speaks_for, strength, len(STRENGTHS)), -1)
         words = pd.Index([*STRENGTHS, "less"])
         own_items = pd.array(self.item_ids)
         return pd.DataFrame(
             {
-                "user": ids.take(columns["user"]),
-                "rank": columns["rank"],
-                "item": item_ids.take(columns["item"]),
-                "name": names.take(columns["item"]),
-                "reason": pd.array(columns["reason"], dtype="string"),
-                "tag": pd.Categorical.from_codes(columns["tag"], categories=tags),
+                **self._whose(user_ids, lists, rows["pair"]),
+                "reason": pd.array(rows["reason"], dtype="string"),
+                "tag": pd.Categorical.from_codes(rows["tag"], categories=tags),
                 "speaks_for": pd.arrays.BooleanArray(speaks_for, ~is_reason),
                 "strength": pd.Categorical.from_codes(strength, categories=words),
-                "liking": columns["liking"],
-                "contribution": columns["contribution"],
+                "liking": rows["liking"],
+                "contribution": rows["contribution"],
                 **{
-                    name: own_items.take(columns[name], allow_fill=True)
-                    for name in columns
+                    name: own_items.take(rows[name], allow_fill=True)
+                    for name in rows
                     if name.startswith("evidence")
                 },
             }

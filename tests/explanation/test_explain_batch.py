@@ -21,6 +21,7 @@ from sktpecr.attribution import ExactAttribution, LimeAttribution
 from sktpecr.datasets import make_tagged_interactions
 
 DATA = make_tagged_interactions(n_users=60, n_items=90, n_tags=5, random_state=0)
+TAGS = np.asarray(DATA.item_tags)
 USERS = DATA.user_ids.tolist()
 
 
@@ -51,12 +52,12 @@ def test_rows_are_what_explain_says_one_by_one(kind):
         recommended = explainer.recommend(user, 3).iloc[rank - 1]
         explanation = explainer.explain(user, recommended["item"])
         column = DATA.item_ids.tolist().index(recommended["item"])
-        on_item = dict(zip(explainer.tag_names_, DATA.item_tags[[column]].toarray()[0] > 0))
+        on_item = dict(zip(explainer.tag_names_, TAGS[column] > 0, strict=True))
         largest = explanation.to_frame()
         largest["on_item"] = largest["tag"].map(on_item)
         if kind == "account":
             weights = explainer.attribution_.weights_[[column]].toarray()[0]
-            counts = dict(zip(explainer.tag_names_, weights > 0))
+            counts = dict(zip(explainer.tag_names_, weights > 0, strict=True))
             largest = largest[largest["tag"].map(counts)]
         else:
             largest = largest.sort_values("on_item", ascending=False, kind="stable")
@@ -112,7 +113,7 @@ def test_some_items_and_fewer_than_asked_for():
     some = DATA.item_ids[[3, 5, 8]].tolist()
     table = EXPLAINER.explain_batch(USERS[:4], n_items=10, n_tags=9, items=some, exclude_seen=False)
     assert set(table["item"]) == set(some)
-    assert len(table) == 4 * 3 * 5
+    assert table.groupby(["user", "item"]).ngroups == 4 * 3
     unseen = EXPLAINER.explain_batch(USERS[:4], items=some)
     seen = DATA.interactions[:4].toarray()[:, [3, 5, 8]] != 0
     assert unseen.groupby("user")["item"].nunique().sum() == (~seen).sum()
@@ -185,7 +186,7 @@ def test_memory_grows_with_a_part_as_the_docstring_says(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     grown = float(done.stdout)
-    part = n_users * (4 * n_factors + 120 * n_items * n_tags)
+    part = n_users * (4 * n_factors + 140 * n_items * n_tags)
     assert 0.3 * part < grown < 1e8 + part  # it is no room that nobody needs
 
 
@@ -220,8 +221,8 @@ def test_a_job_goes_on_where_it_was(tmp_path):
     ("more", "message"),
     [
         ({"n_tags": 2}, r"parts of another job \(n_tags was 5, is 2\)"),
-        ({"users": USERS[:16]}, r"n_parts was 4, is 1.*made of was"),
-        ({"items": DATA.item_ids[:50].tolist()}, "made of was"),
+        ({"users": USERS[:16]}, r"n_parts was 4, is 1.*lists was"),
+        ({"items": DATA.item_ids[:50].tolist()}, "lists was"),
         ({"batch_size": 20}, "n_parts was 4, is 3"),
     ],
 )
@@ -237,7 +238,7 @@ def test_a_model_fitted_again_is_another_job(tmp_path):
     EXPLAINER.explain_batch(to=tmp_path)
     other = TPECRExplainer(TruncatedSVD(8, random_state=1), DATA.item_tags)
     other.fit(DATA.interactions[::-1], user_ids=DATA.user_ids)
-    with pytest.raises(ValueError, match="made of was"):
+    with pytest.raises(ValueError, match="model was"):
         other.explain_batch(to=tmp_path)
     assert fitted().explain_batch(to=tmp_path) == tmp_path  # the same once more
 
