@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sktpecr._inputs._catalogue import Catalogue
+from sktpecr._inputs._ids import plain
 from sktpecr._inputs._tables import in_pandas
 from sktpecr.explanation._some_users import GivenPairs
 
@@ -55,5 +56,7 @@ def _numbers(table: pd.DataFrame, name: str) -> NDArray | None:
     numbers = pd.to_numeric(table[name], errors="coerce").to_numpy(np.float64, na_value=np.nan)
     if not np.isfinite(numbers).all():
         first = table[name].iloc[int(np.argmin(np.isfinite(numbers)))]
-        raise ValueError(f"pairs must have a finite number as {name} in each row, got {first!r}")
+        raise ValueError(
+            f"pairs must have a finite number as {name} in each row, got {plain(first)!r}"
+        )
     return numbers

@@ -217,6 +217,22 @@ def test_a_job_goes_on_where_it_was(tmp_path):
     assert (tmp_path / "part-000000.parquet").stat().st_mtime_ns > stamps["part-000000.parquet"]
 
 
+@pytest.mark.parametrize("left", [0.0, 0.5, 0.999])
+def test_a_part_that_lost_its_end_is_made_anew(tmp_path, left):
+    EXPLAINER.explain_batch(to=tmp_path, batch_size=16)
+    expected, part = read(tmp_path), tmp_path / "part-000002.parquet"
+    whole = part.read_bytes()
+    part.write_bytes(whole[: int(left * len(whole))])
+    EXPLAINER.explain_batch(to=tmp_path, batch_size=16)
+    assert part.read_bytes() == whole
+    pd.testing.assert_frame_equal(read(tmp_path), expected)
+
+
+def test_a_relative_folder_is_that_of_the_call(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert EXPLAINER.explain_batch(USERS[:3], to="out") == tmp_path / "out"
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
