@@ -2,7 +2,7 @@
 Why this film? A first explanation
 ==================================
 
-A trained model goes in as it is; a user id and an item id give an explanation by tags.
+A trained model goes in as it is; a user id and an item id give a sentence.
 """
 
 # %%
@@ -22,33 +22,38 @@ explainer = TPECRExplainer(als, item_tags=data.item_tags)
 explainer.fit(data.interactions, user_ids=data.user_ids, item_names=data.item_names)
 
 # %%
-# What the model would show to user 42, and why the first of it.
+# What the model would show to user 243, and why.
 
-listed = explainer.recommend(user=42, n=5)
-listed
-
-# %%
-explanation = explainer.explain(user=42, item=listed["item"][0])
-print(explanation.to_text())
+listed = explainer.recommend(user=243, n=5)
+explanations = [explainer.explain(user=243, item=item) for item in listed["item"]]
+for explanation in explanations:
+    print(f"{explanation.item_name}: {explanation.to_text()}")
 
 # %%
-# The waterfall goes from the score that the average user gets, through what each genre
-# contributed, to the recommender's own score. What no genre accounts for is the residual, drawn
-# like the others: a model that knows films better than their genres must show it.
+# The films in brackets are films of these genres that the user rated. They come with each reason.
 
-explanation.plot()
+alien = explanations[1]
+alien.reasons
+
+# %%
+# The figure goes from the average user's score to this user's: what lifts all scores of this user,
+# what each genre of the film adds, and what no genre tells. That last bar is drawn like the others:
+# the model knows more about films than their genres.
+
+alien.plot()
 
 # %%
 # The whole list at once: what each genre contributes to each film, bold where the film has it.
 
-plotting.plot_list([explainer.explain(user=42, item=item) for item in listed["item"]])
+plotting.plot_list(explanations)
 
 # %%
-# How far to trust it is printed with it.
+# The same in words: the sum, and how much the genres tell of what makes people's scores of the film
+# differ, beside genres dealt at random over the films.
 
-print(explanation.certificate)
+print(alien.to_text(details=True))
 
 # %%
 # The same numbers as a table, for a dashboard of your own.
 
-explanation.to_frame().head()
+alien.to_frame().head()

@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from sktpecr import CVAEGenerator, TPECRExplainer
-from sktpecr.attribution import LimeAttribution
+from sktpecr.attribution import ExactAttribution, LimeAttribution
 from sktpecr.datasets import make_tpecr_synthetic
 from sktpecr.recommenders import FactorRecommender
 
@@ -22,15 +22,17 @@ data = make_tpecr_synthetic(random_state=0)
 recommender = FactorRecommender(data.user_embeddings, data.item_embeddings)
 
 # %%
-# The default reads importances off the model in closed form. The paper's way learns a conditional
-# variational autoencoder (CVAE) that leads from tag preferences to embeddings, and explains
-# through it by LIME: of the score, or, as published, of whether the item keeps its rank.
+# Importances say what more liking of a tag would do to the score. :class:`ExactAttribution
+# <sktpecr.attribution.ExactAttribution>` reads them off the model in closed form. The paper's way
+# learns a conditional variational autoencoder (CVAE) that leads from tag preferences to embeddings,
+# and explains through it by LIME: of the score, or, as published, of whether the item keeps its
+# rank.
 
 lime = LimeAttribution(target="score", random_state=0)
 rank_lime = LimeAttribution(target="rank", center="population", random_state=0)
 cvae = CVAEGenerator(hidden_dims=(16,), latent_dim=8, max_epochs=100, random_state=0)
 explainers = {
-    "closed form": TPECRExplainer(recommender, data.item_tags),
+    "closed form": TPECRExplainer(recommender, data.item_tags, attribution=ExactAttribution()),
     "CVAE, LIME of the score": TPECRExplainer(
         recommender, data.item_tags, generator=cvae, attribution=lime
     ),

@@ -6,9 +6,9 @@ A sampled explanation says something else with every seed. How much else, and fo
 """
 
 # %%
-# Where scores are dot products, importances have a closed form, and sampling can be held against
-# it: the rank correlation of a user's importances with the exact ones, and of two seeds with each
-# other.
+# Where scores are dot products, the paper's importances have a closed form,
+# :class:`~sktpecr.attribution.ExactAttribution`, and sampling can be held against it: the rank
+# correlation of a user's importances with the exact ones, and of two seeds with each other.
 
 import time
 
@@ -18,7 +18,7 @@ from implicit.als import AlternatingLeastSquares
 from scipy.stats import spearmanr
 
 from sktpecr import TPECRExplainer
-from sktpecr.attribution import LimeAttribution
+from sktpecr.attribution import ExactAttribution, LimeAttribution
 from sktpecr.datasets import load_movielens
 
 data = load_movielens()
@@ -36,9 +36,9 @@ def importances(attribution):
     return np.array(found), (time.process_time() - start) / len(pairs)
 
 
-exact_explainer = TPECRExplainer(als, data.item_tags).fit(data.interactions, user_ids=data.user_ids)
-pairs = [(user, exact_explainer.recommend(user, 1)["item"][0]) for user in data.user_ids[100:120]]
-exact, exact_seconds = importances(None)
+explainer = TPECRExplainer(als, data.item_tags).fit(data.interactions, user_ids=data.user_ids)
+pairs = [(user, explainer.recommend(user, 1)["item"][0]) for user in data.user_ids[100:120]]
+exact, exact_seconds = importances(ExactAttribution())
 
 # %%
 # LIME of the score, and LIME as the paper has it: of whether the item keeps its rank among 99

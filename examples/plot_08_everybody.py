@@ -31,9 +31,10 @@ with tempfile.TemporaryDirectory() as folder:
 table.head(6)
 
 # %%
-# A question that takes everybody: which genres speak for what is recommended, and which against?
+# A question that takes everybody: which genre matters most to each recommendation, and does it
+# speak for it or against it?
 
-first = table.groupby(["user", "item"]).head(1)
+first = table[table["contribution"] != 0].groupby(["user", "item"]).head(1)
 speaks = first.assign(how=(first["contribution"] > 0).map({True: "for", False: "against"}))
 counts = speaks.groupby(["tag", "how"]).size().unstack(fill_value=0)
 counts = counts.loc[counts.sum(axis=1).sort_values().index]

@@ -19,25 +19,24 @@ explainer = TPECRExplainer(als, data.item_tags)
 explainer.fit(data.interactions, user_ids=data.user_ids, item_names=data.item_names)
 
 # %%
-# How the model sees user 42, against the population.
+# How the model sees user 243, against the population.
 
-plotting.plot_profile(explainer.profile(user=42))
+plotting.plot_profile(explainer.profile(user=243))
 
 # %%
 # Why one film stands above another.
 
-listed = explainer.recommend(user=42, n=40)
-high, low = listed["item"].iloc[[0, 30]]
-print(explainer.contrast(user=42, item=high, other=low))
+listed = explainer.recommend(user=243, n=40)
+print(explainer.contrast(user=243, item=1214, other=1221).to_text())
 
 # %%
-# The smallest change of tag preferences that brings the lower one into the first ten. It is proven
-# smallest, applied and verified; where there is none, that is the answer.
+# The smallest change of tag preferences that brings a film from rank 31 into the first ten. It is
+# proven smallest, applied and verified. Where there is none, the answer says so.
 
-print(explainer.counterfactual(user=42, item=low, goal="enter", k=10))
+print(explainer.counterfactual(user=243, item=listed["item"][30], goal="enter", k=10))
 
 # %%
 # What a conversation should ask about next: the tags whose answers are expected to change the list
 # the most.
 
-explainer.suggest_question(user=42, n=3)
+explainer.suggest_question(user=243, n=3)

@@ -89,11 +89,14 @@ class AccountAttribution(BaseEstimator):
     -----
     With :math:`L_u` the mean score of user u over all items and :math:`c_{ut}` the tag preference,
 
+    .. math:: r_{ut} = (c_{ut} - \bar c_t) - \gamma_t (L_u - \bar L)
+
+    is the taste, and the score is
+
     .. math::
 
-        r_{ut} &= (c_{ut} - \bar c_t) - \gamma_t (L_u - \bar L)
-
-        score_{uv} &= base_v + \beta_v (L_u - \bar L) + \sum_{t \in T_v} a_{vt} r_{ut} + rest_{uv}
+        \mathrm{score}_{uv} = \mathrm{base}_v + \beta_v (L_u - \bar L)
+        + \sum_{t \in T_v} a_{vt} r_{ut} + \mathrm{rest}_{uv}
 
     The weights :math:`a_{vt} \ge 0` minimise the variance over users of what is left of the score,
     plus `ridge` times :math:`\sum_t a_{vt}^2 Var(r_t)`, times one least-squares factor that gives

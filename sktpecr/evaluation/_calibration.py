@@ -38,7 +38,8 @@ def evaluate_calibration(
     Parameters
     ----------
     explainers : TPECRExplainer or dict of str to TPECRExplainer
-        Fitted on the same users, items and tags; their importances are what is promised.
+        Fitted on the same users, items and tags; their importances are what is promised: those of
+        :class:`~sktpecr.attribution.ExactAttribution` are promises with all other tags held.
     refiner : FeedbackRefiner
         What is done; its explainer knows the same users, items and tags.
     pairs : iterable of (user id, item id)
@@ -72,10 +73,13 @@ def evaluate_calibration(
     --------
     >>> from sklearn.decomposition import TruncatedSVD
     >>> from sktpecr import FeedbackRefiner, TPECRExplainer
+    >>> from sktpecr.attribution import ExactAttribution
     >>> from sktpecr.datasets import make_tagged_interactions
     >>> from sktpecr.evaluation import evaluate_calibration
     >>> data = make_tagged_interactions(random_state=0)
-    >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+    >>> explainer = TPECRExplainer(
+    ...     TruncatedSVD(8, random_state=0), data.item_tags, attribution=ExactAttribution()
+    ... )
     >>> explainer = explainer.fit(data.interactions, train_users=range(150))
     >>> pairs = [(160, item) for item in data.item_ids[:5]]
     >>> result = evaluate_calibration(explainer, FeedbackRefiner(explainer), pairs)

@@ -18,6 +18,7 @@ from sktpecr.evaluation._held_out import (
     tag_model_of,
     tag_models_of,
 )
+from sktpecr.evaluation._named_tags import NamedTags
 from sktpecr.evaluation._summary import summary_or_cases
 from sktpecr.explanation._faithfulness import agreement, faithfulness, random_changes, redrawn
 from sktpecr.explanation._tpecr_explainer import TPECRExplainer
@@ -123,7 +124,9 @@ def evaluate_explanations(
           all, among those with importances of at least 0, and among the others (Figure 5).
         * "top is related": whether the tag of the largest importance is on the item.
         * "faithfulness": squared correlation of what the importances predict with what the
-          composite function does, over random changes of all tags around the user.
+          composite function does, over random changes of all tags around the user. 1 for
+          :class:`~sktpecr.attribution.ExactAttribution` where the composite function is linear; the
+          account makes no such prediction, and is not to be judged by it.
         * "insertion", "deletion": how much faster the composite function's score rises when tags
           are put where the user has them, largest contribution first, and falls when they are put
           where the average user has them, than in random order: mean over the way, in standard
@@ -131,6 +134,12 @@ def evaluate_explanations(
         * "seeds: Spearman", "seeds: top 5", "seeds: sign flips": agreement of importances
           between two seeds: rank correlation, Jaccard overlap of the five largest in size, share
           of signs that differ. 1, 1, 0 for what is not sampled.
+        * "named": how many tags are named to a person: the reasons of the account, for other
+          attributions the three largest contributions. "named: sign", "named: on item": share of
+          them whose contribution has the sign of the liking, and that the item carries. "named:
+          true of history": share whose part in the user's own history lies on the side of the
+          average that was claimed. "named: less obeyed": whether "less" of the first that speaks
+          for the item lowers it against the user's first hundred.
         * "exact: Spearman", "exact: sign flips": agreement with the exact weights, where the
           composite function is linear.
 
@@ -138,10 +147,13 @@ def evaluate_explanations(
     --------
     >>> from sklearn.decomposition import TruncatedSVD
     >>> from sktpecr import TPECRExplainer
+    >>> from sktpecr.attribution import ExactAttribution
     >>> from sktpecr.datasets import make_tagged_interactions
     >>> from sktpecr.evaluation import evaluate_explanations
     >>> data = make_tagged_interactions(random_state=0)
-    >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+    >>> explainer = TPECRExplainer(
+    ...     TruncatedSVD(8, random_state=0), data.item_tags, attribution=ExactAttribution()
+    ... )
     >>> explainer = explainer.fit(data.interactions, train_users=range(150))
     >>> result = evaluate_explanations(explainer, [(160, item) for item in data.item_ids[:5]])
     >>> float(result.set_index("metric")["mean"]["faithfulness"].round(6))
@@ -207,7 +219,7 @@ def _measured(
     exact = None
     if tag_model.composite.is_linear:
         exact = tag_model.composite.tag_weights(checked[:, 1]) * tag_model.std
-    rng = check_random_state(random_state)
+    named, rng = NamedTags(tag_model), check_random_state(random_state)
     changes = random_changes(rng, len(tag_model.tags))
     orders = np.array([rng.permutation(len(tag_model.tags)) for _ in range(_ORDERS)])
     for case, (row, column) in enumerate(checked):
@@ -238,6 +250,7 @@ def _measured(
             "seeds: Spearman": spearman,
             "seeds: top 5": top,
             "seeds: sign flips": flips,
+            **named.measured(int(row), int(column)),
         }
         if exact is not None:
             spearman, _, flips = agreement(weights[0], exact[case])

@@ -49,8 +49,8 @@ class Contrast:
     importances : ndarray of shape (n_tags,)
         Effect of one standard deviation more of each tag preference on the difference.
     contributions : ndarray of shape (n_tags,)
-        What the user's distance from the population did to the difference: importance times
-        `vs_population`.
+        What each tag contributes to the score of the first item, minus what it contributes to that
+        of the other, see :class:`Explanation`.
     base_value : float
         The difference at average tag preferences.
     residual : float

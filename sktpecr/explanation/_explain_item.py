@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sktpecr.attribution import AccountAttribution
 from sktpecr.explanation._certificate import Certificate
+from sktpecr.explanation._evidence import evidence_table
 from sktpecr.explanation._explanation import Explanation
 from sktpecr.explanation._faithfulness import agreement, faithfulness, random_changes, redrawn
 from sktpecr.explanation._reasons import tell
+from sktpecr.recommenders._fold_in_parts import fold_in_parts
 from sktpecr.recommenders._protocol import optional
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._user import User
@@ -55,7 +59,40 @@ def explain_item(tag_model: TagModel, user: User, column: int) -> Explanation:
         scored_by_tags=n_trained is not None and column >= n_trained,
         _measure=partial(certify, tag_model, embedding, column),
         _tell=partial(tell, tag_model, user, column),
+        _weigh=_weighing(tag_model, user, column),
     )
+
+
+def _weighing(tag_model: TagModel, user: User, column: int) -> Callable[[], pd.DataFrame] | None:
+    """Return what makes the table of evidence; None where a history does not add up to a score."""
+    catalogue, recommender = tag_model.catalogue, tag_model.recommender
+    tag_matrix, X = tag_model.extractor.tag_matrix_, catalogue.interactions
+    if tag_matrix is None or X is None or user.turns or not len(user.history):
+        return None
+    row_number = user.row
+    if row_number is None or not isinstance(tag_model.attribution, AccountAttribution):
+        return None
+
+    def weigh() -> pd.DataFrame:
+        row = X[row_number]
+        parts = fold_in_parts(recommender, row)
+        if parts is None:
+            raise ValueError(
+                f"evidence adds up where folding in is linear, and that of "
+                f"{type(recommender).__name__} is not"
+            )
+        return evidence_table(
+            tag_model.account,
+            column,
+            np.asarray(recommender.item_embeddings[column], dtype=np.float64),
+            tag_matrix,
+            user.embedding.astype(np.float64) - tag_model.average_user,
+            parts,
+            catalogue.item_ids[row.indices],
+            tag_model.tags.array(),
+        )
+
+    return weigh
 
 
 def certify(

@@ -87,8 +87,8 @@ class Explanation:
     scored_by_tags : bool
         Whether the model was not trained on the item, see
         :class:`~sktpecr.recommenders.NewItemsRecommender`.
-    _measure, _tell, _hidden : callable, callable, frozenset, optional
-        How the certificate and the reasons are found when they are asked for: not to be given.
+    _measure, _tell, _weigh, _hidden : callable, callable, callable, frozenset, optional
+        How certificate, reasons and evidence are found when they are asked for: not to be given.
 
     Notes
     -----
@@ -102,9 +102,11 @@ class Explanation:
     >>> from sktpecr.datasets import make_tagged_interactions
     >>> data = make_tagged_interactions(random_state=0)
     >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
-    >>> explanation = explainer.fit(data.interactions).explain(0, data.item_ids[0])
+    >>> explanation = explainer.fit(data.interactions).explain(3, data.item_ids[1])
+    >>> explanation.to_text()
+    'Because you like tag_3 more than most people (item_131, item_086).'
     >>> sorted(explanation.to_frame().columns)[:3]
-    ['contribution', 'importance', 'on_item']
+    ['contribution', 'importance', 'liking']
     """
 
     user: Any
@@ -133,6 +135,7 @@ class Explanation:
     # What measures the certificate, and what finds reasons: they know the model.
     _measure: Callable[[Explanation], Certificate] | None = field(default=None, repr=False)
     _tell: Callable[..., Told] | None = field(default=None, repr=False)
+    _weigh: Callable[[], pd.DataFrame] | None = field(default=None, repr=False)
     _hidden: frozenset[Any] = field(default=frozenset(), repr=False)
 
     @cached_property
@@ -144,11 +147,28 @@ class Explanation:
 
     @property
     def reasons(self) -> list[Reason]:
-        """The few reasons that a person can be given, for before against, each a :class:`Reason`.
+        """The few reasons that a person can be given, those for the item before one against it.
+
+        Each is a :class:`~sktpecr.explanation.Reason`.
 
         Empty when there is none: that no tag is the reason is the truth, too.
         """
         return list(self._told.reasons)
+
+    @cached_property
+    def evidence(self) -> pd.DataFrame:
+        """What each item of the user's history adds to the score, and through which own tag.
+
+        A row per item taken and one for what is not of these items, a column per own tag and one
+        for what no tag of the item tells; all of it sums to the score less the average user's.
+        Only where folding in is linear (ALS, ridge, SVD) and for a known user as she is.
+        """
+        if self._weigh is None:
+            raise ValueError(
+                "evidence is there for a known user with interactions, where the score is a dot "
+                "product, the attribution is the account, and nothing was said yet"
+            )
+        return self._weigh()
 
     @cached_property
     def _told(self) -> Told:
@@ -336,7 +356,7 @@ class Explanation:
     def __getstate__(self) -> dict[str, Any]:
         # With its certificate and reasons, and so without all that was learned.
         found = {"certificate": self.certificate, "_told": self._told}
-        return {**vars(self), **found, "_measure": None, "_tell": None}
+        return {**vars(self), **found, "_measure": None, "_tell": None, "_weigh": None}
 
     def __repr__(self) -> str:
         return f"Explanation(user={self.user!r}, item={self.item!r}, score={self.score:.4g})"

@@ -19,6 +19,8 @@ _WORTH_SAYING = 0.05
 # How much somebody likes a tag, and from which liking on: of a normal distribution, three in ten
 # and one in ten are above these.
 STRENGTHS, STRENGTH_BOUNDS = ("a_bit_more", "more", "much_more"), (0.5, 1.25)
+# A sentence for a person names so many tags.
+_NAMED = 2
 
 #: The sentences of Explanation.to_text and ConversationTurn.to_text, by name;
 #: others can take the place of any.
@@ -121,13 +123,15 @@ def reasons_in_words(
     reasons: Sequence[Reason], names: Mapping[Any, str], words: Mapping[str, str] = ENGLISH
 ) -> str:
     """Say in a sentence what speaks for an item, and what speaks against it."""
-    speaking = [reason for reason in reasons if reason.speaks_for]
+    speaking = [reason for reason in reasons if reason.speaks_for][:_NAMED]
     against = [str(reason.tag) for reason in reasons if not reason.speaks_for]
+    # Of tags that mean nearly the same one is enough, where there is another reason.
+    tags = speaking[0].tags[:_NAMED] if len(speaking) == 1 else [each.tag for each in speaking]
     seen = dict.fromkeys(names[item] for reason in speaking for item in reason.evidence)
     # What is said of several tags has to be true of each.
     template = "for" if all(reason.evidence for reason in speaking) else "belief"
     return words[template + ("_despite" if against else "")].format(
-        tags=joined([str(tag) for reason in speaking for tag in reason.tags[:2]], words),
+        tags=joined([str(tag) for tag in tags], words),
         much=words[how_much(min(reason.liking for reason in speaking))],
         evidence=listed(list(seen)[:3], words),
         against=joined(against, words),

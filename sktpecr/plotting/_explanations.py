@@ -120,7 +120,7 @@ def plot_importances(explanations: Sequence[Any], ax: Axes | None = None, n_tags
     --------
     >>> from sklearn.decomposition import TruncatedSVD
     >>> from sktpecr import TPECRExplainer, plotting
-    >>> from sktpecr.attribution import LimeAttribution
+    >>> from sktpecr.attribution import ExactAttribution, LimeAttribution
     >>> from sktpecr.datasets import make_tagged_interactions
     >>> data = make_tagged_interactions(random_state=0)
     >>> svd = TruncatedSVD(8, random_state=0).fit(data.interactions)
@@ -128,7 +128,7 @@ def plot_importances(explanations: Sequence[Any], ax: Axes | None = None, n_tags
     ...     TPECRExplainer(svd, data.item_tags, attribution=attribution)
     ...     .fit(data.interactions)
     ...     .explain(0, data.item_ids[0])
-    ...     for attribution in (None, LimeAttribution(random_state=0))
+    ...     for attribution in (ExactAttribution(), LimeAttribution(random_state=0))
     ... ]
     >>> ax = plotting.plot_importances(explanations)
     """

@@ -54,6 +54,18 @@ class TagModel:
         Fitted.
     composite : CompositeFunction
         Generator and recommender chained.
+
+    Examples
+    --------
+    >>> from sklearn.decomposition import TruncatedSVD
+    >>> from sktpecr import TPECRExplainer
+    >>> from sktpecr.datasets import make_tagged_interactions
+    >>> data = make_tagged_interactions(random_state=0)
+    >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+    >>> model = explainer.fit(data.interactions).tag_model_
+    >>> preferences = model.tag_preferences_of(model.user_embeddings[3])
+    >>> model.vs_mean(preferences).round(1)[:3]
+    array([-0.7, -0.4, -0.3])
     """
 
     extractor: TagPreferenceExtractor
@@ -94,7 +106,7 @@ class TagModel:
 
         Returns
         -------
-        Population
+        TagModel
             All of it.
         """
         recommender = extractor.recommender_
@@ -137,7 +149,18 @@ class TagModel:
         return replace(model, attribution=model.fitted(given))
 
     def fitted(self, attribution: Any) -> Any:
-        """Return a clone of an attribution, fitted on the learners."""
+        """Return a clone of an attribution, fitted on the learners.
+
+        Parameters
+        ----------
+        attribution : object
+            Unfitted.
+
+        Returns
+        -------
+        object
+            The clone.
+        """
         attribution = clone(attribution)
         some = taken(self.user_embeddings, self.learners)
         known: dict[str, Any] = {}
@@ -177,12 +200,34 @@ class TagModel:
         return f"{generator}, {self.attribution.name} attribution, {self.attribution.unit}"
 
     def fidelity(self, columns: Any) -> NDArray:
-        """Return what distillation and a linear generator kept of what is said of some items."""
+        """Return what distillation and a linear generator kept of what is said of some items.
+
+        Parameters
+        ----------
+        columns : int or ndarray of int
+            Columns of the items.
+
+        Returns
+        -------
+        ndarray or float
+            Shares of the variance, one for each item; 1 is all of it.
+        """
         kept = np.asarray(optional(self.recommender, "fidelity"))
         return (kept[columns] if kept.ndim else kept) * getattr(self.generator, "linearity_", 1.0)
 
     def directions(self, embedding: NDArray) -> Directions:
-        """Return the directions of feedback at an embedding."""
+        """Return the directions of feedback at an embedding.
+
+        Parameters
+        ----------
+        embedding : ndarray of shape (n_factors,)
+            Embedding of a user.
+
+        Returns
+        -------
+        Directions
+            Where likes and dislikes lead from there.
+        """
         if self.extractor.tag_matrix_ is None:
             return Directions.at(self.extractor, embedding)
         return self._directions
@@ -208,7 +253,18 @@ class TagModel:
         return float(taken(self.user_embeddings, self.learners).var(axis=0).mean())
 
     def tag_preferences_of(self, embedding: NDArray) -> NDArray:
-        """Return the tag preferences of one embedding, shape (n_tags,)."""
+        """Return the tag preferences of one embedding, shape (n_tags,).
+
+        Parameters
+        ----------
+        embedding : ndarray of shape (n_factors,)
+            Embedding of a user.
+
+        Returns
+        -------
+        ndarray of shape (n_tags,)
+            Tag preferences, in units of the score.
+        """
         return self.extractor.tag_preferences(embedding[np.newaxis].astype(np.float64))[0]
 
     def expected(self, values: dict[int, float]) -> NDArray:
@@ -236,11 +292,33 @@ class TagModel:
         return self.mean + self.std * (loadings @ axes)
 
     def vs_mean(self, preferences: NDArray) -> NDArray:
-        """Return how tag preferences stand to the population, in standard deviations."""
+        """Return how tag preferences stand to the population, in standard deviations.
+
+        Parameters
+        ----------
+        preferences : ndarray of shape (..., n_tags)
+            Tag preferences, in units of the score.
+
+        Returns
+        -------
+        ndarray of shape (..., n_tags)
+            Standard deviations from the mean; 0 for a tag that all users like the same.
+        """
         return self.in_std(preferences - self.mean)
 
     def in_std(self, differences: NDArray) -> NDArray:
-        """Return differences of tag preferences in standard deviations of the population."""
+        """Return differences of tag preferences in standard deviations of the population.
+
+        Parameters
+        ----------
+        differences : ndarray of shape (..., n_tags)
+            Differences, in units of the score.
+
+        Returns
+        -------
+        ndarray of shape (..., n_tags)
+            Standard deviations; 0 for a tag that all users like the same.
+        """
         return differences / np.where(self.std > 0, self.std, np.inf)
 
     def swapped(self, embeddings: NDArray, random_state: np.random.RandomState) -> Swap:
@@ -267,11 +345,38 @@ class TagModel:
         return Swap(own, wanted, generated, self.extractor.tag_preferences(generated))
 
     def scores_of(self, embedding: NDArray) -> NDArray:
-        """Return the scores of all items for one embedding, shape (n_items,)."""
+        """Return the scores of all items for one embedding, shape (n_items,).
+
+        Parameters
+        ----------
+        embedding : ndarray of shape (n_factors,)
+            Embedding of a user.
+
+        Returns
+        -------
+        ndarray of shape (n_items,)
+            Scores.
+        """
         return self.recommender.score_items(embedding[np.newaxis])[0]
 
     def tag_columns(self, among: Any) -> NDArray:
-        """Return the columns of the tags named, in order; of all if None."""
+        """Return the columns of the tags named, in order; of all if None.
+
+        Parameters
+        ----------
+        among : iterable of hashable or None
+            Names of tags; None for all.
+
+        Returns
+        -------
+        ndarray of int
+            Columns, ascending.
+
+        Raises
+        ------
+        ValueError
+            If a tag is unknown, or none is named.
+        """
         if among is None:
             return np.arange(len(self.tags))
         if isinstance(among, str | bytes) or not hasattr(among, "__iter__"):
@@ -282,7 +387,24 @@ class TagModel:
         return columns
 
     def ranked(self, scores: NDArray, candidates: NDArray, n: int) -> tuple[NDArray, pd.DataFrame]:
-        """Return the n best candidates, as columns and as a frame with ids and names."""
+        """Return the n best candidates, as columns and as a frame with ids and names.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n_items,)
+            Scores of all items.
+        candidates : ndarray of int
+            Columns of the items that may be listed.
+        n : int
+            Length of the list.
+
+        Returns
+        -------
+        columns : ndarray of int
+            The best first.
+        frame : DataFrame
+            Columns item, name, score, rank.
+        """
         columns = top_items(scores, candidates, n)
         return columns, self.catalogue.listed(columns, scores)
 

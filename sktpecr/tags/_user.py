@@ -38,6 +38,7 @@ class User:
     history: NDArray
     is_known: bool = True
     has_known_history: bool = True  # Whether `history` is all of it
+    row: int | None = None  # In the catalogue; None for somebody new
     turns: tuple[Turn, ...] = ()  # What the user said before; that is in the embedding already
 
     @classmethod
@@ -95,6 +96,7 @@ class User:
             history=history,
             is_known=bool(history.size) or not has_interactions,
             has_known_history=has_interactions,
+            row=row,
         )
 
     @classmethod

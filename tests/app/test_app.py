@@ -198,7 +198,7 @@ def test_a_turn_that_cannot_be_kept_did_not_happen(client, monkeypatch):
 def test_a_failing_server_tells_nothing_of_itself(monkeypatch):
     app = create_app(EXPLAINER)
     with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
-        monkeypatch.setattr(app.state.talks, "_population", None)
+        monkeypatch.setattr(app.state.talks, "_tag_model", None)
         answer = client.get("/api/model")
     assert answer.status_code == 500
     assert answer.json() == {"error": "the server failed; nothing was lost"}

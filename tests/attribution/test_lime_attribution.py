@@ -373,13 +373,14 @@ def test_explains_a_generator_that_the_exact_attribution_refuses(data):
     refused = clone(by_default).set_params(attribution=ExactAttribution())
     with pytest.raises(ValueError, match=r"the exact one needs .* got .*Tanh"):
         refused.fit(data.interactions)
-    explanation = by_default.fit(data.interactions).explain(0, data.item_ids[3])
+    assert by_default.fit(data.interactions).attribution_.random_state == 3
+    explainer = clone(by_default).set_params(attribution=LimeAttribution(random_state=3))
+    explanation = explainer.fit(data.interactions).explain(0, data.item_ids[3])
     assert explanation.method.startswith("Tanh, LIME (rank, around the user, 2048 draws)")
-    assert by_default.attribution_.random_state == 3
     assert np.abs(explanation.importances / explanation.standard_errors).max() > 3
     for other in (
-        pickle.loads(pickle.dumps(by_default)),
-        clone(by_default).fit(data.interactions),
+        pickle.loads(pickle.dumps(explainer)),
+        clone(explainer).fit(data.interactions),
     ):
         np.testing.assert_array_equal(
             other.explain(0, data.item_ids[3]).importances, explanation.importances
@@ -388,8 +389,8 @@ def test_explains_a_generator_that_the_exact_attribution_refuses(data):
 
 def test_the_exact_attribution_has_no_standard_errors(data):
     users, items = RANDOM.normal(size=(60, 8)), RANDOM.normal(size=(80, 8))
-    explainer = TPECRExplainer((users, items), data.item_tags).fit(data.interactions)
-    explanation = explainer.explain(0, data.item_ids[3])
+    explainer = TPECRExplainer((users, items), data.item_tags, attribution=ExactAttribution())
+    explanation = explainer.fit(data.interactions).explain(0, data.item_ids[3])
     assert explanation.standard_errors is None
     assert "standard_error" not in explanation.to_frame()
 

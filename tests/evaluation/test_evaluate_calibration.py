@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sktpecr import CVAEGenerator, FeedbackRefiner, TPECRExplainer
-from sktpecr.attribution import LimeAttribution
+from sktpecr.attribution import ExactAttribution, LimeAttribution
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.evaluation import evaluate_calibration
 from sktpecr.recommenders import TorchRecommender
@@ -22,12 +22,13 @@ def score(users, items):
 
 
 def fitted(recommender=(USERS, ITEMS), tags=DATA.item_tags, **kwargs):
-    explainer = TPECRExplainer(recommender, tags, random_state=0, **kwargs)
+    given = {"random_state": 0, "attribution": ExactAttribution(), **kwargs}
+    explainer = TPECRExplainer(recommender, tags, **given)
     return explainer.fit(DATA.interactions, train_users=range(40))
 
 
 LIME = LimeAttribution(target="score", n_samples=200, random_state=0)
-EXACT = fitted()
+EXACT = fitted(attribution=ExactAttribution())
 NETWORK = fitted(
     TorchRecommender(score, USERS, ITEMS),
     generator=CVAEGenerator(hidden_dims=(16,), latent_dim=8, max_epochs=60, random_state=0),
@@ -115,7 +116,8 @@ def test_one_tag_that_is_alike_for_all_promises_nothing():
     items = np.column_stack([ITEMS[:, :7], np.ones(80)])
     users = np.column_stack([USERS[:, :7], np.zeros(60)])
     items[:40, :7] = 0.0
-    explainer = fitted((users, items), np.eye(2)[np.arange(80) // 40])
+    tags = np.eye(2)[np.arange(80) // 40]
+    explainer = fitted((users, items), tags, attribution=ExactAttribution())
     cases = evaluate_calibration(
         explainer, FeedbackRefiner(explainer), [(45, 50)], return_cases=True
     )

@@ -31,7 +31,8 @@ def score(users, items):
 
 
 def fitted(recommender=(USERS, ITEMS), tags=DATA.item_tags, **kwargs):
-    explainer = TPECRExplainer(recommender, tags, **{"random_state": 0, **kwargs})
+    given = {"random_state": 0, "attribution": ExactAttribution(), **kwargs}
+    explainer = TPECRExplainer(recommender, tags, **given)
     return explainer.fit(DATA.interactions, train_users=range(40))
 
 
@@ -39,7 +40,7 @@ def lime(target="score", **kwargs):
     return LimeAttribution(**{"target": target, "n_samples": 200, "random_state": 0, **kwargs})
 
 
-EXACT = fitted()
+EXACT = fitted(attribution=ExactAttribution())
 RANKS = fitted(attribution=lime("rank"))
 CVAE = CVAEGenerator(hidden_dims=(16,), latent_dim=8, max_epochs=20, random_state=0)
 NETWORK = fitted(TorchRecommender(score, USERS, ITEMS), generator=CVAE, attribution=lime())

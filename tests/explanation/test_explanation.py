@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import TruncatedSVD
 
-from sktpecr import TPECRExplainer
+from sktpecr import FeedbackRefiner, TPECRExplainer
 from sktpecr.datasets import make_tagged_interactions
 
 DATA = make_tagged_interactions(60, 80, 12, density=0.3, random_state=0)
@@ -66,8 +66,10 @@ def test_reasons_are_own_tags_in_the_direction_of_the_liking():
                 assert (frame["contribution"][reason.tag] > 0) == reason.speaks_for
                 assert (frame["liking"][reason.tag] > 0) == reason.speaks_for
                 assert abs(reason.liking) >= 0.25
-                assert str(reason.tag) in text
                 kinds.add(reason.speaks_for)
+            speaking = [reason for reason in explanation.reasons if reason.speaks_for]
+            for reason in speaking[:2]:
+                assert str(reason.tag) in text
             assert ("Because" in text) == any(each.speaks_for for each in explanation.reasons)
             assert explanation.reasons == EXPLAINER.reasons(user, item)
             assert len(EXPLAINER.reasons(user, item, k=1)) <= 1
@@ -85,6 +87,24 @@ def test_evidence_is_what_the_user_took_and_carries_the_tag():
                     assert TAGS.loc[other, list(reason.tags)].any()
                     found += 1
     assert found > 50
+
+
+def test_evidence_of_a_score_adds_up_over_items_and_tags(explanation):
+    table = explanation.evidence
+    taken = [f"item_{column:02}" for column in sorted(DATA.interactions[7].indices)]
+    assert sorted(table.index[:-1]) == taken
+    own = list(table.columns[:-1])
+    by_tag = dict(zip(explanation.tag_names, explanation.contributions, strict=True))
+    np.testing.assert_allclose(table[own].sum(), [by_tag[tag] for tag in own], atol=1e-6)
+    average = explanation.base_value - explanation.activity
+    assert table.to_numpy().sum() == pytest.approx(explanation.score - average, abs=1e-6)
+
+
+def test_evidence_that_does_not_add_up_says_so():
+    refined = FeedbackRefiner(EXPLAINER).refine("user_07", like="tag_02").explain("item_02")
+    for told in (refined, EXPLAINER.explain(item="item_02", interactions=["item_03"])):
+        with pytest.raises(ValueError, match="evidence is there for a known user"):
+            _ = told.evidence
 
 
 def test_reasons_need_a_number_of_them():

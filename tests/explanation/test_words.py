@@ -230,7 +230,7 @@ def test_braces_in_titles_are_no_templates():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"fo": "x"}, "did you mean 'for'"),
+        ({"for_despit": "x"}, "did you mean 'for_despite'"),
         ({"nonsense": "x"}, "no sentence named 'nonsense'"),
         ({"for": "{film}"}, r"may hold \{evidence\}, \{much\}, \{tags\}, got \{film\}"),
         ({"for": "{tags.__class__}"}, r"got \{tags.__class__\}"),

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.decomposition import TruncatedSVD
 from sklearn.linear_model import Ridge
 
-from sktpecr import FeedbackRefiner, TagPreferenceExtractor, TPECRExplainer
+from sktpecr import ENGLISH, FeedbackRefiner, TagPreferenceExtractor, TPECRExplainer
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import (
     AdapterError,
@@ -107,7 +107,7 @@ def test_a_new_item_is_listed_explained_and_refined(explainer, recommender):
     assert {"a", "b", "c"} <= set(ranks.index)
     explanation = explainer.explain(user, "a")
     assert explanation.scored_by_tags
-    assert "was not trained on a" in explanation.to_text()
+    assert ENGLISH["by_tags"] in explanation.to_text()
     assert explanation.fidelity == pytest.approx(recommender.r2_)
     total = explanation.base_value + explanation.contributions.sum() + explanation.residual
     assert total == pytest.approx(explanation.score)
@@ -119,7 +119,7 @@ def test_a_new_item_is_listed_explained_and_refined(explainer, recommender):
 def test_a_trained_item_is_not_flagged(explainer):
     explanation = explainer.explain(DATA.user_ids[3], DATA.item_ids[0])
     assert not explanation.scored_by_tags
-    assert "not trained" not in explanation.to_text()
+    assert ENGLISH["by_tags"] not in explanation.to_text()
     assert explanation.fidelity == 1.0
 
 

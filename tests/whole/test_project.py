@@ -44,7 +44,7 @@ NEVER, LATE, ALWAYS = "nowhere", "inside functions", "anywhere"
 DOORS = {
     "torch": {
         r"sktpecr/(_utils/_torch_training|generators/_networks|recommenders/.*)\.py": ALWAYS,
-        r"sktpecr/(testing|solvers/.*)\.py": LATE,
+        r"sktpecr/(testing|solvers)/.*\.py": LATE,
     },
     "skorch": {
         r"sktpecr/(_utils/_torch_training|generators/_networks|recommenders/.*)\.py": ALWAYS,

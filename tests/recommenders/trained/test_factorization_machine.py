@@ -7,6 +7,7 @@ import scipy.sparse as sp
 import torch
 
 from sktpecr import FeedbackRefiner, TagPreferenceExtractor, TPECRExplainer
+from sktpecr.evaluation import swap_score
 from sktpecr.recommenders import FactorizationMachine
 from sktpecr.recommenders.trained._rank_training import Comparisons
 
@@ -112,7 +113,7 @@ def test_explained_in_closed_form_by_its_own_tag_scores(fm):
     explanation = explainer.explain(7, "item 3")
     total = explanation.base_value + explanation.contributions.sum() + explanation.residual
     assert total == pytest.approx(explanation.score, abs=1e-5)
-    assert explainer.score(X) == pytest.approx(1.0)
+    assert swap_score(explainer, X) == pytest.approx(1.0)
     refiner = FeedbackRefiner(explainer)
     refined = refiner.refine(7, like=["war"])
     assert refined.tag_preferences[3] > explainer.tag_preferences_[7, 3]

@@ -1,42 +1,26 @@
-"""What a recommender has to keep to, as tests for whoever writes an adapter."""
+"""The contract of recommenders."""
 
 from __future__ import annotations
 
 import copy
 import pickle
 import unittest
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
 from sktpecr._inputs._ids import plain
-from sktpecr._inputs._tables import canonical
 from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 from sktpecr.generators import GaussianGenerator
-from sktpecr.recommenders._protocol import (
-    fold_in,
-    is_dot_product,
-    item_biases_of,
-    optional,
-)
-from sktpecr.recommenders.adapters._as_recommender import resolve_recommender
-
-__all__ = ["RecommenderContract"]
+from sktpecr.recommenders._protocol import fold_in, is_dot_product, item_biases_of, optional
+from sktpecr.testing._made_recommender import MadeRecommender
 
 _N_USERS, _N_PAIRS = 8, 1000
 # Embeddings of iterative solvers depend on their company by so much of the largest number.
 _COMPANY = 2e-3
 # Differences are taken over this share of the size of an embedding, and are as good as this.
 _STEP, _CURVED = 1e-2, 0.05
-
-
-class _Made(NamedTuple):
-    recommender: Any
-    X: sp.csr_matrix
-    own_scores: Any
-    embeddings: NDArray  # of the rows of X: the stored ones where there are such
 
 
 class RecommenderContract:
@@ -75,7 +59,7 @@ class RecommenderContract:
     tolerance: float = 1e-5
     fold_in_correlation: float = 0.2
     item_tags: Any = None
-    _kept: _Made
+    _kept: MadeRecommender
 
     def make(self) -> tuple[Any, Any, Any]:
         """Return the model, interactions and the model's own scores; to be written.
@@ -129,9 +113,7 @@ class RecommenderContract:
             raise unittest.SkipTest("there are no scores to compare with")
         rng, shape = np.random.RandomState(0), made.X.shape
         users, items = (rng.randint(n, size=_N_PAIRS) for n in shape)
-        own = made.own_scores
-        expected = own(users, items) if callable(own) else np.asarray(own)[users, items]
-        expected = np.asarray(expected, dtype=np.float64)
+        expected = made.own(users, items)
         rows, where = np.unique(users, return_inverse=True)
         found = made.recommender.score_items(made.embeddings[rows])[where, items]
         return float(np.abs(found - expected).max()), float(np.abs(expected).max())
@@ -276,14 +258,14 @@ class RecommenderContract:
         ):
             some = embeddings[:_N_USERS]
             self._same(other.score_items(some), recommender.score_items(some), f"{what}: scores")
-            if self._folds_in():
+            if self._made().folds_in:
                 found, expected = (fold_in(each, X[:4]) for each in (other, recommender))
                 self._same(found, expected, f"{what}: fold_in")
 
     def test_gradients_are_those_of_the_scores(self) -> None:
         """Require that gradients, of torch or of ``item_gradients``, are what scores change by."""
         recommender, _, _, embeddings = self._made()
-        gradients = _gradients(recommender, embeddings[0])
+        gradients = self._made().gradients(embeddings[0])
         if not gradients:
             raise unittest.SkipTest("there is neither score_items_torch nor item_gradients")
         rng, here = np.random.RandomState(0), embeddings[0].astype(np.float64)
@@ -319,8 +301,7 @@ class RecommenderContract:
         allowed = max(self.tolerance, 1e-6) * np.abs(scores).max()
         expected = scores[column]
         if own is not None:
-            pair = np.array([row]), np.array([column])
-            expected = (own(*pair) if callable(own) else np.asarray(own)[pair])[0]
+            expected = self._made().own(np.array([row]), np.array([column]))[0]
         unseen = np.setdiff1d(np.arange(len(scores)), X[row].indices)
         _require(
             scores[column] >= scores[unseen].max() - allowed,
@@ -338,10 +319,10 @@ class RecommenderContract:
                 f"{what} of user {user!r} and item {item!r} must be {wanted}, got {found}",
             )
 
-    def _made(self) -> _Made:
+    def _made(self) -> MadeRecommender:
         cls = type(self)
         if "_kept" not in vars(cls):
-            cls._kept = _make(self)
+            cls._kept = MadeRecommender.of(*self.make())
         return cls._kept
 
     def _tags(self, recommender: Any, n_items: int) -> Any:
@@ -351,12 +332,8 @@ class RecommenderContract:
         tags[:4] = np.eye(4)[: len(tags)]  # no tag without an item
         return tags
 
-    def _folds_in(self) -> bool:
-        recommender = self._made().recommender
-        return optional(recommender, "fold_in") is not None or is_dot_product(recommender)
-
     def _fold_in_or_skip(self) -> None:
-        if not self._folds_in():
+        if not self._made().folds_in:
             raise unittest.SkipTest("there is no fold_in: users are known or are not")
 
     def _same(self, found: Any, expected: Any, what: str) -> None:
@@ -371,32 +348,6 @@ class RecommenderContract:
             f"{what} are off by up to {off:.3g}, where the largest is {size:.3g} and "
             f"{self.tolerance * size:.3g} is allowed (tolerance)",
         )
-
-
-def _make(contract: RecommenderContract) -> _Made:
-    model, interactions, own_scores = contract.make()
-    X = sp.csr_matrix(interactions)
-    X = canonical(X if X.dtype == np.float32 else X.astype(np.float64))
-    recommender = resolve_recommender(model, X)
-    embeddings = np.array(recommender.user_embeddings)  # a copy: what is wrong may write
-    if not len(embeddings):
-        embeddings = fold_in(recommender, X)
-    return _Made(recommender, X, own_scores, embeddings)
-
-
-def _gradients(recommender: Any, embedding: NDArray) -> dict[str, NDArray]:
-    """Return the gradients of all scores at an embedding, by whatever gives them."""
-    found = {}
-    if optional(recommender, "item_gradients"):
-        found["item_gradients"] = np.asarray(recommender.item_gradients(embedding), np.float64)
-    if optional(recommender, "score_items_torch"):
-        import torch
-
-        user = torch.tensor(embedding[np.newaxis], requires_grad=True)
-        scores = recommender.score_items_torch(user)[0]
-        rows = [torch.autograd.grad(score, user, retain_graph=True)[0][0] for score in scores]
-        found["score_items_torch"] = torch.stack(rows).double().numpy()
-    return found
 
 
 def _require(holds: Any, message: str) -> None:

@@ -1,0 +1,175 @@
+"""What today's importances and the account name of lists, for :mod:`benchmarks.beyond.reasons`."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import joblib
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from implicit.als import AlternatingLeastSquares
+from implicit.bpr import BayesianPersonalizedRanking
+from numpy.typing import NDArray
+
+from benchmarks.common.data import load
+from sktpecr import GaussianGenerator, TagPreferenceExtractor
+from sktpecr.attribution import AccountAttribution
+from sktpecr.attribution._composite import CompositeFunction
+from sktpecr.explanation import Reason
+from sktpecr.explanation._reasons import OwnTags, select_reasons
+from sktpecr.explanation._words import worth_saying
+from sktpecr.recommenders import as_recommender
+
+_MEMORY = joblib.Memory(os.environ.get("SKTPECR_BENCHMARK_CACHE"), verbose=0)
+# Users are drawn of those with as many interactions.
+N_USERS, N_LISTED, FEWEST = 300, 10, 5
+
+
+class Tagged(NamedTuple):
+    """Interactions (n_users, n_items), item tags (n_items, n_tags), and names of the tags."""
+
+    interactions: sp.csr_matrix
+    item_tags: sp.csr_matrix
+    tag_names: NDArray
+
+
+class Told(NamedTuple):
+    """What a method says of pairs.
+
+    Contributions of own tags (n_pairs, n_tags); what it names: pairs, tags, contributions and
+    likings, shape (n_named,); and seconds of its fit.
+    """
+
+    own: sp.csr_matrix
+    pairs: NDArray
+    tags: NDArray
+    contributions: NDArray
+    likings: NDArray
+    fit_seconds: float
+
+
+@_MEMORY.cache
+def trained(name: str, X: sp.csr_matrix, seed: int, left_out: float) -> Any:
+    kept = X.copy()
+    kept.data[np.random.RandomState(seed).random_sample(X.nnz) < left_out] = 0
+    kept.eliminate_zeros()
+    makes = {"als": AlternatingLeastSquares, "bpr": BayesianPersonalizedRanking}
+    model = makes[name](factors=64, random_state=seed, num_threads=1)
+    model.fit(kept, show_progress=False)
+    return as_recommender(model)
+
+
+def tagged(data_name: str, data_dir: Path, kind: str) -> Tagged:
+    data = load(data_name, data_dir)
+    X = data.interactions.tocsr().astype(np.float32)
+    if kind == "genres":
+        return Tagged(
+            X,
+            sp.csr_matrix(data.item_tags.to_numpy(dtype=np.float64)),
+            np.asarray(data.item_tags.columns),
+        )
+    shelves = pd.read_parquet(data_dir / "goodbooks-10k" / "item_tags.parquet")
+    names = shelves["tag"].value_counts().index[: int(kind.removeprefix("shelves-"))]
+    rows, columns = (
+        index.get_indexer(shelves[column])
+        for index, column in ((pd.Index(data.item_ids), "item_id"), (names, "tag"))
+    )
+    known = (rows >= 0) & (columns >= 0)
+    cells = np.ones(known.sum()), (rows[known], columns[known])
+    return Tagged(X, sp.csr_matrix(cells, shape=(X.shape[1], len(names))), np.asarray(names))
+
+
+def tell_today(recommender: Any, data: Tagged, pairs: NDArray) -> Told:
+    """Say what the exact attribution's text names."""
+    extractor = TagPreferenceExtractor(recommender, data.item_tags).fit(data.interactions)
+    embeddings = recommender.user_embeddings.astype(np.float64)
+    preferences = extractor.tag_preferences(embeddings)
+    start = time.perf_counter()
+    generator = GaussianGenerator().fit(preferences, embeddings, tag_matrix=extractor.tag_matrix_)
+    weights = recommender.item_embeddings.astype(np.float64) @ generator.gain_
+    seconds = time.perf_counter() - start
+    std = preferences.std(axis=0)
+    moved = preferences[pairs[:, 0]] - preferences.mean(axis=0)
+    contributions = weights[pairs[:, 1]] * moved
+    likings = moved / np.where(std > 0, std, np.inf)
+    on_item = data.item_tags[pairs[:, 1]]
+    named = [
+        (row, tag)
+        for row, each in enumerate(contributions)
+        for tag in _text_names(each, on_item[row].indices)
+    ]
+    rows, tags = np.array(named, dtype=np.intp).reshape(-1, 2).T
+    own = on_item.copy()
+    own.data = contributions[np.repeat(np.arange(len(pairs)), np.diff(own.indptr)), own.indices]
+    return Told(own, rows, tags, contributions[rows, tags], likings[rows, tags], seconds)
+
+
+def _text_names(contributions: NDArray, own: NDArray) -> Iterator[int]:
+    on_item = np.isin(np.arange(len(contributions)), own)
+    tags = worth_saying(contributions)
+    for mask, most in ((on_item[tags], 3), (~on_item[tags], 2)):
+        for sign in (1, -1):
+            yield from tags[mask & (sign * contributions[tags] > 0)][:most]
+
+
+def fitted_account(
+    recommender: Any, data: Tagged, **params: Any
+) -> tuple[AccountAttribution, NDArray, float]:
+    """Return the account, everybody's tastes and how long fitting took."""
+    extractor = TagPreferenceExtractor(recommender, data.item_tags).fit(data.interactions)
+    embeddings = recommender.user_embeddings.astype(np.float64)
+    preferences = extractor.tag_preferences(embeddings)
+    start = time.perf_counter()
+    account = AccountAttribution(random_state=0, **params).fit(
+        CompositeFunction(recommender, None),
+        preferences,
+        embeddings,
+        item_tags=data.item_tags,
+        tag_matrix=extractor.tag_matrix_,
+        interactions=data.interactions,
+    )
+    seconds = time.perf_counter() - start
+    return account, account.tastes(preferences, embeddings), seconds
+
+
+def tell_account(
+    account: AccountAttribution, tastes: NDArray, seconds: float, data: Tagged, pairs: NDArray
+) -> Told:
+    """Say what the account names."""
+    own = account.contributions(tastes, pairs[:, 0], pairs[:, 1])
+    says = account.says_more_than_chance(pairs[:, 1])
+    named = []
+    for row in np.flatnonzero(says):
+        named += [
+            (row, reason.tag, reason.contribution, reason.liking)
+            for reason in account_reasons(account, own, row, tastes[pairs[row, 0]], 3)
+        ]
+    table = np.array(named).reshape(-1, 4)
+    rows, columns = table[:, :2].astype(np.intp).T
+    return Told(own, rows, columns, table[:, 2], table[:, 3], seconds)
+
+
+def account_reasons(
+    account: AccountAttribution, own: sp.csr_matrix, row: int, tastes: NDArray, k: int
+) -> list[Reason]:
+    part = slice(own.indptr[row], own.indptr[row + 1])
+    columns = own.indices[part]
+    likings = tastes[columns] / account.scale_[columns]
+    tags = OwnTags(columns, own.data[part], likings, account.aliases_[columns])
+    return select_reasons(tags, np.arange(own.shape[1]), k=k)
+
+
+def listed_pairs(recommender: Any, X: sp.csr_matrix) -> NDArray:
+    """Draw users, and return them with the first ten unseen items of each (n_pairs, 2)."""
+    enough = np.flatnonzero(np.diff(X.indptr) >= FEWEST)
+    users = np.random.RandomState(0).permutation(enough)[:N_USERS]
+    scores = recommender.score_items(recommender.user_embeddings[users])
+    for row, user in enumerate(users):
+        scores[row, X[user].indices] = -np.inf
+    items = np.argsort(-scores, axis=1, kind="stable")[:, :N_LISTED]
+    return np.column_stack([np.repeat(users, N_LISTED), items.ravel()])

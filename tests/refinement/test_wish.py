@@ -1,0 +1,160 @@
+import itertools
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sktpecr.refinement._wish import Wish, wish_scores
+
+TAGS = np.array([[1, 0, 1], [0, 1, 0], [1, 1, 0], [0, 0, 1], [1, 1, 1]], dtype=float)
+EPS = 0.2
+
+
+def softmax(values):
+    odds = np.exp(values - values.max())
+    return odds / odds.sum()
+
+
+@pytest.mark.parametrize("answers", itertools.product([True, False], repeat=3))
+def test_posterior_is_that_of_bayes_theorem(answers):
+    scores, tau = np.array([0.3, 0.1, 0.9, 0.2, -0.5]), 0.4
+    wish = Wish(TAGS, EPS)
+    said = [(1.0, wish.tag(tag, liked)) for tag, liked in enumerate(answers)]
+    # Every world, one item at a time: prior times the chance of each answer in it.
+    joint = softmax(scores / (tau * scores.std()))
+    for item, tag in itertools.product(range(5), range(3)):
+        right = bool(TAGS[item, tag]) == answers[tag]
+        joint[item] *= 1 - EPS if right else EPS
+    np.testing.assert_allclose(softmax(wish_scores(scores, tau, said)), joint / joint.sum())
+
+
+def test_posterior_is_the_share_of_simulated_users_who_gave_these_answers():
+    rng = np.random.RandomState(0)
+    prior, weights = np.array([0.5, 0.3, 0.2]), np.array([[0.8], [0.4], [0.0]])
+    sought = rng.choice(3, size=400_000, p=prior)
+    has = rng.uniform(size=len(sought)) < weights[sought, 0] / 0.8
+    says = has != (rng.uniform(size=len(sought)) < EPS)
+    expected = np.bincount(sought[says], minlength=3) / says.sum()
+    posterior = softmax(
+        wish_scores(
+            np.log(prior), 1 / np.log(prior).std(), [(1.0, Wish(weights, EPS).tag(0, True))]
+        )
+    )
+    np.testing.assert_allclose(posterior, expected, atol=0.005)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    weights=st.lists(st.floats(0, 5), min_size=2, max_size=8),
+    amounts=st.tuples(st.floats(0, 20), st.floats(0, 20)),
+    error_rate=st.floats(0.01, 0.49),
+)
+def test_more_liking_never_lowers_an_item_against_one_with_less_of_the_tag(
+    weights, amounts, error_rate
+):
+    tags = np.array(weights)[:, np.newaxis]
+    wish, scores = Wish(tags, error_rate), np.zeros(len(weights))
+    for liked, sign in ((True, 1), (False, -1)):
+        some, more = (
+            wish_scores(scores, 1.0, [(amount, wish.tag(0, liked))]) for amount in sorted(amounts)
+        )
+        order = np.argsort(weights, kind="stable")
+        gaps = sign * np.diff((more - some)[order])
+        assert gaps.min() >= -1e-9
+
+
+def test_sparse_and_dense_tags_give_the_same():
+    for tag, liked in itertools.product(range(3), (True, False)):
+        np.testing.assert_array_equal(
+            Wish(TAGS).tag(tag, liked), Wish(sp.csr_matrix(TAGS)).tag(tag, liked)
+        )
+    np.testing.assert_allclose(Wish(TAGS).rejected(0), Wish(sp.coo_matrix(TAGS)).rejected(0))
+
+
+def test_a_pair_is_what_carries_both():
+    pair = TAGS[:, [0]] * TAGS[:, [1]]
+    np.testing.assert_allclose(Wish(TAGS).tag((0, 1), True), Wish(pair).tag(0, True))
+
+
+def test_less_than_an_item_is_evidence_for_items_with_less():
+    wish = Wish(np.array([[0.0], [1.0], [2.0], [4.0]]), EPS)
+    found = wish.less_than(0, 2)
+    np.testing.assert_allclose(found, np.log([1, 1, EPS / (1 - EPS), EPS / (1 - EPS)]))
+    # Nothing has less than none: what has none is not told from it.
+    assert wish.less_than(0, 0)[0] == 0
+
+
+def test_rejecting_an_item_sinks_what_is_near_it():
+    embeddings = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [-1.0, 0.0]])
+    found = Wish(np.ones((4, 1)), EPS, embeddings).rejected(0)
+    assert found[0] == found.min()
+    assert found[0] < found[1] < found[2] == found[3] == 0
+    by_tags = Wish(TAGS, EPS).rejected(3)
+    np.testing.assert_array_equal(by_tags < 0, TAGS[:, 2] > 0)
+
+
+@pytest.fixture
+def told_by_embeddings():
+    rng = np.random.RandomState(0)
+    embeddings = rng.normal(size=(600, 4))
+    tags = (embeddings[:, :1] + 0.3 * rng.normal(size=(600, 1)) > 0).astype(float)
+    return embeddings, np.hstack([tags, 1 - tags])
+
+
+def test_tags_of_an_item_that_has_none_are_guessed(told_by_embeddings):
+    embeddings, tags = told_by_embeddings
+    seen = tags.copy()
+    seen[:200] = 0
+    probability = Wish(seen, item_embeddings=embeddings).probability(0)
+    np.testing.assert_array_equal(probability[200:], tags[200:, 0])
+    assert np.mean((probability[:200] > 0.5) == tags[:200, 0]) > 0.85
+    np.testing.assert_array_equal(Wish(seen).probability(0), seen[:, 0])
+
+
+def test_missing_tags_of_an_item_that_has_some_are_guessed_by_bayes(told_by_embeddings):
+    embeddings, tags = told_by_embeddings
+    rng = np.random.RandomState(1)
+    both = np.hstack([tags, np.ones((600, 1))])  # everything keeps a tag
+    seen = both.copy()
+    seen[:, 0] *= rng.uniform(size=600) > 0.3
+    probability = Wish(seen, item_embeddings=embeddings, missing=0.3).probability(0)
+    assert (probability[seen[:, 0] > 0] == 1).all()
+    lost = (seen[:, 0] == 0) & (both[:, 0] == 1)
+    never = both[:, 0] == 0
+    assert probability[lost].mean() > 3 * probability[never].mean()
+    # Calibrated: as many are guessed as are missing.
+    assert probability[~(seen[:, 0] > 0)].sum() == pytest.approx(lost.sum(), rel=0.25)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"error_rate": 0.0}, "error_rate"),
+        ({"error_rate": 0.5}, "error_rate"),
+        ({"missing": 1.0}, "missing"),
+        ({"item_embeddings": np.ones((4, 2))}, "item_embeddings must have a row"),
+        ({"item_tags": -TAGS}, "finite weights from 0"),
+    ],
+)
+def test_errors_name_the_parameter(given, message):
+    with pytest.raises(ValueError, match=message):
+        Wish(**{"item_tags": TAGS, **given})
+
+
+def test_a_tag_on_everything_or_nothing_is_no_evidence_to_guess_from():
+    embeddings = np.random.RandomState(0).normal(size=(5, 2))
+    tags = np.array([[1.0, 0.0]] * 4 + [[0.0, 0.0]])
+    wish = Wish(tags, item_embeddings=embeddings)
+    np.testing.assert_array_equal(wish.probability(0), np.ones(5))
+    np.testing.assert_array_equal(wish.probability(1), np.zeros(5))
+
+
+def test_a_like_and_a_dislike_in_numbers():
+    wish = Wish(np.array([[1, 0], [0, 1], [1, 1]]), EPS)
+    np.testing.assert_allclose(wish.tag(0, liked=True), np.log([4, 1, 4]))
+    said = [(1.0, wish.tag(0, liked=True)), (1.0, wish.tag(1, liked=False))]
+    assert np.argmax(wish_scores(np.array([0.1, 0.9, 0.5]), 1.0, said)) == 0
+    found = wish_scores(np.array([1.0, 2.0]), 0.5, [(2.0, np.array([3.0, 0.0]))])
+    np.testing.assert_allclose(found, [10, 8])
