@@ -196,7 +196,10 @@ class BatchExplainer(TagTransformer):
         >>> explainer = explainer.fit(data.interactions, user_ids=data.user_ids)
         >>> table = explainer.reasons_batch(n_items=2)
         >>> table.loc[table["tag"].notna(), ["user", "item", "tag", "strength"]].head(3)
-        ...
+               user      item    tag   strength
+        0  user_000  item_246  tag_2  much_more
+        1  user_000  item_278  tag_2  much_more
+        2  user_001  item_072  tag_7       more
         """
         lists = {"users": users, "pairs": pairs, "items": items, "exclude_seen": exclude_seen}
         how = {"to": to, "n_jobs": n_jobs, "batch_size": batch_size, "resume": resume}
