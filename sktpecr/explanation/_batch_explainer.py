@@ -98,7 +98,7 @@ class BatchExplainer(TagTransformer):
         Notes
         -----
         Beside the libraries themselves and the arrays of items and tags, a worker needs about
-        ``100 MB + batch_size * (4 * n_factors + 140 * n_items * n_tags)`` bytes, up to twice that
+        ``100 MB + batch_size * (4 * n_factors + 160 * n_items * n_tags)`` bytes, up to twice that
         where ids are text and pandas is older than 3: scores are computed in blocks. The parent has
         no more than that for each worker if there is a folder, else the table. Users travel with
         their part; items, tags and what was learned are sent once: through files that processes of

@@ -32,9 +32,11 @@ def evidence_of_pairs(
     items: NDArray,
     history: sp.csr_matrix,
     item_tags: sp.csr_matrix,
+    are_unseen: bool,
 ) -> NDArray:
     """Return columns of the nearest items taken that carry the tag, (n_reasons, 2), -1 for none."""
-    # `users`, ascending, and `items` (n_pairs,) are rows of the history and columns of items.
+    # `users`, ascending, and `items` (n_pairs,) are rows of the history and columns of items;
+    # where they are unseen, none of them is among its user's own.
     found = np.full((len(reasons.pair), N_EVIDENCE), -1)
     n_read = np.concatenate([[0], np.cumsum(np.diff(item_tags.indptr)[history.indices])])
     ends = n_read[history.indptr]
@@ -49,7 +51,7 @@ def evidence_of_pairs(
             taken = history.indices[history.indptr[start] : history.indptr[stop]]
             indptr = history.indptr[start : stop + 1] - history.indptr[start]
             found[first:last] = _evidence(
-                account.loadings_, some, users - start, items, taken, indptr, item_tags
+                account.loadings_, some, users - start, items, taken, indptr, item_tags, are_unseen
             )
         start = stop
     return found
@@ -76,17 +78,16 @@ def _evidence(
     taken: NDArray,
     indptr: NDArray,
     item_tags: sp.csr_matrix,
+    are_unseen: bool,
 ) -> NDArray:
     """Return what `evidence_of_pairs` does, of users few enough to read all their items' tags."""
     pairs, of_pair = np.unique(reasons.pair, return_inverse=True)
     users, items = users[pairs], items[pairs]
     carrying, slots = _carrying(reasons, users[of_pair], taken, indptr, item_tags)
     # The tag that is named comes first, and the others count where no item taken carries it.
-    entries = _without_itself(
-        _expanded(carrying, np.arange(len(of_pair)), slots[reasons.indptr[:-1]]),
-        items[of_pair],
-        taken,
-    )
+    entries = _expanded(carrying, np.arange(len(of_pair)), slots[reasons.indptr[:-1]])
+    if not are_unseen:
+        entries = _without_itself(entries, items[of_pair], taken)
     n_tags = np.diff(reasons.indptr)
     left = (np.bincount(entries.reason, minlength=len(of_pair)) == 0) & (n_tags > 1)
     if left.any():
@@ -100,8 +101,8 @@ def _evidence(
         order = np.argsort(both.reason, kind="stable")
         entries = _Entries(both.reason[order], both.place[order])
     nearness, starts = _nearness(loadings, users, items, taken, indptr)
-    within = entries.place - indptr[users[of_pair]][entries.reason]
-    values = nearness[starts[of_pair][entries.reason] + within]
+    offsets = (starts - indptr[users])[of_pair]
+    values = nearness[offsets[entries.reason] + entries.place]
     return _nearest(values, entries, taken, len(of_pair))
 
 

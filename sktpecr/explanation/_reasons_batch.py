@@ -31,7 +31,13 @@ class ReasonsTeller(BatchWork):
         evidence = np.full((len(reasons.pair), N_EVIDENCE), -1)
         if users.history is not None:
             evidence = evidence_of_pairs(
-                account, reasons, lists.users, lists.items, users.history, extractor._tags_by_item
+                account,
+                reasons,
+                lists.users,
+                lists.items,
+                users.history,
+                extractor._tags_by_item,
+                are_unseen=users.seen is not None,
             )
         # One row for an item without any: where it goes among the others, in order of pairs.
         none = np.flatnonzero(np.bincount(reasons.pair, minlength=len(lists.items)) == 0)
