@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from sktpecr import GaussianGenerator, TPECRExplainer
+from sktpecr import FeedbackRefiner, GaussianGenerator, TPECRExplainer
 from sktpecr.attribution import AccountAttribution, LimeAttribution
 from sktpecr.explanation._fingerprint import fingerprints, hashed
 
@@ -122,3 +122,14 @@ def test_equal_values_however_they_are_stored():
     ids = np.array(["a", "b", 3], dtype=object)
     assert hashed(ids) == hashed(np.array(["".join(["a"]), "b", 3], dtype=object))
     assert hashed(ids) != hashed(np.array(["a", "b", "3"], dtype=object))
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_refinements_are_another_job_as_well(tmp_path, name):
+    pytest.importorskip("pyarrow")
+    said = pd.DataFrame({"user": ["user_1"], "tag": ["a"], "feedback": ["like"]})
+    FeedbackRefiner(fitted()).refine_batch(said, to=tmp_path / "out")
+    FeedbackRefiner(fitted()).refine_batch(said, to=tmp_path / "out")
+    change, what = CHANGES[name]
+    with pytest.raises(ValueError, match=f"parts of another job .*{what} was"):
+        FeedbackRefiner(fitted(**change)).refine_batch(said, to=tmp_path / "out")
