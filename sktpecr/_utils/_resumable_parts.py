@@ -36,10 +36,11 @@ def run_parts(
     # Workers are given `known_of(part)`, asked for when it is that part's turn; `users_of` is for
     # messages. Parts in a folder that were made by another `job` are not taken for this one's.
     numbers = list(range(len(parts)))
-    folder = None if to is None else Path(to)
+    # Absolute: workers that were kept may stand in another folder by now.
+    folder = None if to is None else Path(to).absolute()
     if folder is not None:
         _open(folder, {"version": _VERSION, "n_parts": len(parts), **job()}, resume)
-        numbers = [number for number in numbers if not _file(folder, number).exists()]
+        numbers = [number for number in numbers if not _is_whole(_file(folder, number))]
     once = _Once(work)
     found: dict[int, Any] = {}
     failed: dict[int, str] = {}
@@ -155,6 +156,17 @@ def _check_same_job(path: Path, job: dict[str, Any]) -> None:
             f"to holds parts of another job ({', '.join(differences)}); name another folder, or "
             f"pass resume=False to begin anew"
         )
+
+
+def _is_whole(path: Path) -> bool:
+    """Tell whether a part is there to its last byte, where Parquet has its footer."""
+    if not path.exists():
+        return False
+    try:
+        import_module("pyarrow.parquet").read_metadata(path)
+    except (ValueError, OSError):  # pyarrow's own errors are of these kinds
+        return False
+    return True
 
 
 def _file(folder: Path, number: int) -> Path:

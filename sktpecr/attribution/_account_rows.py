@@ -121,4 +121,5 @@ def loadings_of(scores: NDArray, random_state: np.random.RandomState) -> NDArray
         found = left * sizes
     # Of a row that is shortened, the correlation is with what the row was.
     lengths = np.sqrt(variances(scores))[:, np.newaxis]
-    return (found / np.where(lengths > 0, lengths, np.inf)).astype(np.float32)
+    # Row by row in memory: an item's own are read together.
+    return (found / np.where(lengths > 0, lengths, np.inf)).astype(np.float32, order="C")

@@ -202,7 +202,6 @@ def find_counterfactual(
     tag_model: TagModel,
     user: User,
     item: Hashable,
-    *,
     goal: str,
     k: int,
     exclude_seen: bool,

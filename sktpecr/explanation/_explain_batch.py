@@ -1,21 +1,26 @@
-"""Everybody's list, explained."""
+"""Everybody's list: explained, or with the reasons for it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-import joblib
 import numpy as np
 from numpy.typing import NDArray
 
 from sktpecr._inputs._ids import listing
 from sktpecr._inputs._numbers import check_n
-from sktpecr._utils._blocks import blocks, let_go
+from sktpecr._utils._blocks import let_go
 from sktpecr._utils._resumable_parts import run_parts
 from sktpecr.attribution import AccountAttribution
-from sktpecr.explanation._list_explainer import ListExplainer, SomeUsers
+from sktpecr.explanation._batch_work import BatchWork
+from sktpecr.explanation._fingerprint import fingerprints, hashed
+from sktpecr.explanation._list_explainer import ListExplainer
+from sktpecr.explanation._read_pairs import read_pairs
+from sktpecr.explanation._reasons_batch import ReasonsTeller
+from sktpecr.explanation._some_users import SomeUsers
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._user import User
 
@@ -23,55 +28,91 @@ _USERS_A_PART = 2048
 
 
 def explain_batch(
+    tag_model: TagModel, n_items: int, n_tags: int, lists: Mapping[str, Any], **how: Any
+) -> Any:
+    """Explain the lists of many users, in parts."""
+    told = {"n_tags": check_n(n_tags, "n_tags")}
+    return _run(tag_model, ListExplainer, n_items, told, lists, "explained", **how)
+
+
+def reasons_batch(
+    tag_model: TagModel, n_items: int, k: int, lists: Mapping[str, Any], **how: Any
+) -> Any:
+    """Give the reasons for the lists of many users, in parts."""
+    told = {"k": check_n(k, "k")}
+    # Workers have no users to fit an account on.
+    accounted = replace(tag_model, attribution=tag_model.account)
+    return _run(accounted, ReasonsTeller, n_items, told, lists, "told", **how)
+
+
+def _run(
     tag_model: TagModel,
-    users: Iterable[Hashable] | None,
+    kind: type[BatchWork],
     n_items: int,
-    n_tags: int,
-    items: Iterable[Hashable] | None,
+    told: dict[str, int],
+    lists: Mapping[str, Any],
+    progress: str,
+    *,
     to: str | os.PathLike[str] | None,
     n_jobs: int | None,
     batch_size: int | str,
     resume: bool,
-    exclude_seen: bool,
 ) -> Any:
-    """Explain the lists of many users, in parts."""
+    """Tell something of lists, in parts; `lists` are the arguments that say which lists."""
     catalogue = tag_model.catalogue
-    settings: dict[str, Any] = {
-        "n_items": check_n(n_items, "n_items"),
-        "n_tags": check_n(n_tags, "n_tags"),
-    }
-    rows = _rows_to_explain(tag_model, users)
-    if exclude_seen:
-        catalogue.candidates(User.at(tag_model, int(rows[0])).known_history, True)  # has to know
-    listed = np.ones(len(catalogue.items), dtype=bool)
-    if items is not None:
-        listed[:] = False
-        listed[catalogue.items.rows(items)] = True
+    n_items = check_n(n_items, "n_items")
     size = check_n(_USERS_A_PART if batch_size == "auto" else batch_size, "batch_size")
-    ids = catalogue.users.array()
+    listed, exclude_seen = np.ones(len(catalogue.items), dtype=bool), bool(lists["exclude_seen"])
+    users, pairs = lists["users"], None
+    if lists["pairs"] is not None:
+        for name in ("users", "items"):
+            if lists[name] is not None:
+                raise ValueError(f"give pairs or {name}, not both: pairs say what is explained")
+        rows, pairs = read_pairs(lists["pairs"], catalogue)
+        exclude_seen = False
+        _check_known(tag_model, rows)
+    else:
+        rows = _rows_to_explain(tag_model, users)
+        if exclude_seen:  # has to know
+            catalogue.candidates(User.at(tag_model, int(rows[0])).known_history, True)
+        if lists["items"] is not None:
+            listed[:] = False
+            listed[catalogue.items.rows(lists["items"])] = True
+    ids, X = catalogue.users.array(), catalogue.interactions
+    needs_history = kind is ReasonsTeller
 
-    def known_of(part: NDArray) -> SomeUsers:
-        X = catalogue.interactions
-        seen = X[part] if exclude_seen and X is not None else None
-        embeddings = tag_model.user_embeddings[part]
+    def known_of(part: slice) -> SomeUsers:
+        own = rows[part]
+        embeddings = tag_model.user_embeddings[own]
         let_go(tag_model.user_embeddings)
-        return SomeUsers(ids[part], embeddings, seen)
+        taken = X[own] if X is not None and (exclude_seen or needs_history) else None
+        return SomeUsers(
+            ids[own],
+            embeddings,
+            seen=taken if exclude_seen else None,
+            history=taken if needs_history else None,
+            pairs=None if pairs is None else pairs.of(part),
+        )
 
+    names = catalogue.item_names
     return run_parts(
-        ListExplainer(tag_model, catalogue.item_ids, listed, **settings),
-        [rows[start : start + size] for start in range(0, len(rows), size)],
+        kind(tag_model, catalogue.item_ids, names, listed, n_items, *told.values()),
+        [slice(start, start + size) for start in range(0, len(rows), size)],
         known_of,
-        lambda part: listing(ids[part].tolist()),
+        lambda part: listing(ids[rows[part]].tolist()),
         to=to,
         job=lambda: {
-            **settings,
-            "exclude_seen": bool(exclude_seen),
+            "of": progress,
+            "n_items": n_items,
+            **told,
+            "exclude_seen": exclude_seen,
             "batch_size": size,
-            "made of": _fingerprint(tag_model, rows, listed),
+            **fingerprints(tag_model),
+            "lists": hashed([rows, listed, pairs]),
         },
         n_jobs=n_jobs,
         resume=resume,
-        progress="explained",
+        progress=progress,
     )
 
 
@@ -108,32 +149,18 @@ def contributions_of(
 
 def _rows_to_explain(tag_model: TagModel, users: Any) -> NDArray:
     catalogue = tag_model.catalogue
-    active = catalogue.active_users()
     if users is None:
-        return np.flatnonzero(active)
+        return np.flatnonzero(catalogue.active_users())
     if isinstance(users, str | bytes) or not hasattr(users, "__iter__"):
         raise ValueError(f"users must be a list of user ids, got {users!r}")
     rows = catalogue.users.rows(users)
     if not len(rows):
         raise ValueError("users must name at least one user, got none")
-    for row in rows[~active[rows]][:1]:
-        User.at(tag_model, int(row)).to_explain()  # says what is wrong with this one
+    _check_known(tag_model, rows)
     return rows
 
 
-def _fingerprint(tag_model: TagModel, rows: NDArray, listed: NDArray) -> str:
-    """Return what tells one job from another: model, explainer, users and items."""
-    some = tag_model.user_embeddings[rows[:1]]
-    return joblib.hash(
-        [
-            tag_model.method,
-            *(joblib.hash(block) for block in blocks(tag_model.user_embeddings)),
-            tag_model.extractor.tag_preferences(some),
-            (tag_model.mean, tag_model.std),
-            tag_model.tags.array().tolist(),
-            tag_model.recommender.score_items(some),
-            tag_model.generator.generate(tag_model.mean[np.newaxis], some.astype(np.float64)),
-            rows,
-            listed,
-        ]
-    )
+def _check_known(tag_model: TagModel, rows: NDArray) -> None:
+    """Make sure that users have interactions, where interactions are known."""
+    for row in rows[~tag_model.catalogue.active_users()[rows]][:1]:
+        User.at(tag_model, int(row)).to_explain()  # says what is wrong with this one

@@ -17,7 +17,7 @@ from sktpecr.tags._user import User
 # A taste nearer to the average than this, in standard deviations, is nothing to speak of.
 LIKED = 0.25
 # Nor is a contribution below this share of the largest.
-_SHARE = 0.2
+SHARE = 0.2
 # An item taken is near to another if their scores correlate by so much over users.
 _NEAR = 0.2
 # Scores of the average user that are higher than so many others' are popularity.
@@ -106,7 +106,7 @@ def select_reasons(
     named = [
         (places, contribution)
         for places, contribution in candidates
-        if abs(own.likings[places[0]]) >= LIKED and abs(contribution) >= _SHARE * largest
+        if abs(own.likings[places[0]]) >= LIKED and abs(contribution) >= SHARE * largest
     ]
     named.sort(key=lambda each: -abs(each[1]))
     against = [each for each in named if each[1] < 0][: 1 if k > 1 else 0]

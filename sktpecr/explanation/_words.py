@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from string import Formatter
 from types import MappingProxyType
@@ -16,6 +17,9 @@ from sktpecr.explanation._reason import Reason
 
 # Contributions under this share of the largest one are not worth words.
 _WORTH_SAYING = 0.05
+# How much somebody likes a tag, and from which liking on: of a normal distribution, three in ten
+# and one in ten are above these.
+STRENGTHS, STRENGTH_BOUNDS = ("a_bit_more", "more", "much_more"), (0.5, 1.25)
 # A sentence for a person names so many tags.
 _NAMED = 2
 _YEAR = re.compile(r" \(\d{4}\)$")
@@ -156,8 +160,7 @@ def without_year(name: str) -> str:
 
 def how_much(liking: float) -> str:
     """Return the word for how much more than most people somebody likes a tag."""
-    # Of a normal distribution, one in ten and three in ten are above these.
-    return "much_more" if liking >= 1.25 else "more" if liking >= 0.5 else "a_bit_more"
+    return STRENGTHS[bisect_right(STRENGTH_BOUNDS, liking)]
 
 
 def by_size(values: NDArray) -> NDArray:

@@ -16,6 +16,7 @@ from sktpecr._inputs._ids import listing
 from sktpecr._inputs._numbers import check_n
 from sktpecr._inputs._tables import in_pandas
 from sktpecr._utils._resumable_parts import run_parts
+from sktpecr.explanation._fingerprint import fingerprints
 
 _COLUMNS = ("user", "tag", "feedback")
 _KINDS = ("like", "dislike", "set")
@@ -43,12 +44,10 @@ def refine_batch(
     ]
     settings: dict[str, Any] = {"n_items": n_items, "exclude_seen": bool(exclude_seen)}
 
-    def made_of() -> str:
-        some = tag_model.user_embeddings[:1]
+    def job() -> dict[str, Any]:
         said = [(user, sorted(kinds.items())) for user, kinds in by_user.items()]
-        scores = tag_model.recommender.score_items(some)
-        solver = str(refiner.solver)
-        return joblib.hash([tag_model.method, solver, tag_model.user_embeddings, scores, said])
+        made_of = {**fingerprints(tag_model), "said": joblib.hash([str(refiner.solver), said])}
+        return {"of": "refined", **settings, "batch_size": size, **made_of}
 
     return run_parts(
         partial(_refined, refiner, **settings),
@@ -56,7 +55,7 @@ def refine_batch(
         lambda part: part,
         lambda part: listing(list(part)),
         to=to,
-        job=lambda: {**settings, "batch_size": size, "made of": made_of()},
+        job=job,
         n_jobs=n_jobs,
         resume=resume,
         progress="refined",

@@ -10,7 +10,8 @@ from implicit.als import AlternatingLeastSquares
 
 from sktpecr import GaussianGenerator, TPECRExplainer
 from sktpecr.attribution import LimeAttribution
-from sktpecr.explanation._list_explainer import ListExplainer, SomeUsers
+from sktpecr.explanation._list_explainer import ListExplainer
+from sktpecr.explanation._some_users import SomeUsers
 
 
 class Box:
@@ -52,9 +53,9 @@ def lists(kind, n_users, n_items=90):
     explainer = TPECRExplainer(wrap(users, items), tags, **settings)
     explainer.fit(X, user_ids=[f"user_{number:06d}" for number in range(n_users)])
     tag_model = explainer._tag_model
-    work = ListExplainer(
-        tag_model, tag_model.catalogue.item_ids, np.ones(n_items, dtype=bool), 4, 2
-    )
+    catalogue = tag_model.catalogue
+    ids, names = catalogue.item_ids, catalogue.item_names
+    work = ListExplainer(tag_model, ids, names, np.ones(n_items, dtype=bool), 4, 2)
     return work, SomeUsers(explainer.user_ids_[:7], users[:7], X[:7])
 
 
@@ -86,7 +87,7 @@ def test_the_same_arrays_every_time():
 def test_blocks_change_next_to_nothing(kind, monkeypatch):
     work, users = lists(kind, 100)
     expected = work(users)
-    monkeypatch.setattr("sktpecr.explanation._list_explainer._NUMBERS_A_BLOCK", 180)  # two users
+    monkeypatch.setattr("sktpecr.explanation._batch_work._NUMBERS_A_BLOCK", 180)  # two users
     pd.testing.assert_frame_equal(work(users), expected, rtol=1e-5, atol=1e-6)
 
 

@@ -21,8 +21,8 @@ EXPLAINER = TPECRExplainer(TruncatedSVD(8, random_state=0), DATA.item_tags).fit(
     DATA.interactions, user_ids=DATA.user_ids
 )
 COLUMNS = (
-    "user string, rank int, item string, score double, tag string, importance double, "
-    "contribution double, fidelity double"
+    "user string, rank int, item string, name string, score double, tag string, on_item boolean, "
+    "importance double, contribution double, fidelity double"
 )
 
 

@@ -1,0 +1,98 @@
+"""The reasons for many pairs of user and item at once, by the rules of ``select_reasons``."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sktpecr.attribution import AccountAttribution
+from sktpecr.explanation._reasons import LIKED, SHARE
+
+
+class PairReasons(NamedTuple):
+    """Reasons in order of pairs, for before against, the largest first; shape (n_reasons,)."""
+
+    pair: NDArray
+    tag: NDArray
+    liking: NDArray
+    contribution: NDArray
+    # Tags that mean the same as `tag`, itself first, one reason after another; and where those
+    # of each reason begin, and end, shape (n_reasons + 1,).
+    tags: NDArray
+    indptr: NDArray
+
+
+def reasons_of_pairs(
+    account: AccountAttribution, tastes: NDArray, users: NDArray, items: NDArray, k: int
+) -> PairReasons:
+    """Return the reasons for each pair of a row of `tastes` and a column of an item."""
+    told = account.contributions(tastes, users, items)
+    pair = np.repeat(np.arange(len(items)), np.diff(told.indptr))
+    speaks = account.says_more_than_chance(items)[pair] & (told.data != 0)
+    pair, tag, contribution = pair[speaks], told.indices[speaks], told.data[speaks]
+    scale = account.scale_
+    liking = np.zeros(len(tag))
+    np.divide(tastes[users[pair], tag], scale[tag], out=liking, where=scale[tag] > 0)
+
+    # Tags that are one in taste and sign are one reason, named after the largest of them.
+    has_alias = np.bincount(account.aliases_, minlength=len(scale))[account.aliases_] > 1
+    entry, leader = np.arange(len(tag)), np.arange(len(tag))
+    several = np.flatnonzero(has_alias[tag])
+    if len(several):
+        sign = contribution[several] > 0
+        key = (pair[several] * len(scale) + account.aliases_[tag[several]]) * 2 + sign
+        order = np.lexsort([-np.abs(contribution[several]), key])
+        is_first = np.diff(key[order], prepend=-1) != 0
+        leader[several[order]] = several[order[is_first]][np.cumsum(is_first) - 1]
+        entry[several] = several[order]
+    total = np.zeros(len(tag))
+    np.add.at(total, leader[entry], contribution[entry])
+
+    # What is left out still counts for what is large.
+    first = np.flatnonzero(leader == np.arange(len(tag)))
+    largest = np.zeros(len(items))
+    np.maximum.at(largest, pair[first], np.abs(total[first]))
+    size = np.abs(total[first])
+    named = first[(np.abs(liking[first]) >= LIKED) & (size >= SHARE * largest[pair[first]])]
+    named = named[_order(pair[named], -np.abs(total[named]), -np.abs(contribution[named]))]
+
+    # At most one speaks against, and none does where k is 1.
+    against = total[named] < 0
+    places, n_against = _places_of(pair[named], against, len(items))
+    room = np.where(against, 1 if k > 1 else 0, k - np.minimum(n_against, 1 if k > 1 else 0))
+    named = named[places < room]
+    named = named[np.lexsort([total[named] < 0, pair[named]])]
+
+    members = _members(named, leader, entry)
+    return PairReasons(
+        pair[named], tag[named], liking[named], total[named], tag[members[0]], members[1]
+    )
+
+
+def _order(pair: NDArray, *keys: NDArray) -> NDArray:
+    """Return the order by pair, then by keys, the first key before the second."""
+    return np.lexsort([*reversed(keys), pair])
+
+
+def _places_of(pair: NDArray, against: NDArray, n_pairs: int) -> tuple[NDArray, NDArray]:
+    """Return each one's place among those of its pair and side, and how many are against."""
+    n_against = np.bincount(pair[against], minlength=n_pairs)
+    n_speaking = np.bincount(pair[~against], minlength=n_pairs)
+    places = np.empty(len(pair), dtype=np.intp)
+    for side, counts in ((against, n_against), (~against, n_speaking)):
+        before = np.cumsum(counts) - counts
+        places[side] = np.arange(np.count_nonzero(side)) - before[pair[side]]
+    return places, n_against[pair]
+
+
+def _members(named: NDArray, leader: NDArray, entry: NDArray) -> tuple[NDArray, NDArray]:
+    """Return the entries that each reason is made of, the leading one first, and their bounds."""
+    reason_of = np.full(len(leader), -1)
+    reason_of[named] = np.arange(len(named))
+    reason = reason_of[leader[entry]]
+    kept = np.flatnonzero(reason >= 0)
+    kept = kept[np.argsort(reason[kept], kind="stable")]
+    counts = np.bincount(reason[kept], minlength=len(named))
+    return entry[kept], np.concatenate([[0], np.cumsum(counts)])
