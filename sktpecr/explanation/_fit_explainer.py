@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from operator import attrgetter
 from typing import Any
 
 from sklearn.base import clone
@@ -81,3 +82,13 @@ def _learn(explainer: Any, recommender: Any, catalogue: Catalogue, train_users: 
     extractor._read(recommender, len(catalogue.items), names)
     parts = explainer.generator, explainer.attribution, explainer.random_state
     explainer._tag_model = TagModel.learn(extractor, catalogue, train_users, *parts)
+
+
+def learned(path: str) -> Any:
+    """Return a property that reads a fitted attribute off the population."""
+
+    def read(self: Any) -> Any:
+        """Learned by fit, see the attributes of the class."""
+        return attrgetter(path)(self._tag_model)
+
+    return property(read)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,7 +20,7 @@ from sktpecr.explanation._counterfactual import Counterfactual, find_counterfact
 from sktpecr.explanation._explain_batch import contributions_of, explain_batch, reasons_batch
 from sktpecr.explanation._explain_item import explain_item, profile_of
 from sktpecr.explanation._explanation import Explanation
-from sktpecr.explanation._fit_explainer import fit_on_interactions, fit_on_stored_users
+from sktpecr.explanation._fit_explainer import fit_on_interactions, fit_on_stored_users, learned
 from sktpecr.explanation._reason import Reason
 from sktpecr.explanation._reasons import tell
 from sktpecr.explanation._saved_explainer import load_explainer, save_explainer
@@ -34,16 +33,6 @@ from sktpecr.tags._user import User
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-
-def _learned(path: str) -> Any:
-    """Return a property that reads a fitted attribute off the population."""
-
-    def read(self: TPECRExplainer) -> Any:
-        """Learned by fit, see the attributes of the class."""
-        return attrgetter(path)(self._tag_model)
-
-    return property(read)
 
 
 class TPECRExplainer(TagTransformer):
@@ -155,18 +144,18 @@ class TPECRExplainer(TagTransformer):
         "random_state": ["random_state"],
     }
 
-    extractor_ = _learned("extractor")
-    generator_ = _learned("generator")
-    attribution_ = _learned("attribution")
-    composite_ = _learned("composite")
-    tag_names_ = _learned("extractor.tag_names_")
-    user_ids_ = _learned("catalogue.user_ids")
-    item_ids_ = _learned("catalogue.item_ids")
-    item_names_ = _learned("catalogue.item_names")
-    user_embeddings_ = _learned("user_embeddings")
-    tag_preferences_ = _learned("tag_preferences")
-    population_mean_ = _learned("mean")
-    population_std_ = _learned("std")
+    extractor_ = learned("extractor")
+    generator_ = learned("generator")
+    attribution_ = learned("attribution")
+    composite_ = learned("composite")
+    tag_names_ = learned("extractor.tag_names_")
+    user_ids_ = learned("catalogue.user_ids")
+    item_ids_ = learned("catalogue.item_ids")
+    item_names_ = learned("catalogue.item_names")
+    user_embeddings_ = learned("user_embeddings")
+    tag_preferences_ = learned("tag_preferences")
+    population_mean_ = learned("mean")
+    population_std_ = learned("std")
 
     def __init__(
         self,
