@@ -21,7 +21,7 @@ from sktpecr.attribution import AccountAttribution
 from sktpecr.attribution._composite import CompositeFunction
 from sktpecr.generators import CVAEGenerator, GaussianGenerator
 from sktpecr.generators._swap import Swap
-from sktpecr.recommenders._protocol import check_range, fold_in, optional
+from sktpecr.recommenders._protocol import optional
 from sktpecr.tags._directions import Directions
 from sktpecr.tags._steerability import Steerability
 from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
@@ -72,6 +72,7 @@ class TagModel:
         cls,
         extractor: TagPreferenceExtractor,
         catalogue: Catalogue,
+        embeddings: NDArray,
         train_users: Any,
         generator: Any,
         attribution: Any,
@@ -85,6 +86,8 @@ class TagModel:
             Fitted.
         catalogue : Catalogue
             Users, items and interactions.
+        embeddings : ndarray of shape (n_users, n_factors)
+            Embeddings of the users.
         train_users : iterable of hashable or None
             Raw ids of the users to learn from; None for all.
         generator, attribution : object or None
@@ -98,10 +101,6 @@ class TagModel:
             All of it.
         """
         recommender = extractor.recommender_
-        X, embeddings = catalogue.interactions, recommender.user_embeddings
-        if X is not None and len(embeddings) != len(catalogue.users):
-            embeddings = fold_in(recommender, X)
-            check_range(recommender, embeddings)
         # Users without interactions sit where training began: not part of the population.
         learners = catalogue.active_users() & _mask(catalogue.users, train_users)
         if not learners.any():
