@@ -231,7 +231,7 @@ def test_users_are_found_by_the_librarys_ids_in_whatever_order():
     other = TPECRExplainer(model, tags).fit(X[::-1], user_ids=own[::-1]).explain("u3", "i4")
     assert other.score == expected.score
     with pytest.raises(
-        ValueError, match="none of the .* give the same kind of ids, or pass users="
+        ValueError, match=r"none of the .* give the same kind of ids, or pass users="
     ):
         TPECRExplainer(model, tags).fit(X, user_ids=range(X.shape[0]))
     # Rows that are not the model's users are anybody's.
