@@ -87,8 +87,9 @@ class Explanation:
     scored_by_tags : bool
         Whether the model was not trained on the item, see
         :class:`~sktpecr.recommenders.NewItemsRecommender`.
-    _measure, _tell, _hidden : callable, callable, frozenset, optional
-        How the certificate and the reasons are found when they are asked for: not to be given.
+    _measure, _tell, _hidden, _is_row : callable, callable, frozenset, bool, optional
+        How the certificate and the reasons are found when they are asked for, and whether `user`
+        is a row number because fit got no ids: not to be given.
 
     Notes
     -----
@@ -134,6 +135,7 @@ class Explanation:
     _measure: Callable[[Explanation], Certificate] | None = field(default=None, repr=False)
     _tell: Callable[..., Told] | None = field(default=None, repr=False)
     _hidden: frozenset[Any] = field(default=frozenset(), repr=False)
+    _is_row: bool = field(default=False, repr=False)
 
     @cached_property
     def certificate(self) -> Certificate:
@@ -315,6 +317,10 @@ class Explanation:
         """
         return plotting.plot_contributions(self, ax=ax, n_tags=n_tags)
 
+    @property
+    def _whom(self) -> str:
+        return f"row {self.user} (no user ids given)" if self._is_row else repr(self.user)
+
     def __str__(self) -> str:
         frame = self.to_frame().head(10)
         table = frame.to_string(index=False, float_format=lambda value: f"{value:+.3f}")
@@ -322,7 +328,7 @@ class Explanation:
         return "\n".join(
             [
                 f"method      {self.method}",
-                f"user        {self.user}",
+                f"user        {self._whom if self._is_row else self.user}",
                 f"item        {self.item}  {self.item_name}",
                 f"score       {_number(self.score)}",
                 f"fidelity    {self.fidelity:.3f}",
@@ -339,7 +345,7 @@ class Explanation:
         return {**vars(self), **found, "_measure": None, "_tell": None}
 
     def __repr__(self) -> str:
-        return f"Explanation(user={self.user!r}, item={self.item!r}, score={self.score:.4g})"
+        return f"Explanation(user={self._whom}, item={self.item!r}, score={self.score:.4g})"
 
     def _repr_html_(self) -> str:
         table = self.to_frame().to_html(

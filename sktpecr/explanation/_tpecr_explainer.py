@@ -149,7 +149,7 @@ class TPECRExplainer(TagTransformer):
     >>> explainer.explain("Bob", data.item_ids[5])
     Traceback (most recent call last):
     ...
-    ValueError: unknown user 'Bob'; known are 200 ids: ...
+    ValueError: unknown user 'Bob'; known are 200 users
     """
 
     _parameter_constraints: dict = {
@@ -271,7 +271,7 @@ class TPECRExplainer(TagTransformer):
             Raw item id, or column number if there are none.
         interactions : sparse row, ndarray of shape (n_items,) or list of item ids, optional
             What somebody new interacted with; folded in as :meth:`transform` does. Items of a
-            list get the mean value of the interactions of ``fit``.
+            list get the mean of the positive interactions of ``fit``.
         tags : dict of tag to value, optional
             How somebody without interactions stands to the population, in standard deviations:
             ``{}`` is the average user. Tags not named follow those that are named.

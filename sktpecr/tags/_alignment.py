@@ -113,8 +113,10 @@ def own_item_auc(recommender: Any, embed: Callable[[NDArray], NDArray], X: sp.cs
     """Compare scores of items that one user took and another did not with those the other way."""
     # Nothing else is compared, so that how popular an item is speaks for neither side: a model
     # that says the same to everybody has .5, and so have rows in any other order.
-    liked = sp.csr_matrix((X.data > 0, X.indices, X.indptr), shape=X.shape)
-    liked.eliminate_zeros()
+    liked = X
+    if (X.data <= 0).any():
+        liked = sp.csr_matrix((X.data > 0, X.indices, X.indptr), shape=X.shape, copy=True)
+        liked.eliminate_zeros()
     some = np.random.RandomState(0).permutation(np.flatnonzero(np.diff(liked.indptr)))[:_SAMPLE]
     embeddings, found = embed(some), []
     for embedding, one, other in zip(embeddings, some, np.roll(some, 1), strict=True):

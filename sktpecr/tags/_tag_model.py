@@ -292,10 +292,6 @@ def _mask(users: Ids, some: Any) -> NDArray:
     if some is not None:
         if isinstance(some, str | bytes) or not hasattr(some, "__iter__"):
             raise ValueError(f"train_users must be a list of user ids, got {some!r}")
-        some = list(some)
-        # True equals 1, and would be taken for that user.
-        if some and all(isinstance(each, bool | np.bool_) for each in some):
-            raise ValueError("train_users must be user ids, got a mask; pass user_ids[mask]")
         mask[:] = False
         mask[users.rows(some)] = True
     return mask

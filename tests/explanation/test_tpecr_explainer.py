@@ -425,7 +425,7 @@ BAD_FITS = {
     "train users": (
         lambda d: {"user_ids": d.user_ids, "train_users": ["user_001", "user_00"]},
         lambda d: d.item_tags,
-        "unknown user 'user_00'; did you mean",
+        "unknown user 'user_00'; known are",
     ),
     "no train users": (
         lambda d: {"train_users": []},

@@ -118,6 +118,7 @@ def test_what_users_disliked_is_not_theirs():
         for each in (signed, liked)
     ]
     assert found[0] == found[1]
+    np.testing.assert_array_equal(signed.indices, X.indices)  # it is not worked on in place
 
 
 def test_a_model_fitted_here_is_not_asked():

@@ -198,7 +198,7 @@ def test_ids_of_the_library_explain():
     explanation = explainer.explain("u56", "i47")
     assert explanation.score == pytest.approx(model.estimate(3, 2))
     assert explainer.recommend("u56", 1)["item"].iloc[0] in explainer.item_ids_
-    with pytest.raises(ValueError, match="unknown user 'u560'; did you mean 'u56'"):
+    with pytest.raises(ValueError, match="unknown user 'u560'; known are"):
         explainer.explain("u560", "i47")
 
 
