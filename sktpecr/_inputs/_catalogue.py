@@ -137,7 +137,7 @@ def _check_names(item_names: Any, item_ids: NDArray) -> NDArray:
     if len(unnamed):
         raise ValueError(
             f"item_names has no name for {len(unnamed)} items, such as "
-            f"{plain(item_ids[unnamed[0]])!r}; the index of a Series, or the keys of a dict, must be "
-            f"the item ids"
+            f"{plain(item_ids[unnamed[0]])!r}; the index of a Series, or the keys of a dict, "
+            f"must be the item ids"
         )
     return names

@@ -115,7 +115,7 @@ def test_names_may_come_in_order_or_as_a_series_by_item(names):
         (pd.Series(["A", None, "C", None], index=list("abcd")), "no name for 2 items, .* 'b'"),
         (
             pd.Series(list("ABCD")),
-            "no name for 4 items, .* index of a Series, or the keys of a dict, must be the item ids",
+            "no name for 4 items, .* keys of a dict, must be the item ids",
         ),
     ],
 )
