@@ -43,9 +43,15 @@ class Catalogue:
 
     @cached_property
     def usual_value(self) -> float:
-        """Mean value of the interactions, for one of which no more is known; 1 without any."""
+        """Mean of the positive values of the interactions, for one of which no more is known."""
         X = self.interactions
-        return 1.0 if X is None or not X.nnz else float(X.data.mean())
+        liked = np.empty(0) if X is None else X.data[X.data > 0]
+        return float(liked.mean()) if len(liked) else 1.0
+
+    @cached_property
+    def has_negative(self) -> bool:
+        """Whether the interactions have negative values, as centred ratings do."""
+        return self.interactions is not None and bool((self.interactions.data < 0).any())
 
     def active_users(self) -> NDArray:
         """Return which users have interactions; all of them where that cannot be told."""
@@ -117,7 +123,9 @@ def _check_names(item_names: Any, item_ids: NDArray) -> NDArray:
         if not item_names.index.is_unique:
             raise ValueError("item_names must have each item id in its index once, some repeat")
         item_names = item_names.reindex(list(item_ids))
-    if not isinstance(item_names, str | Mapping):
+    if isinstance(item_names, Mapping):
+        item_names = [item_names.get(plain(each)) for each in item_ids]
+    elif not isinstance(item_names, str):
         item_names = list(item_names)
     names = np.asarray(item_names, dtype=object)
     if names.shape != item_ids.shape:
@@ -129,6 +137,7 @@ def _check_names(item_names: Any, item_ids: NDArray) -> NDArray:
     if len(unnamed):
         raise ValueError(
             f"item_names has no name for {len(unnamed)} items, such as "
-            f"{plain(item_ids[unnamed[0]])!r}; the index of a Series must be the item ids"
+            f"{plain(item_ids[unnamed[0]])!r}; the index of a Series, or the keys of a dict, "
+            f"must be the item ids"
         )
     return names

@@ -73,7 +73,7 @@ class Ids:
         if self._rows is None:
             return self._row_number(label)
         try:
-            row = self._rows.get(label)
+            row = None if self._is_foreign_bool(label) else self._rows.get(label)
         except TypeError:
             raise ValueError(
                 f"expected one {self.kind} id, got {type(label).__name__}: {label!r:.80}"
@@ -85,6 +85,12 @@ class Ids:
     def rows(self, labels: Iterable[Any]) -> NDArray:
         """Return the rows of several labels."""
         listed = labels if isinstance(labels, np.ndarray) and labels.ndim == 1 else list(labels)
+        # True equals 1, and would be taken for that id.
+        if len(listed) and all(map(self._is_foreign_bool, listed[:1])):
+            raise ValueError(
+                f"expected {self.kind} ids, got a mask of True and False; pass the ids where it is "
+                f"True: {self.kind}_ids[mask]"
+            )
         found = self._rows_at_once(listed)
         if found is None:  # one by one: to say which is wrong, and why
             return np.fromiter((self.row(label) for label in listed), dtype=np.intp)
@@ -107,6 +113,12 @@ class Ids:
         except (KeyError, TypeError):
             return None
 
+    def _is_foreign_bool(self, label: Any) -> bool:
+        """Tell whether a label is True or False where ids are not."""
+        if not isinstance(label, bool | np.bool_):
+            return False
+        return not any(isinstance(key, bool) and key == label for key in self._rows or ())
+
     def _row_number(self, label: Any) -> int:
         if not isinstance(label, Integral) or isinstance(label, bool | np.bool_):
             raise ValueError(
@@ -126,6 +138,8 @@ class Ids:
         if as_other_type:
             key = as_other_type[0]
             return f"did you mean {key!r} ({type(key).__name__}, not {type(label).__name__})?"
+        if self.kind == "user":  # whoever asks for one person is told of no other
+            return f"known are {len(keys)} users"
         pool = {str(key).casefold(): key for key in keys[:_MAX_SUGGESTION_POOL]}
         close = difflib.get_close_matches(text.casefold(), pool, n=3, cutoff=0.6)
         if close:

@@ -6,11 +6,15 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from sktpecr._inputs._ids import Ids
 from sktpecr._inputs._tables import frame_values, is_frame
+
+# Whole numbers between these on most items are years.
+_YEARS = 1000, 2999
 
 
 def check_item_tags(
@@ -41,13 +45,21 @@ def check_item_tags(
         tag_names = [f"tag_{t}" for t in range(n_tags)]
     names = Ids("tag", tag_names, n_tags, "tag_names").array().astype(object)
     _check_weights(weights, names)
+    if is_frame(item_tags):
+        _check_columns_are_tags(weights, names)
     names.flags.writeable = False  # it is handed out with every explanation
     return weights, names
 
 
 def _as_sparse(item_tags: Any) -> sp.csc_matrix:
     if is_frame(item_tags):
-        item_tags = frame_values(item_tags)
+        _check_types(item_tags)
+        # Values that are not stored have to be zeros.
+        sparse = len(item_tags.dtypes) > 0 and all(
+            isinstance(dtype, pd.SparseDtype) and dtype.fill_value == 0
+            for dtype in item_tags.dtypes
+        )
+        item_tags = item_tags.sparse.to_coo() if sparse else frame_values(item_tags)
     if not sp.issparse(item_tags):
         item_tags = np.asarray(item_tags)
         if item_tags.ndim != 2:
@@ -67,6 +79,46 @@ def _as_sparse(item_tags: Any) -> sp.csc_matrix:
     weights.sum_duplicates()
     weights.eliminate_zeros()
     return weights
+
+
+def _check_types(frame: Any) -> None:
+    """Refuse columns of dates and durations by name; they would be taken for large numbers."""
+    for name, dtype in zip(frame.columns, frame.dtypes, strict=True):
+        if getattr(dtype, "kind", "") in "mM":
+            raise ValueError(f"item_tags: column {name!r} holds dates, {_no_tag(name)}")
+
+
+def _check_columns_are_tags(weights: sp.csc_matrix, names: NDArray) -> None:
+    """Refuse columns of ids, years, prices and other numbers by name."""
+    n_items, counts = weights.shape[0], np.diff(weights.indptr)
+    if not weights.nnz:
+        return
+    largest = weights.max(axis=0).toarray().ravel()
+    among_flags = (largest == 1).mean() > 0.5  # the others are 0 or 1, or shares
+    for column in np.flatnonzero((largest > 1) & (2 * counts > n_items)):
+        values = weights.data[weights.indptr[column] : weights.indptr[column + 1]]
+        whole = (values == np.rint(values)).all()
+        what = None
+        if (
+            whole
+            and counts[column] >= max(3, n_items - 1)
+            and len(np.unique(values)) == len(values)
+        ):
+            what = "a number of its own for every item, as ids are"
+        elif whole and values.min() >= _YEARS[0] and values.max() <= _YEARS[1]:
+            what = "years"
+        elif among_flags and np.median(values) > 1:
+            what = f"numbers up to {values.max():g} on {counts[column]} of {n_items} items"
+        if what is not None:
+            name = names[column]
+            raise ValueError(f"item_tags: column {name!r} holds {what}, {_no_tag(name)}")
+
+
+def _no_tag(name: Any) -> str:
+    return (
+        f"which is no tag: leave it out (item_tags.drop(columns={name!r}), or set_index where it "
+        f"is the id), or make tags of it with sktpecr.datasets.tags_from_features"
+    )
 
 
 def _check_weights(weights: sp.csc_matrix, names: NDArray) -> None:

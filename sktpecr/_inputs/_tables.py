@@ -38,6 +38,11 @@ def frame_values(frame: Any) -> NDArray:
 def check_interactions(estimator: BaseEstimator, X: Any, reset: bool = True) -> sp.csr_matrix:
     """Check rows of interactions as scikit-learn does, and return them sparse."""
     X = in_pandas(X, ids="user")
+    if is_frame(X) and (n_missing := int(X.isna().to_numpy().sum())):
+        raise ValueError(
+            f"X has {n_missing} missing values (NaN), as a pivot table has where nobody did "
+            f"anything; these are zeros: X.fillna(0)"
+        )
     X = validate_data(
         estimator, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=reset
     )

@@ -87,8 +87,9 @@ class Explanation:
     scored_by_tags : bool
         Whether the model was not trained on the item, see
         :class:`~sktpecr.recommenders.NewItemsRecommender`.
-    _measure, _tell, _weigh, _hidden : callable, callable, callable, frozenset, optional
-        How certificate, reasons and evidence are found when they are asked for: not to be given.
+    _measure, _tell, _weigh, _hidden, _is_row : optional
+        How certificate, reasons and evidence are found when they are asked for, and whether `user`
+        is a row number because fit got no ids: not to be given.
 
     Notes
     -----
@@ -137,6 +138,7 @@ class Explanation:
     _tell: Callable[..., Told] | None = field(default=None, repr=False)
     _weigh: Callable[[], pd.DataFrame] | None = field(default=None, repr=False)
     _hidden: frozenset[Any] = field(default=frozenset(), repr=False)
+    _is_row: bool = field(default=False, repr=False)
 
     @cached_property
     def certificate(self) -> Certificate:
@@ -335,6 +337,10 @@ class Explanation:
         """
         return plotting.plot_contributions(self, ax=ax, n_tags=n_tags)
 
+    @property
+    def _whom(self) -> str:
+        return f"row {self.user} (no user ids given)" if self._is_row else repr(self.user)
+
     def __str__(self) -> str:
         frame = self.to_frame().head(10)
         table = frame.to_string(index=False, float_format=lambda value: f"{value:+.3f}")
@@ -342,7 +348,7 @@ class Explanation:
         return "\n".join(
             [
                 f"method      {self.method}",
-                f"user        {self.user}",
+                f"user        {self._whom if self._is_row else self.user}",
                 f"item        {self.item}  {self.item_name}",
                 f"score       {_number(self.score)}",
                 f"fidelity    {self.fidelity:.3f}",
@@ -359,7 +365,7 @@ class Explanation:
         return {**vars(self), **found, "_measure": None, "_tell": None, "_weigh": None}
 
     def __repr__(self) -> str:
-        return f"Explanation(user={self.user!r}, item={self.item!r}, score={self.score:.4g})"
+        return f"Explanation(user={self._whom}, item={self.item!r}, score={self.score:.4g})"
 
     def _repr_html_(self) -> str:
         table = self.to_frame().to_html(

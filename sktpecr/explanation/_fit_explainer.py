@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from operator import attrgetter
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binom
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from sktpecr._inputs._catalogue import Catalogue, check_item_ids
 from sktpecr._inputs._tables import check_interactions, in_pandas, is_frame
+from sktpecr.attribution import AccountAttribution
 from sktpecr.recommenders import AdapterError, as_recommender
+from sktpecr.recommenders._own_rows import embeddings_of_rows, own_rows
 from sktpecr.recommenders._protocol import (
     check_dot_product,
     is_dot_product,
@@ -20,15 +26,18 @@ from sktpecr.recommenders._protocol import (
     with_own_ids,
 )
 from sktpecr.recommenders.adapters._as_recommender import resolve_recommender
+from sktpecr.tags._alignment import alignment_of
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
 
 # One lock for all explainers: a lock of one's own could not be pickled, and fitting is rare.
 _FIT_LOCK = threading.RLock()
+# Fewer users say too little of what tags say.
+_ENOUGH = 200
 
 
 def fit_on_interactions(
-    explainer: Any, X: Any, user_ids: Any, item_names: Any, train_users: Any
+    explainer: Any, X: Any, user_ids: Any, item_names: Any, train_users: Any, users: Any
 ) -> None:
     """Fit an explainer on interactions."""
     # All or nothing: a fit that fails, and another thread, never see half a state.
@@ -40,7 +49,11 @@ def fit_on_interactions(
     X = check_interactions(fitted, X)
     recommender = resolve_recommender(explainer.recommender, X)
     ids = with_own_ids(recommender, X.shape[0], user_ids, item_ids)
-    _learn(fitted, recommender, Catalogue(X.shape, X, *ids, item_names), train_users)
+    catalogue = Catalogue(X.shape, X, *ids, item_names)
+    rows = own_rows(recommender, X.shape[0], ids[0], users)
+    embeddings = embeddings_of_rows(recommender, X, rows)
+    fitted.alignment_ = alignment_of(explainer.recommender, recommender, embeddings, X, rows, *ids)
+    _learn(fitted, recommender, catalogue, embeddings, train_users)
     explainer._take_state(fitted)
 
 
@@ -67,11 +80,15 @@ def _fit_on_stored_users(explainer: Any) -> None:
     item_ids = check_item_ids(explainer._given_item_tags(), None)
     ids = with_own_ids(recommender, n_users, None, item_ids)
     shape = (n_users, fitted.n_features_in_)
-    _learn(fitted, recommender, Catalogue(shape, None, *ids, None), None)
+    catalogue = Catalogue(shape, None, *ids, None)
+    fitted.alignment_ = np.nan
+    _learn(fitted, recommender, catalogue, recommender.user_embeddings, None)
     explainer._take_state(fitted)
 
 
-def _learn(explainer: Any, recommender: Any, catalogue: Catalogue, train_users: Any) -> None:
+def _learn(
+    explainer: Any, recommender: Any, catalogue: Catalogue, embeddings: NDArray, train_users: Any
+) -> None:
     extractor = TagPreferenceExtractor(
         recommender,
         explainer.item_tags,
@@ -81,7 +98,29 @@ def _learn(explainer: Any, recommender: Any, catalogue: Catalogue, train_users: 
     names = getattr(explainer, "feature_names_in_", None)
     extractor._read(recommender, len(catalogue.items), names)
     parts = explainer.generator, explainer.attribution, explainer.random_state
-    explainer._tag_model = TagModel.learn(extractor, catalogue, train_users, *parts)
+    explainer._tag_model = TagModel.learn(extractor, catalogue, embeddings, train_users, *parts)
+    _doubt_tags(explainer._tag_model)
+
+
+def _doubt_tags(tag_model: TagModel) -> None:
+    """Warn where tags say no more of scores than tags dealt at random over the items do."""
+    account, n_users = tag_model.attribution, int(tag_model.learners.sum())
+    n_items_of_tags = np.diff(tag_model.extractor._item_tags.indptr)
+    # A tag for each item is the same tag wherever it is dealt.
+    if type(account) is not AccountAttribution or n_users < _ENOUGH or n_items_of_tags.max() == 1:
+        return
+    told, by_chance = account.explained_.mean(), account.explained_by_chance_.mean()
+    n_tags, n_used = len(account.used_), int(account.used_.sum())
+    # Of dealt tags one in a hundred is taken for one that says something.
+    if told < by_chance and binom.sf(n_used - 1, n_tags, 0.01) > 0.01:
+        warnings.warn(
+            f"item_tags say no more of the scores than tags dealt at random over the items: "
+            f"{n_used} of {n_tags} tags say anything. Either the rows of item_tags are in another "
+            f"order than the columns of X (bring them in line with item_tags.reindex(item_ids)), "
+            f"or these tags have nothing to do with what people like",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def learned(path: str) -> Any:

@@ -112,6 +112,7 @@ def _values(explainer: Any) -> dict[str, Any]:
         "tag_names given": params["tag_names"] is not None,
         "class of recommender": type(recommender).__name__,
         "users of recommender": len(recommender.user_embeddings),
+        "alignment": explainer.alignment_,
         "recommender": kept if type(kept) is FactorRecommender else None,
         **dict(zip(_LABELS, labels, strict=True)),
         "item_tags": tag_model.extractor._item_tags,
@@ -214,6 +215,7 @@ def _rebuilt(cls: Any, values: dict[str, Any], given: Any) -> Any:
     explainer = cls(recommender, as_given, **params)
     explainer._validate_params()
     explainer.n_features_in_ = n_items
+    explainer.alignment_ = float(values["alignment"])
     if features is not None:
         explainer.feature_names_in_ = features
     extractor = TagPreferenceExtractor(

@@ -20,7 +20,13 @@ from sktpecr.attribution import (
 )
 from sktpecr.generators import CVAEGenerator, GaussianGenerator, InversionGenerator, MLPGenerator
 from sktpecr.recommenders import FactorRecommender
-from sktpecr.recommenders._fold_in import LearnedFoldIn, LinearFoldIn, RatingsFoldIn, RidgeFoldIn
+from sktpecr.recommenders._fold_in import (
+    ConfidenceFoldIn,
+    LearnedFoldIn,
+    LinearFoldIn,
+    RatingsFoldIn,
+    RidgeFoldIn,
+)
 
 
 class LostFoldIn(NamedTuple):
@@ -39,7 +45,14 @@ class LostFoldIn(NamedTuple):
 # All that is ever made of what a file says. Their constructors store, and run nothing.
 _GENERATORS = (CVAEGenerator, GaussianGenerator, InversionGenerator, MLPGenerator)
 _ATTRIBUTIONS = (AccountAttribution, ExactAttribution, LimeAttribution, ShapleyAttribution)
-_FOLD_INS = (RidgeFoldIn, RatingsFoldIn, LinearFoldIn, LearnedFoldIn, LostFoldIn)
+_FOLD_INS = (
+    RidgeFoldIn,
+    ConfidenceFoldIn,
+    RatingsFoldIn,
+    LinearFoldIn,
+    LearnedFoldIn,
+    LostFoldIn,
+)
 _CLASSES = (*_GENERATORS, *_ATTRIBUTIONS, FactorRecommender, *_FOLD_INS)
 _KNOWN: dict[str, Any] = {each.__name__: each for each in _CLASSES}
 _STORED_AS = {

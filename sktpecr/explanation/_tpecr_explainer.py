@@ -86,6 +86,12 @@ class TPECRExplainer(TagTransformer):
         Their tag preferences.
     population_mean_, population_std_ : ndarray of shape (n_tags,)
         Mean and standard deviation of the tag preferences of the users that were learned from.
+    alignment_ : float
+        How well the recommender knows the rows and columns of X: how often it scores an item that
+        a user took, and another user did not, above one that only the other took. The mean over
+        up to 300 users; .5 is chance, also for what is merely popular. Of rows that it does not
+        know, one half is embedded and asked about the other. NaN where the recommender was fitted
+        on this very X, or there is nothing to compare.
     n_features_in_ : int
         Number of items.
     feature_names_in_ : ndarray of shape (n_items,)
@@ -131,7 +137,7 @@ class TPECRExplainer(TagTransformer):
     >>> explainer.explain("Bob", data.item_ids[5])
     Traceback (most recent call last):
     ...
-    ValueError: unknown user 'Bob'; known are 200 ids: ...
+    ValueError: unknown user 'Bob'; known are 200 users
     """
 
     _parameter_constraints: dict = {
@@ -184,15 +190,17 @@ class TPECRExplainer(TagTransformer):
         user_ids: Iterable[Hashable] | None = None,
         item_names: Iterable[str] | None = None,
         train_users: Iterable[Hashable] | None = None,
+        users: str | None = None,
     ) -> TPECRExplainer:
         """Learn the population: tag preferences, generator, attribution.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_users, n_items)
-            Interactions. With as many rows as the recommender has users, rows are its users and
-            their stored embeddings are used; otherwise rows are folded in. A DataFrame brings
-            its own user ids (index, or the column "user" of polars) and item ids (columns).
+            Interactions. With as many rows as the recommender has users, rows are its users, in
+            its order, and their stored embeddings are used; see `users` for other rows. A
+            DataFrame brings its own user ids (index, or the column "user" of polars) and item ids
+            (columns).
         y : None
             Ignored.
         user_ids : iterable of hashable, optional
@@ -203,6 +211,11 @@ class TPECRExplainer(TagTransformer):
         train_users : iterable of hashable, optional
             Raw ids of the users to learn from; the others are known, and
             ``sktpecr.evaluation`` can measure on them. All by default.
+        users : "fold_in", optional
+            "fold_in" embeds all rows anew, whoever they are. By default rows are found among the
+            recommender's users by id, where it has ids and `user_ids` are given, and only those
+            that it does not know are embedded anew; without ids there have to be as many rows as
+            it stores users, in its order. A recommender that stores none embeds all rows.
 
         Returns
         -------
@@ -212,9 +225,19 @@ class TPECRExplainer(TagTransformer):
         Raises
         ------
         ValueError
-            If ids, names, tags and interactions contradict each other.
+            If ids, names, tags and interactions contradict each other; if there are `user_ids` and
+            another number of rows than the recommender's users, and it has no ids; or if rows or
+            columns of X fit the recommender in another order.
+
+        Warns
+        -----
+        UserWarning
+            If the recommender cannot tell what users took from what others took
+            (``alignment_`` near .5, with a standard error below .02 over at least 200 users); if
+            at least 200 users show that tags say no more of scores than tags dealt at random; or
+            if rows are embedded anew because their number is not that of the recommender's users.
         """
-        fit_on_interactions(self, X, user_ids, item_names, train_users)
+        fit_on_interactions(self, X, user_ids, item_names, train_users, users)
         return self
 
     def explain(
@@ -236,7 +259,7 @@ class TPECRExplainer(TagTransformer):
             Raw item id, or column number if there are none.
         interactions : sparse row, ndarray of shape (n_items,) or list of item ids, optional
             What somebody new interacted with; folded in as :meth:`transform` does. Items of a
-            list get the mean value of the interactions of ``fit``.
+            list get the mean of the positive interactions of ``fit``.
         tags : dict of tag to value, optional
             How somebody without interactions stands to the population, in standard deviations:
             ``{}`` is the average user. Tags not named follow those that are named.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -162,6 +163,14 @@ def check_factors(factors: ArrayLike, name: str, ndim: int) -> NDArray:
     if array.dtype not in (np.float32, np.float64):
         array = array.astype(np.float32 if array.dtype == np.float16 else np.float64)
     return check_finite(array, f"{name} has")
+
+
+def kept(array: NDArray) -> NDArray:
+    """Return a copy that nobody else changes, or the array itself if it is read-only or a file."""
+    owner: Any = array
+    while isinstance(owner, np.ndarray) and not isinstance(owner, np.memmap):
+        owner = owner.base
+    return array if isinstance(owner, np.memmap) or not array.flags.writeable else array.copy()
 
 
 def check_finite(array: NDArray, what: str) -> NDArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
@@ -54,6 +55,41 @@ class RatingsFoldIn:
             gram = items.T @ items + len(items) * ridge
             embeddings[row] = np.linalg.solve(gram, items.T @ (ratings - biases[X.indices[rated]]))
         return embeddings
+
+
+# What weighted matrix factorisation is trained by, for one user: the embedding that minimises
+# sum_v c_v (p_v - e . q_v)^2 + lambda |e|^2 over all items, with confidence |c_v| and p_v = 1 where
+# c_v = alpha r_v > 0, else 1 and 0 (Hu, Koren and Volinsky, ICDM 2008).
+@dataclass(eq=False)
+class ConfidenceFoldIn:
+    """Solve the normal equations of implicit's ALS on factors of one's own."""
+
+    item_factors: NDArray
+    regularization: float
+    alpha: float
+
+    def __call__(self, X: sp.csr_matrix) -> NDArray:
+        embeddings = np.empty((X.shape[0], self.item_factors.shape[1]))
+        for row in range(X.shape[0]):
+            taken = slice(X.indptr[row], X.indptr[row + 1])
+            left, right = self._equations(X.indices[taken], X.data[taken])
+            embeddings[row] = np.linalg.solve(left, right.sum(axis=0))
+        return embeddings
+
+    def parts(self, row: sp.csr_matrix) -> NDArray:
+        """Return what each item of a row (1, n_items) adds, (n_taken, n_factors)."""
+        left, right = self._equations(row.indices, row.data)
+        return np.linalg.solve(left, right.T).T
+
+    @cached_property
+    def _gram(self) -> NDArray:
+        factors = self.item_factors.astype(np.float64)
+        return factors.T @ factors + self.regularization * np.eye(factors.shape[1])
+
+    def _equations(self, items: NDArray, values: NDArray) -> tuple[NDArray, NDArray]:
+        own, confidence = self.item_factors[items].astype(np.float64), values * self.alpha
+        left = self._gram + (own.T * (np.abs(confidence) - 1)) @ own
+        return left, np.maximum(confidence, 0.0)[:, np.newaxis] * own
 
 
 @dataclass(eq=False)

@@ -7,8 +7,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from sktpecr.recommenders._factor_recommender import FactorRecommender
-from sktpecr.recommenders._fold_in import LinearFoldIn, RidgeFoldIn
-from sktpecr.recommenders.adapters._factors import _LeastSquaresFoldIn
+from sktpecr.recommenders._fold_in import ConfidenceFoldIn, LinearFoldIn, RidgeFoldIn
 
 
 def fold_in_parts(recommender: FactorRecommender, row: sp.csr_matrix) -> NDArray | None:
@@ -24,17 +23,6 @@ def fold_in_parts(recommender: FactorRecommender, row: sp.csr_matrix) -> NDArray
         parts = RidgeFoldIn(fold_in.item_factors, fold_in.alpha)(one_each)
         length = float(np.linalg.norm(parts.sum(axis=0)))
         return parts if fold_in.length is None or not length else parts * (fold_in.length / length)
-    if isinstance(fold_in, _LeastSquaresFoldIn):
-        return _confident_parts(fold_in, row)
+    if isinstance(fold_in, ConfidenceFoldIn):
+        return fold_in.parts(row)
     return None
-
-
-def _confident_parts(fold_in: _LeastSquaresFoldIn, row: sp.csr_matrix) -> NDArray:
-    """Solve the normal equations of implicit's ALS for each item of a row by itself."""
-    model = fold_in.model
-    factors = np.asarray(model.item_factors, dtype=np.float64)
-    own, confidence = factors[row.indices], row.data.astype(np.float64) * model.alpha
-    gram = factors.T @ factors + model.regularization * np.eye(factors.shape[1])
-    gram += own.T @ ((np.abs(confidence) - 1)[:, np.newaxis] * own)
-    liked = np.maximum(confidence, 0.0)
-    return np.linalg.solve(gram, (liked[:, np.newaxis] * own).T).T

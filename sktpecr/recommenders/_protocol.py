@@ -142,28 +142,26 @@ def fold_in(recommender: Any, X: sp.csr_matrix, asker: str = "the explainer") ->
 
 def with_own_ids(recommender: Any, n_users: int, user_ids: Any, item_ids: Any) -> tuple[Any, Any]:
     """Return raw ids, those that the recommender was trained on where no others were given."""
-    name = type(recommender).__name__
-    rows_are_its_own = len(recommender.user_embeddings) == n_users
-    found = []
-    for kind, given, what, row in (
-        ("user", user_ids, "user_ids", "rows of X and user_ids"),
-        ("item", item_ids, "the index of item_tags", "columns of X and the index of item_tags"),
-    ):
-        own = optional(recommender, f"{kind}_ids")
-        if own is None or (kind == "user" and not rows_are_its_own):
-            found.append(given)
-            continue
-        own = np.asarray(own).tolist()
-        given = own if given is None else list(given)
-        if len(given) == len(own) and given != own:  # who counts otherwise is told so elsewhere
-            of_it = f"the {kind} ids that the {name} was trained on"
-            wrong, strangers = difference(given, own, "of them are not among those", "they")
-            way_out = f"bring {row} into the order of as_recommender(model).{kind}_ids"
-            if strangers:
-                way_out = f"give the same kind of ids, such as {own[0]!r}"
-            raise ValueError(f"{what} contradicts {of_it}: {wrong}; {way_out}")
-        found.append(given)
-    return found[0], found[1]
+    own_users, own = optional(recommender, "user_ids"), optional(recommender, "item_ids")
+    if user_ids is None and own_users is not None and len(own_users) == n_users:
+        user_ids = np.asarray(own_users).tolist()
+    if own is None:
+        return user_ids, item_ids
+    own = np.asarray(own).tolist()
+    given = own if item_ids is None else list(item_ids)
+    if len(given) == len(own) and given != own:  # who counts otherwise is told so elsewhere
+        wrong, strangers = difference(given, own, "of them are not among those", "they")
+        way_out = (
+            "bring columns of X and the index of item_tags into the order of "
+            "as_recommender(model).item_ids"
+        )
+        if strangers:
+            way_out = f"give the same kind of ids, such as {own[0]!r}"
+        raise ValueError(
+            f"the index of item_tags contradicts the item ids that the "
+            f"{type(recommender).__name__} was trained on: {wrong}; {way_out}"
+        )
+    return user_ids, given
 
 
 def check_dot_product(recommender: Any) -> None:

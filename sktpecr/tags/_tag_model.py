@@ -21,7 +21,7 @@ from sktpecr.attribution import AccountAttribution
 from sktpecr.attribution._composite import CompositeFunction
 from sktpecr.generators import CVAEGenerator, GaussianGenerator
 from sktpecr.generators._swap import Swap
-from sktpecr.recommenders._protocol import check_range, fold_in, optional
+from sktpecr.recommenders._protocol import optional
 from sktpecr.tags._directions import Directions
 from sktpecr.tags._steerability import Steerability
 from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
@@ -84,6 +84,7 @@ class TagModel:
         cls,
         extractor: TagPreferenceExtractor,
         catalogue: Catalogue,
+        embeddings: NDArray,
         train_users: Any,
         generator: Any,
         attribution: Any,
@@ -97,6 +98,8 @@ class TagModel:
             Fitted.
         catalogue : Catalogue
             Users, items and interactions.
+        embeddings : ndarray of shape (n_users, n_factors)
+            Embeddings of the users.
         train_users : iterable of hashable or None
             Raw ids of the users to learn from; None for all.
         generator, attribution : object or None
@@ -110,10 +113,6 @@ class TagModel:
             All of it.
         """
         recommender = extractor.recommender_
-        X, embeddings = catalogue.interactions, recommender.user_embeddings
-        if X is not None and len(embeddings) != len(catalogue.users):
-            embeddings = fold_in(recommender, X)
-            check_range(recommender, embeddings)
         # Users without interactions sit where training began: not part of the population.
         learners = catalogue.active_users() & _mask(catalogue.users, train_users)
         if not learners.any():
@@ -415,10 +414,6 @@ def _mask(users: Ids, some: Any) -> NDArray:
     if some is not None:
         if isinstance(some, str | bytes) or not hasattr(some, "__iter__"):
             raise ValueError(f"train_users must be a list of user ids, got {some!r}")
-        some = list(some)
-        # True equals 1, and would be taken for that user.
-        if some and all(isinstance(each, bool | np.bool_) for each in some):
-            raise ValueError("train_users must be user ids, got a mask; pass user_ids[mask]")
         mask[:] = False
         mask[users.rows(some)] = True
     return mask

@@ -25,6 +25,7 @@ from sktpecr.recommenders._protocol import (
     with_own_ids,
 )
 from sktpecr.recommenders.adapters._as_recommender import resolve_recommender
+from sktpecr.tags._alignment import alignment_of
 from sktpecr.tags._steerability import Steerability
 from sktpecr.tags._tag_transformer import TagTransformer
 
@@ -70,6 +71,8 @@ class TagPreferenceExtractor(TagTransformer):
         The linear map from embeddings to tag preferences, where there is one.
     tag_offsets_ : ndarray of shape (n_tags,) or None
         Its constant: the mean item bias of each tag.
+    alignment_ : float
+        How well the recommender knows the rows and columns of X, see :class:`TPECRExplainer`.
     n_features_in_ : int
         Number of items.
     feature_names_in_ : ndarray of shape (n_items,)
@@ -125,8 +128,8 @@ class TagPreferenceExtractor(TagTransformer):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_users, n_items)
-            Interactions. Only their columns matter here, unless the recommender is an unfitted
-            scikit-learn estimator.
+            Interactions. Nothing is learned from them, unless the recommender is an unfitted
+            scikit-learn estimator; it is looked at whether they go with the recommender.
         y : None
             Ignored.
 
@@ -134,6 +137,18 @@ class TagPreferenceExtractor(TagTransformer):
         -------
         self : object
             The fitted extractor.
+
+        Raises
+        ------
+        ValueError
+            If ids contradict each other, or rows or columns of X fit the recommender in another
+            order.
+
+        Warns
+        -----
+        UserWarning
+            If the recommender cannot tell what users took from what others took
+            (``alignment_`` near .5, with a standard error below .02 over at least 200 users).
         """
         # All or nothing: a fit that fails leaves the earlier one.
         fitted = clone(self)
@@ -141,7 +156,11 @@ class TagPreferenceExtractor(TagTransformer):
         item_ids = check_item_ids(self._given_item_tags(), X)
         X = check_interactions(fitted, X)
         recommender = resolve_recommender(self.recommender, X)
-        with_own_ids(recommender, X.shape[0], None, item_ids)
+        item_ids = with_own_ids(recommender, X.shape[0], None, item_ids)[1]
+        n_users = len(recommender.user_embeddings)
+        rows = np.arange(n_users) if n_users == X.shape[0] else np.full(X.shape[0], -1)
+        known = recommender.user_embeddings, X, rows, None, item_ids
+        fitted.alignment_ = alignment_of(self.recommender, recommender, *known)
         fitted._read(recommender, X.shape[1], getattr(fitted, "feature_names_in_", None))
         self._take_state(fitted)
         return self

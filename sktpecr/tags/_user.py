@@ -147,12 +147,14 @@ def one_row(catalogue: Catalogue, interactions: Any) -> sp.csr_matrix:
     """Return the interactions of somebody new, shape (1, n_items)."""
     has_values = sp.issparse(interactions) or isinstance(interactions, np.ndarray)
     row = _by_values(interactions, catalogue) if has_values else _by_ids(interactions, catalogue)
-    for wrong, what in ((~np.isfinite(row.data), "NaN or infinite"), (row.data < 0, "negative")):
+    negative = (row.data < 0) & (not catalogue.has_negative)
+    for wrong, what in ((~np.isfinite(row.data), "NaN or infinite"), (negative, "negative")):
         if wrong.any():
             raise ValueError(
-                f"interactions must be finite and at least 0, got {wrong.sum()} {what} values, the "
-                f"first for item {catalogue.items[row.indices[wrong][0]]!r}; leave out what the "
-                f"user did not interact with"
+                f"interactions must be finite, and at least 0 as those of fit are, got "
+                f"{wrong.sum()} {what} values, the first for item "
+                f"{catalogue.items[row.indices[wrong][0]]!r}; leave out what the user did not "
+                f"interact with"
             )
     if not row.nnz:
         raise ValueError(

@@ -96,6 +96,7 @@ def test_without_ids_rows_and_columns_are_numbers_and_names_follow_ids():
         dict.fromkeys("ABCD").keys(),
         (name for name in "ABCD"),
         pd.Series(["D", "C", "B", "A"], index=list("dcba")),
+        {"d": "D", "b": "B", "c": "C", "a": "A", "x": "X"},
         pd.Series(["D", "x", "C", "B", "A"], index=list("dxcba")),
     ],
 )
@@ -109,10 +110,13 @@ def test_names_may_come_in_order_or_as_a_series_by_item(names):
         (["A", "B"], r"one name per item: expected 4, got shape \(2,\)"),
         ([["A"], ["B"], ["C"], ["D"]], r"expected 4, got shape \(4, 1\)"),
         ("ABCD", r"expected 4, got shape \(\)"),
-        ({"a": "A", "b": "B", "c": "C", "d": "D"}, r"expected 4, got shape \(\)"),
+        ({"a": "A", "b": "B", "d": "D"}, "no name for 1 items, such as 'c'.* keys of a dict"),
         (pd.Series(list("ABC"), index=list("abc")), "no name for 1 items, such as 'd'"),
         (pd.Series(["A", None, "C", None], index=list("abcd")), "no name for 2 items, .* 'b'"),
-        (pd.Series(list("ABCD")), "no name for 4 items, .* index of a Series must be the item ids"),
+        (
+            pd.Series(list("ABCD")),
+            "no name for 4 items, .* keys of a dict, must be the item ids",
+        ),
     ],
 )
 def test_names_that_do_not_fit_the_items_are_refused(names, message):

@@ -168,7 +168,7 @@ def test_looking_for_near_labels_stays_fast_among_very_many(monkeypatch):
         return ["user_1"]
 
     monkeypatch.setattr(difflib, "get_close_matches", get_close_matches)
-    ids = Ids("user", [f"user_{number}" for number in range(30_000)], 30_000, "user_ids")
+    ids = Ids("item", [f"user_{number}" for number in range(30_000)], 30_000, "item_ids")
     with pytest.raises(ValueError, match="did you mean 'user_1'"):
         ids.row("usr_1")
     assert pools == [20_000]
@@ -185,3 +185,23 @@ def test_many_rows_at_once_are_those_one_by_one(labels):
     for wrong in (["zz"], [-1], [6], [True, False], [1.5], [None], [[0]], np.array([True])):
         with pytest.raises(ValueError, match="user"):
             ids.rows([chosen[0], *wrong])
+
+
+def test_who_asks_for_one_user_is_told_of_no_other():
+    ids = Ids("user", ["ann@example.org", "bob@example.org"], 2, "user_ids")
+    with pytest.raises(ValueError, match=r"unknown user 'an@example\.org'; known are 2 users$"):
+        ids.row("an@example.org")
+    # The type is told where that is all that is wrong: it names the one who was asked for.
+    with pytest.raises(ValueError, match=r"did you mean 7 \(int, not str\)"):
+        Ids("user", [7, 8], 2, "user_ids").row("7")
+
+
+@pytest.mark.parametrize("labels", [None, [0, 1, 2], list("abc")])
+def test_a_mask_is_no_list_of_ids(labels):
+    ids = Ids("item", labels, 3, "item_ids")
+    for mask in ([True, False, True], np.array([True, False, True]), [np.True_]):
+        with pytest.raises(ValueError, match=r"got a mask .* item_ids\[mask\]"):
+            ids.rows(mask)
+    with pytest.raises(ValueError, match="True"):
+        ids.row(True)
+    assert Ids("tag", [True, False], 2, "tag_names").rows([False, True]).tolist() == [1, 0]

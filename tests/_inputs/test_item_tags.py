@@ -1,5 +1,7 @@
 """Item tags as users bring them."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -144,3 +146,56 @@ def test_impossible_tags_are_named(item_tags, message):
 def test_impossible_names_are_named(names, message):
     with pytest.raises(ValueError, match=message):
         check_item_tags(TAGS, names, 4, None)
+
+
+GENRES = pd.DataFrame(np.eye(3)[np.arange(12) % 3], columns=["war", "noir", "drama"])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (range(12), "'x' holds a number of its own for every item, as ids are"),
+        (np.arange(12) * 3 + 5, "'x' holds a number of its own for every item"),
+        (1950 + np.arange(12) // 2, "'x' holds years"),
+        (np.where(np.arange(12) < 2, 0, 1999), "'x' holds years"),
+        (9.99 + np.arange(12) // 3, "'x' holds numbers up to 12.99 on 12 of 12 items"),
+        (pd.date_range("2011-01-01", periods=12), "'x' holds dates"),
+        (pd.date_range("2011-01-01", periods=12, tz="UTC"), "'x' holds dates"),
+        (pd.to_timedelta(np.arange(12), "D"), "'x' holds dates"),
+    ],
+)
+def test_columns_that_are_no_tags_are_refused_by_name(values, message):
+    frame = GENRES.assign(x=np.asarray(values) if isinstance(values, range) else values)
+    with pytest.raises(ValueError, match=f"item_tags: column {message}.*tags_from_features"):
+        check_item_tags(frame, None, 12, None)
+    sparse = GENRES.assign(x=frame["x"]) if "dates" in message else frame.astype("Sparse[float]")
+    with pytest.raises(ValueError, match=f"item_tags: column {message}"):
+        check_item_tags(sparse, None, 12, None)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        GENRES,
+        GENRES.astype(bool),
+        GENRES.assign(x=np.linspace(0.01, 0.99, 12)),  # relevance
+        GENRES * [10, 200, 3],  # counts of how often a tag was given
+        pd.DataFrame(np.arange(24).reshape(12, 2) % 5 + 1.5),  # weights on a scale of their own
+    ],
+)
+def test_weights_of_tags_are_taken(frame):
+    weights, _ = check_item_tags(frame, None, 12, None)
+    np.testing.assert_array_equal(weights.toarray(), frame.to_numpy(dtype=float))
+
+
+def test_sparse_frames_are_never_made_dense():
+    tags = sp.random(20_000, 5_000, 1e-4, format="csr", random_state=0)
+    tags.data[:] = 1.0
+    tags = tags[:, np.flatnonzero(tags.getnnz(axis=0))]
+    frame = pd.DataFrame.sparse.from_spmatrix(tags)
+    tracemalloc.start()
+    weights, _ = check_item_tags(frame, None, 20_000, None)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (weights != tags).nnz == 0
+    assert peak < 100e6  # dense it is 800 MB

@@ -115,8 +115,8 @@ def test_unknown_ids_of_any_kind_are_named_with_near_ones():
         "UUID": (uuid.UUID(int=2), str(uuid.UUID(int=2))),
     }
     for kind, (known, wrong) in keys.items():
-        ids = Ids("user", KINDS[kind](50), 50, "user_ids")
+        ids = Ids("item", KINDS[kind](50), 50, "item_ids")
         assert ids.row(known) == 2
-        with pytest.raises(ValueError, match=r"unknown user .* did you mean"):
+        with pytest.raises(ValueError, match=r"unknown item .* did you mean"):
             ids.row(wrong)
     assert as_recommender((np.eye(2), np.eye(2))).user_ids is None

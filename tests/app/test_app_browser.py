@@ -178,7 +178,7 @@ def test_bad_input_says_what_to_do(page):
     page.fill("#user", "user_99")
     page.press("#user", "Enter")
     page.wait_for_selector("#error:not(:empty)")
-    assert "unknown user 'user_99'; did you mean" in page.text_content("#error")
+    assert "unknown user 'user_99'; known are" in page.text_content("#error")
     begin(page)
     assert page.text_content("#error") == ""
 

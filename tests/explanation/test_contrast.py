@@ -171,7 +171,7 @@ def test_html_is_escaped(contrast):
 @pytest.mark.parametrize(
     ("user", "item", "other", "message"),
     [
-        ("user_7", "item_02", "item_31", "unknown user 'user_7'; did you mean"),
+        ("user_7", "item_02", "item_31", "unknown user 'user_7'; known are"),
         ("user_07", "item_2", "item_31", "unknown item 'item_2'; did you mean"),
         ("user_07", "item_02", "item_1", "unknown item 'item_1'; did you mean"),
         ("user_07", "item_02", "item_02", "item and other must be two items, got 'item_02' twice"),

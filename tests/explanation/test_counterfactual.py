@@ -376,7 +376,7 @@ def test_a_learned_generators_own_error_moves_nobody(data):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"user": "user_7"}, "unknown user 'user_7'; did you mean"),
+        ({"user": "user_7"}, "unknown user 'user_7'; known are"),
         ({"item": "item_1"}, "unknown item 'item_1'; did you mean"),
         ({"goal": "exit"}, "goal must be 'enter' or 'leave', got 'exit'"),
         ({"k": 0}, "k must be a whole number of at least 1"),

@@ -188,3 +188,17 @@ def test_plot_leads_from_the_average_user_to_this_one(explanation):
     assert ax.patches[0].get_x() == pytest.approx(average)
     last = ax.patches[-1]
     assert last.get_x() + last.get_width() == pytest.approx(explanation.value)
+
+
+def test_says_that_the_user_is_a_row_where_no_ids_were_given(data):
+    explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+    by_row = explainer.fit(data.interactions).explain(42, data.item_ids[0])
+    assert str(by_row).splitlines()[1] == "user        row 42 (no user ids given)"
+    assert repr(by_row).startswith("Explanation(user=row 42 (no user ids given), item=")
+    assert by_row.user == 42
+    explainer.fit(data.interactions, user_ids=range(1, 61))
+    by_id = explainer.explain(42, data.item_ids[0])
+    assert str(by_id).splitlines()[1] == "user        42"
+    assert repr(by_id).startswith("Explanation(user=42, item=")
+    new = explainer.fit(data.interactions).explain(tags={}, item=data.item_ids[0])
+    assert str(new).splitlines()[1] == "user        a new user"

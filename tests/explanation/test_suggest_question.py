@@ -144,7 +144,7 @@ def test_a_learned_generators_own_error_changes_no_list(data):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"user": "user_7"}, "unknown user 'user_7'; did you mean"),
+        ({"user": "user_7"}, "unknown user 'user_7'; known are"),
         ({"n": 0}, "n must be a whole number of at least 1"),
         ({"k": -1}, "k must be a whole number of at least 1"),
         ({"among": ["tag1"]}, "unknown tag 'tag1'; did you mean"),

@@ -260,7 +260,7 @@ def test_bad_feedback_says_what_is_wrong(name):
 
 
 def test_bad_users_say_what_is_wrong():
-    with pytest.raises(ValueError, match="unknown user 'user_0'; did you mean"):
+    with pytest.raises(ValueError, match="unknown user 'user_0'; known are"):
         REFINER.refine("user_0", like="tag_1")
     with pytest.raises(ValueError, match="unknown user 'nobody'"):
         REFINER.refine(["user_003", "nobody"], like="tag_1")

@@ -359,7 +359,7 @@ WRONG = {
     "two": ({"user": KNOWN, **NEW}, "exactly one of .* got user and interactions"),
     "also empty": ({"interactions": [], "tags": {}}, "got interactions and tags"),
     "all": ({"user": KNOWN, **NEW, "tags": {}}, "got user and interactions and tags"),
-    "user": ({"user": "user_7"}, "unknown user 'user_7'; did you mean"),
+    "user": ({"user": "user_7"}, "unknown user 'user_7'; known are"),
     "id": ({"interactions": ["item_001"]}, "unknown item 'item_001'; did you mean 'item_"),
     "nested": ({"interactions": [["item_001"]]}, "expected one item id, got list"),
     "no items": ({"interactions": []}, "interactions has no items, .* give tags instead"),
@@ -474,3 +474,42 @@ def test_users_of_the_population_by_row():
     unfitted = TPECRExplainer(FactorRecommender(*factors()), DATA.item_tags)
     user = User.at(unfitted.tag_model_, ROW)
     assert (user.label, user.is_known, user.has_known_history) == (ROW, True, False)
+
+
+def signed_explainer():
+    values = np.random.RandomState(0).uniform(-2, 2, X.nnz)
+    signed = sp.csr_matrix((values, X.indices, X.indptr), shape=X.shape)
+    model = FactorRecommender(*factors())
+    return signed, TPECRExplainer(model, DATA.item_tags).fit(signed)
+
+
+def test_an_item_of_a_list_is_worth_the_mean_of_what_is_liked():
+    signed, explainer = signed_explainer()
+    row = sp.csr_matrix(
+        (np.full(2, signed.data[signed.data > 0].mean()), ([0, 0], [3, 8])), (1, 60)
+    )
+    expected = explainer.recommend(interactions=row, n=5)
+    pd.testing.assert_frame_equal(
+        explainer.recommend(interactions=[ITEMS[3], ITEMS[8]], n=5), expected
+    )
+
+
+def test_negative_values_are_taken_where_fit_took_them():
+    signed, explainer = signed_explainer()
+    row = signed[ROW]
+    assert (row.data < 0).any()
+    found = User.of(explainer.tag_model_, interactions=row)
+    np.testing.assert_allclose(found.embedding, explainer.recommender.fold_in(row)[0])
+    with pytest.raises(ValueError, match="at least 0 as those of fit are"):
+        EXPLAINER.recommend(interactions=row)
+
+
+@pytest.mark.parametrize("kind", [sp.csr_array, sp.csc_array, sp.coo_array, sp.coo_matrix])
+def test_sparse_arrays_are_as_good_as_matrices(kind):
+    again = TPECRExplainer(TruncatedSVD(8, random_state=0), DATA.item_tags).fit(
+        kind(X), user_ids=USERS
+    )
+    np.testing.assert_array_equal(again.user_embeddings_, EXPLAINER.user_embeddings_)
+    np.testing.assert_array_equal(again.transform(kind(X)), EXPLAINER.transform(X))
+    expected = EXPLAINER.recommend(n=5, **NEW)
+    pd.testing.assert_frame_equal(again.recommend(n=5, interactions=kind(X[ROW])), expected)

@@ -89,6 +89,11 @@ def as_recommender(model: Any) -> Any:
 
     Notes
     -----
+    The factors are copies, as large as the model's own, and so are transformers, and what embeds
+    new users: to train the model further changes nothing here. Arrays of a tuple that are
+    read-only, or lie in a file (:class:`numpy.memmap`), are not copied. A recommender, and the
+    network of a torch model, is taken as it is.
+
     A model is known by what it has, and no library is imported for it. Scores are the library's
     own, with all biases: what every item scores is in ``item_biases``, what a user adds to all
     items is one more factor, whose item side is 1.

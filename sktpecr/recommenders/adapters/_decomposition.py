@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ def from_decomposition(model: Any) -> FactorRecommender:
     """Read what a transformer makes of rows, and what it makes of that again."""
     check_is_fitted(model)
     name = type(model).__name__
+    model = copy.deepcopy(model)  # it may be fitted again, and what was explained must not change
     last = model[-1] if hasattr(model, "steps") else model
     components = getattr(last, "components_", None)
     transform = _Transform(model, np.dtype(float) if components is None else components.dtype)

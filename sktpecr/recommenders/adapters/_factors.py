@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import NotFittedError
 
 from sktpecr._utils._blocks import blocks
-from sktpecr.recommenders._factor_recommender import FactorRecommender, check_factors
-from sktpecr.recommenders._fold_in import RidgeFoldIn
+from sktpecr.recommenders._factor_recommender import FactorRecommender, check_factors, kept
+from sktpecr.recommenders._fold_in import ConfidenceFoldIn, RidgeFoldIn
 
 
 def from_arrays(
@@ -21,7 +19,8 @@ def from_arrays(
     """Read two matrices, and perhaps item biases."""
     plain = FactorRecommender(user_factors, item_factors, item_biases)
     users, items, biases = _split_constants(plain.user_embeddings, plain.item_embeddings)
-    return FactorRecommender(users, items, plain.item_biases + biases)
+    # What the arrays are trained to later is not what was explained.
+    return FactorRecommender(kept(users), kept(items), plain.item_biases + biases)
 
 
 def from_factor_model(model: Any) -> FactorRecommender:
@@ -40,7 +39,7 @@ def from_factor_model(model: Any) -> FactorRecommender:
     users, items = users.copy(), items.copy()
     fold_in: Any
     if hasattr(model, "YtY") and hasattr(model, "recalculate_user"):
-        fold_in = _LeastSquaresFoldIn(model)
+        fold_in = ConfidenceFoldIn(items, float(model.regularization), float(model.alpha))
     else:
         fold_in = ranked_fold_in(users, items)  # trained on ranks or on logits
     return FactorRecommender(users, items, biases, fold_in=fold_in)
@@ -77,16 +76,3 @@ def _split_constants(users: NDArray, items: NDArray) -> tuple[NDArray, NDArray, 
     if not constant.any():
         return users, items, biases
     return users[:, ~constant], items[:, ~constant], biases
-
-
-class _LeastSquaresFoldIn:
-    """Embed rows as `implicit`'s ALS does, without keeping its user factors a second time."""
-
-    def __init__(self, model: Any) -> None:
-        self.model = copy.copy(model)
-        self.model.user_factors = None
-
-    def __call__(self, X: sp.csr_matrix) -> NDArray:
-        if X.shape[0] == 0:
-            return np.empty((0, self.model.item_factors.shape[1]), dtype=np.float32)
-        return self.model.recalculate_user(np.arange(X.shape[0]), X.astype(np.float32))

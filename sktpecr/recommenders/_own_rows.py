@@ -1,0 +1,62 @@
+"""Which rows of interactions are users that a recommender stores, and embeddings of all rows."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from sktpecr.recommenders._protocol import check_range, fold_in, optional
+
+
+def own_rows(recommender: Any, n_rows: int, user_ids: Any, users: Any) -> NDArray:
+    """Return which of the recommender's users each row is, shape (n_rows,), -1 where it is none."""
+    if users not in (None, "fold_in"):
+        raise ValueError(f"users must be None or 'fold_in', got {users!r}")
+    n_users = len(recommender.user_embeddings)
+    nobody = np.full(n_rows, -1)
+    if n_users == 0 or users == "fold_in":
+        return nobody
+    own, name = optional(recommender, "user_ids"), type(recommender).__name__
+    if own is not None and user_ids is not None:
+        known = {label: row for row, label in enumerate(np.asarray(own).tolist())}
+        found = np.array([known.get(label, -1) for label in user_ids], dtype=np.intp)
+        if (found < 0).all():
+            raise ValueError(
+                f"user_ids has none of the {n_users} user ids that the {name} was trained on; give "
+                f"the same kind of ids, or pass users='fold_in' to embed all rows anew"
+            )
+        return found
+    if n_rows == n_users:
+        return np.arange(n_users)
+    said = (
+        f"X has {n_rows} rows, and the {name} stores {n_users} users, so which row is which user "
+        f"cannot be told"
+    )
+    ways_out = (
+        "pass the rows that it was trained on, or ids on both sides (user_ids= of fit, and "
+        "user_ids of the recommender), or users='fold_in' to embed all rows anew"
+    )
+    if user_ids is not None:
+        raise ValueError(f"{said}; {ways_out}")
+    # Nobody asks for one of them by id: what cross-validation does, whose parts have no ids.
+    warnings.warn(f"{said}: all are embedded anew; {ways_out}", UserWarning, stacklevel=2)
+    return nobody
+
+
+def embeddings_of_rows(recommender: Any, X: sp.csr_matrix, rows: NDArray) -> NDArray:
+    """Return stored embeddings of the rows that are the recommender's users, others folded in."""
+    stored = recommender.user_embeddings
+    if np.array_equal(rows, np.arange(len(stored))):
+        return stored  # no copy: it may be a file larger than memory
+    new = rows < 0
+    folded = fold_in(recommender, X[new]) if new.any() else stored[:0]
+    check_range(recommender, folded)
+    if new.all():
+        return folded
+    embeddings = np.asarray(stored)[rows]
+    embeddings[new] = folded
+    return embeddings

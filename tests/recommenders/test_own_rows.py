@@ -1,0 +1,65 @@
+"""Which rows are a recommender's users, and what the others are embedded as."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from sktpecr import TPECRExplainer
+from sktpecr.recommenders import FactorRecommender
+from sktpecr.recommenders._own_rows import embeddings_of_rows, own_rows
+
+RNG = np.random.RandomState(0)
+USERS, ITEMS = RNG.normal(size=(6, 3)), RNG.normal(size=(8, 3))
+X = sp.csr_matrix((RNG.uniform(size=(7, 8)) < 0.5) * 1.0)
+IDS = list("abcdef")
+TAGS = np.eye(2)[np.arange(8) % 2]
+
+
+def test_with_ids_on_both_sides_known_users_keep_their_embeddings():
+    recommender = FactorRecommender(USERS, ITEMS, user_ids=IDS)
+    given = ["f", "new", "a", "c", "d", "e", "b"]
+    explainer = TPECRExplainer(recommender, TAGS).fit(X, user_ids=given)
+    for row, user in enumerate(given):
+        expected = recommender.fold_in(X[row])[0] if user == "new" else USERS[IDS.index(user)]
+        np.testing.assert_allclose(explainer.user_embeddings_[row], expected)
+    assert (explainer.recommender.user_embeddings == USERS).all()
+
+
+def test_fewer_rows_with_ids_are_found_as_well():
+    recommender = FactorRecommender(USERS, ITEMS, user_ids=IDS)
+    explainer = TPECRExplainer(recommender, TAGS).fit(X[:2], user_ids=["e", "b"])
+    np.testing.assert_array_equal(explainer.user_embeddings_, USERS[[4, 1]])
+
+
+@pytest.mark.parametrize("n_rows", [5, 7])
+def test_another_number_of_rows_without_ids_of_the_model_is_an_error(n_rows):
+    explainer = TPECRExplainer(FactorRecommender(USERS, ITEMS), TAGS)
+    message = f"X has {n_rows} rows, .* stores 6 users.*user_ids= .*, or users='fold_in'"
+    with pytest.raises(ValueError, match=message):
+        explainer.fit(X[:n_rows], user_ids=range(n_rows))
+    with pytest.warns(UserWarning, match=message):  # nobody asks for them by id
+        explainer.fit(X[:n_rows])
+    expected = FactorRecommender(USERS, ITEMS).fold_in(X[:n_rows])
+    np.testing.assert_array_equal(explainer.user_embeddings_, expected)
+    explainer.fit(X[:n_rows], user_ids=range(n_rows), users="fold_in")
+    np.testing.assert_array_equal(explainer.user_embeddings_, expected)
+
+
+def test_fold_in_is_for_all_rows_whoever_they_are():
+    recommender = FactorRecommender(USERS, ITEMS, user_ids=IDS)
+    found = TPECRExplainer(recommender, TAGS).fit(X[:6], user_ids=IDS, users="fold_in")
+    np.testing.assert_array_equal(found.user_embeddings_, recommender.fold_in(X[:6]))
+
+
+def test_stored_users_in_order_are_not_copied():
+    recommender = FactorRecommender(USERS, ITEMS)
+    rows = own_rows(recommender, 6, None, None)
+    assert embeddings_of_rows(recommender, X[:6], rows) is recommender.user_embeddings
+
+
+def test_says_what_is_wrong():
+    recommender = FactorRecommender(USERS, ITEMS, user_ids=IDS)
+    with pytest.raises(ValueError, match="user_ids has none of the 6 user ids"):
+        own_rows(recommender, 6, range(6), None)
+    with pytest.raises(ValueError, match="users must be None or 'fold_in', got 'stored'"):
+        own_rows(recommender, 6, None, "stored")
