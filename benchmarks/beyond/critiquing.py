@@ -29,8 +29,8 @@ from benchmarks.common.rows import Row, mean_row, prefix
 from benchmarks.common.world import world
 from sktpecr import FeedbackRefiner, TPECRExplainer
 from sktpecr.evaluation._critiquing import simulate_critiques
-from sktpecr.refinement._temperature import fit_temperature
-from sktpecr.refinement._wish import ERROR_RATE, Wish
+from sktpecr.tags._temperature import fit_temperature
+from sktpecr.tags._wish import ERROR_RATE, Wish
 
 N_CALIBRATED = 500
 _N_SESSIONS = 150

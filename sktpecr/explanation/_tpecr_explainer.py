@@ -302,7 +302,7 @@ class TPECRExplainer(TagTransformer):
         """
         tag_model, n = self.tag_model_, check_n(n)
         somebody = User.of(tag_model, user, interactions, tags)
-        history, scores = somebody.known_history, tag_model.scores_of(somebody.embedding)
+        history, scores = somebody.known_history, somebody.scores(tag_model)
         candidates = tag_model.catalogue.candidates(history, exclude_seen, exclude)
         return tag_model.ranked(scores, candidates, n)[1]
 
@@ -530,7 +530,6 @@ class TPECRExplainer(TagTransformer):
         *,
         interactions: Any = None,
         tags: Mapping[Hashable, float] | None = None,
-        k: int = 10,
         among: Iterable[Hashable] | None = None,
     ) -> pd.DataFrame:
         r"""Suggest which tags to ask a user about next.
@@ -544,36 +543,30 @@ class TPECRExplainer(TagTransformer):
             How many tags to suggest.
         interactions, tags : optional
             Somebody new in place of `user`, see :meth:`explain`.
-        k : int, default=10
-            Length of the list that is to change.
         among : iterable of hashable, optional
-            Names of the tags to choose from. All by default; tags that are the same for everybody
-            are left out.
+            Names of the tags to choose from. All by default.
 
         Returns
         -------
         DataFrame
-            A row per tag, the largest expected change first, ties in order of the tags: tag,
-            expected_change (share of the user's top k that the answer replaces, on average),
-            if_more and if_less (the same if the answer is more, or less, than the model thinks).
+            A row per tag, the one whose answer tells most first, ties in order of the tags: tag,
+            information (in bits, at most 1: how much the answer is expected to tell of the item
+            sought) and probability (that this item has the tag). Without tags whose answer tells
+            nothing, because all items that can be listed have them, or none.
 
         Raises
         ------
         ValueError
-            If the user or a tag is unknown, or `n` or `k` is no whole number of at least 1.
+            If the user or a tag is unknown, or `n` is no whole number of at least 1.
 
         Notes
         -----
-        An answer corrects what the model thinks of a tag by one standard deviation of the
-        population either way, with equal chances: the two-point rule for a normal distribution.
-        What is learned of one tag is learned of those that go with it, so each other tag follows
-        by its correlation with this one,
-
-        .. math:: c' = c_u \pm \mathrm{cov}(c, c_t) / \mathrm{sd}(c_t), \quad
-           e' = e_u + G(c') - G(c_u)
-
-        Holding the other tags instead would rate a tag by how nearly it is a copy of others. Seen
-        items are left out of the lists, where it is known what was seen.
+        The item that the user looks for is one that she has not seen, v with probability
+        :math:`q_v = \mathrm{softmax}(s / \tau)_v` of her scores s, :math:`\tau` 1.5 of their
+        standard deviations. Asked whether it has tag t she says yes with probability
+        :math:`P(\text{yes} \mid v)`, .95 if it has and .05 if it has not. The information is the
+        mutual information of answer and item, :math:`h(\sum_v q_v P(\text{yes} \mid v)) -
+        \sum_v q_v h(P(\text{yes} \mid v))`, h the entropy of a coin.
 
         Examples
         --------
@@ -589,7 +582,7 @@ class TPECRExplainer(TagTransformer):
         1  tag_0             0.45      0.6      0.3
         """
         somebody = User.of(self.tag_model_, user, interactions, tags)
-        return suggest_question(self.tag_model_, somebody, n, k, among)
+        return suggest_question(self.tag_model_, somebody, n, among)
 
     def explain_batch(
         self,

@@ -67,19 +67,21 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "said_set": "{tag} at {value}",
         "said_reject": "not {item}",
         "said_hide": "hide {tag}",
+        "said_a_bit": "a bit {said}",
+        "said_a_lot": "a lot {said}",
+        "said_until": "{count} of {tag}",
+        "said_not_these": "not these {n}",
+        "said_forget": "forget what was only for now",
         "said_nothing": "no feedback",
         "turn": "Said: {said}.",
-        "turn_tag": "In the model's view {tag} moves by {delivered} of the {asked} standard "
-        "deviations asked for.",
-        "turn_enters_one": "{items} enters the list.",
-        "turn_enters": "{items} enter the list.",
-        "turn_leaves_one": "{items} leaves the list.",
-        "turn_leaves": "{items} leave the list.",
-        "turn_rank": "{item} (rank {before}, now {after})",
-        "turn_no_rank": "none",
-        "turn_kept": "{kept} of the list stays.",
-        "turn_other": "Of the tags not spoken of, {tag} moves most, by {delivered} standard "
-        "deviations.",
+        "list_changed": "{came} came in; {left} left; {kept} of your first {n} stayed.",
+        "list_came": "{came} came in; {kept} of your first {n} stayed.",
+        "list_left": "{left} left; {kept} of your first {n} stayed.",
+        "list_same": "No change in your first {n}; ask for more.",
+        "list_kept": "Your first {n} stayed.",
+        "short_available": "Of {tag} you see {count} of the {available} that the catalogue has.",
+        "short_kept": "Of {tag} you see {count}: {wanted} would cost more of your list than it may "
+        "lose.",
     }
 )
 
@@ -137,6 +139,17 @@ def without_reasons_in_words(
     more = "_nearest" if nearest else "_popular" if is_popular else ""
     items, disliked = joined(list(nearest), words), joined(list(against), words)
     return words[lead + more].format(items=items, against=disliked)
+
+
+def change_in_words(
+    came: list[str], left: list[str], kept: int, n: int, is_asked: bool, words: Mapping[str, str]
+) -> str:
+    """Say what came into a list of n, what left it, and how many stayed."""
+    short = "changed" if came and left else "came" if came else "left" if left else "same"
+    if short == "same" and not is_asked:
+        short = "kept"
+    parts = {"came": joined(came, words), "left": joined(left, words)}
+    return words[f"list_{short}"].format(**parts, kept=str(kept), n=str(n))
 
 
 def how_much(liking: float) -> str:

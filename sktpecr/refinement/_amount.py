@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sktpecr._inputs._feedback import AMOUNTS
 from sktpecr._utils._ranking import top_items
 
-# How many more of a tag's items stand in the list, or fewer.
-AMOUNTS = {"a bit": 1, "more": 2, "a lot": 4}
 # Past a crossing by this share of the numbers that cross, so that no rounding undoes it.
 _PAST = 1e-9
 # In standard deviations of what items are worth; with 2, of the first hundred at least 85 stay in
@@ -150,6 +149,7 @@ def solve_amount(
     wanted: int | str,
     n: int = 10,
     keep: float = 0.5,
+    first: NDArray | None = None,
 ) -> Amount:
     r"""Return the smallest strength at which as many of a tag's items are in the list as wanted.
 
@@ -168,6 +168,8 @@ def solve_amount(
         Length of the list.
     keep : float, default=0.5
         Share of the first list that has to stay, from 0 to 1: less is reached where it would not.
+    first : ndarray of int, optional
+        The list of which so much has to stay; by default the best by `base`.
 
     Returns
     -------
@@ -208,12 +210,13 @@ def solve_amount(
     others = base[top_items(base, still, n)]
     # Where there are fewer others than places, the tag's items have the rest of the list.
     others = np.concatenate([others, np.full(n - len(others), -np.inf)])
-    first = top_items(base, candidates, n)
-    before = int(np.count_nonzero(evidence[first]))
+    listed = top_items(base, candidates, n)
+    first = listed if first is None else first
+    before = int(np.count_nonzero(evidence[listed]))
     if isinstance(wanted, str):
         wanted = wanted_count(wanted, before, n, liked)
     goal = min(wanted, len(moving), n) if liked else wanted
-    best: tuple[float, int, int] = (0.0, before, len(first))
+    best: tuple[float, int, int] = (0.0, before, int(np.isin(first, listed).sum()))
     sign = 1 if liked else -1
     for count in range(goal, before, -sign):
         strength = _crossing(base[moving], evidence[moving], others, count, n)

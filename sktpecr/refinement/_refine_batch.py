@@ -47,7 +47,7 @@ def refine_batch(
         some = tag_model.user_embeddings[:1]
         said = [(user, sorted(kinds.items())) for user, kinds in by_user.items()]
         scores = tag_model.recommender.score_items(some)
-        solver = str(refiner.solver)
+        solver = f"{refiner.solver}, {refiner.long_term:g}"
         return joblib.hash([tag_model.method, solver, tag_model.user_embeddings, scores, said])
 
     return run_parts(

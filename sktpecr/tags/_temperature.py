@@ -41,7 +41,7 @@ def fit_temperature(scores: NDArray, held_out: NDArray, candidates: NDArray | No
     Examples
     --------
     >>> import numpy as np
-    >>> from sktpecr.refinement._temperature import fit_temperature
+    >>> from sktpecr.tags._temperature import fit_temperature
     >>> rng = np.random.RandomState(0)
     >>> scores = rng.normal(size=(2000, 50))
     >>> taken = np.argmax(scores / 0.25 + rng.gumbel(size=scores.shape), axis=1)
@@ -65,3 +65,8 @@ def fit_temperature(scores: NDArray, held_out: NDArray, candidates: NDArray | No
 
     found = minimize_scalar(surprise, bounds=(-_WIDE, _WIDE), method="bounded")
     return float(np.exp(found.x))
+
+
+def temperature_of(scores: NDArray) -> float:
+    """Return the temperature at which a user's scores are a prior over items, in their units."""
+    return USUAL_TEMPERATURE * (float(scores.std(dtype=np.float64)) or 1.0)

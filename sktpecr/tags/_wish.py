@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ class Wish:
     Examples
     --------
     >>> import numpy as np
-    >>> from sktpecr.refinement._wish import Wish, wish_scores
+    >>> from sktpecr.tags._wish import Wish, wish_scores
     >>> wish = Wish(np.array([[1, 0], [0, 1], [1, 1]]), error_rate=0.2)
     >>> wish.tag(0, liked=True).round(2)
     array([1.39, 0.  , 1.39])
@@ -89,6 +90,11 @@ class Wish:
         self._embeddings = item_embeddings
         self._untagged = np.asarray(tags.getnnz(axis=1) == 0)
         self._guesses: dict[int, NDArray] = {}
+
+    @cached_property
+    def probabilities(self) -> sp.csr_matrix:
+        """Probability of every tag on every item, shape (n_items, n_tags), without guesses."""
+        return self._tags.tocsr()
 
     def probability(self, tag: int | tuple[int, ...]) -> NDArray:
         """Return how probable a tag, or all of several tags, is on every item.
@@ -226,7 +232,7 @@ def wish_scores(
     Examples
     --------
     >>> import numpy as np
-    >>> from sktpecr.refinement._wish import wish_scores
+    >>> from sktpecr.tags._wish import wish_scores
     >>> wish_scores(np.array([1.0, 2.0]), 0.5, [(2.0, np.array([3.0, 0.0]))])
     array([10.,  8.])
     """
