@@ -123,7 +123,7 @@ class ConversationTurn:
         Returns
         -------
         dict
-            Words, kept, and items and tags as lists of dicts; None for a rank that is missing.
+            Words, text, kept, and items and tags as lists of dicts; None for a rank that is missing.
         """
         tables = {
             name: [
@@ -132,13 +132,13 @@ class ConversationTurn:
             ]
             for name, table in (("items", self.items), ("tags", self.tags))
         }
-        return {"words": str(self.said), "kept": self.kept, **tables}
+        return {"words": str(self.said), "text": str(self), "kept": self.kept, **tables}
 
     def __repr__(self) -> str:
         return f"ConversationTurn({str(self.said)!r}, kept={self.kept:.0%})"
 
     def __str__(self) -> str:
-        return "\n".join(self._sentences(ENGLISH))
+        return self.to_text()
 
     def to_text(self, words: Mapping[str, str] | None = None) -> str:
         """Say what the turn asked for, what came into the list, what left it, what that cost.
@@ -167,8 +167,9 @@ class ConversationTurn:
         >>> data = make_tagged_interactions(random_state=0)
         >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
         >>> conversation = Conversation(explainer.fit(data.interactions), user=3, n=5)
-        >>> print(conversation.like("tag_1").to_text({"turn": "You asked for {said}."}))
-        x
+        >>> turn = conversation.like("tag_1", amount="a bit")
+        >>> print(turn.to_text({"turn": "You asked for {said}."}))
+        You asked for a bit more tag_1. item_029 came in; item_017 left; 4 of your first 5 stayed.
         """
         return " ".join(self._sentences(complete_words(words)))
 

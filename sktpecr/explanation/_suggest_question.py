@@ -26,6 +26,8 @@ def rank_questions(
     posterior = np.zeros(len(scores))
     if candidates.any():
         posterior[candidates] = softmax(scores[candidates] / temperature_of(scores))
+    else:
+        tags = tags[:0]  # nothing is sought
     wish = tag_model.wish
     bits = information_gain(posterior, wish.probabilities, wish.error_rate)[tags] / np.log(2)
     frame = pd.DataFrame(

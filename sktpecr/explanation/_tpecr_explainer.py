@@ -139,7 +139,7 @@ class TPECRExplainer(TagTransformer):
     >>> explainer.recommend(n=2, interactions=["item_003", "item_008"])["item"].tolist()
     ['item_072', 'item_290']
     >>> explainer.recommend(n=2, tags={"tag_1": 2.0})["item"].tolist()
-    ['item_283', 'item_074']
+    ['item_116', 'item_128']
     >>> explainer.explain("Bob", data.item_ids[5])
     Traceback (most recent call last):
     ...
@@ -577,9 +577,9 @@ class TPECRExplainer(TagTransformer):
         >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
         >>> explainer = explainer.fit(data.interactions, user_ids=data.user_ids)
         >>> explainer.suggest_question(data.user_ids[3], n=2)
-             tag  expected_change  if_more  if_less
-        0  tag_2             0.55      0.7      0.4
-        1  tag_0             0.45      0.6      0.3
+             tag  information  probability
+        0  tag_0     0.701036     0.426779
+        1  tag_3     0.661861     0.352105
         """
         somebody = User.of(self.tag_model_, user, interactions, tags)
         return suggest_question(self.tag_model_, somebody, n, among)

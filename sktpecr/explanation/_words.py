@@ -15,6 +15,8 @@ from sktpecr.explanation._reason import Reason
 
 # Contributions under this share of the largest one are not worth words.
 _WORTH_SAYING = 0.05
+# Of a list that changed so many names are read.
+_READ = 4
 
 #: The sentences of Explanation.to_text and ConversationTurn.to_text, by name;
 #: others can take the place of any.
@@ -74,6 +76,7 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "said_forget": "forget what was only for now",
         "said_nothing": "no feedback",
         "turn": "Said: {said}.",
+        "and_more": "{first} and {n} more",
         "list_changed": "{came} came in; {left} left; {kept} of your first {n} stayed.",
         "list_came": "{came} came in; {kept} of your first {n} stayed.",
         "list_left": "{left} left; {kept} of your first {n} stayed.",
@@ -148,8 +151,15 @@ def change_in_words(
     short = "changed" if came and left else "came" if came else "left" if left else "same"
     if short == "same" and not is_asked:
         short = "kept"
-    parts = {"came": joined(came, words), "left": joined(left, words)}
+    parts = {"came": _some(came, words), "left": _some(left, words)}
     return words[f"list_{short}"].format(**parts, kept=str(kept), n=str(n))
+
+
+def _some(names: list[str], words: Mapping[str, str]) -> str:
+    """Return the first names, and how many there are more where those are too many to read."""
+    if len(names) <= _READ + 1:
+        return joined(names, words)
+    return words["and_more"].format(first=listed(names[:_READ], words), n=str(len(names) - _READ))
 
 
 def how_much(liking: float) -> str:

@@ -92,7 +92,9 @@ def _directed(
 
 def count_of(tag_model: TagModel, tag: int, columns: NDArray) -> int:
     """Return how many of some items have a tag."""
-    return int(np.isin(columns, tag_model.extractor.items_of(tag)).sum())
+    items = tag_model.extractor.items_of(tag)
+    places = np.searchsorted(items, columns)
+    return int((items[np.minimum(places, len(items) - 1)] == columns).sum()) if len(items) else 0
 
 
 def _enough(

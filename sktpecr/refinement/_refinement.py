@@ -270,7 +270,7 @@ class Refinement:
         >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
         >>> refiner = FeedbackRefiner(explainer.fit(data.interactions))
         >>> print(refiner.refine(0, like="tag_1", amount="a bit", n=5).to_text())
-        item_1
+        item_098 came in; item_295 left; 4 of your first 5 stayed.
         """
         say = complete_words(words)
         before, after = self._lists
