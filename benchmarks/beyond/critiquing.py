@@ -120,7 +120,7 @@ def critics(
     biases = getattr(model, "item_biases", None)
     vectors = np.asarray(model.item_embeddings, dtype=np.float64)
     return Critics(
-        refiner=FeedbackRefiner(explainer),
+        refiner=FeedbackRefiner(explainer, solver="closed_form"),
         users=embeddings,
         items=vectors,
         biases=np.zeros(len(vectors)) if biases is None else np.asarray(biases),

@@ -85,7 +85,9 @@ class Feedback:
             )
         for name, given in (("set", set), ("until", until)):
             if given is not None and not isinstance(given, Mapping):
-                raise ValueError(f"{name} must be a dict of tag to value, got {given!r:.80}")
+                raise ValueError(
+                    f"{name} must be a dict of tag to value, got {type(given).__name__}"
+                )
         parsed: dict[str, Any] = {
             "like": _strengths(tags, like, "like"),
             "dislike": _strengths(tags, dislike, "dislike"),

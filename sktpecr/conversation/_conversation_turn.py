@@ -12,7 +12,7 @@ import pandas as pd
 from sktpecr._inputs._ids import plain
 from sktpecr.conversation._conversation_state import ConversationState
 from sktpecr.conversation._statement import Statement
-from sktpecr.explanation._words import ENGLISH, change_in_words, complete_words
+from sktpecr.explanation._words import change_in_words, complete_words
 
 
 class ConversationTurn:
@@ -123,7 +123,7 @@ class ConversationTurn:
         Returns
         -------
         dict
-            Words, text, kept, and items and tags as lists of dicts; None for a rank that is missing.
+            Words, text, kept, and items and tags as lists of dicts; None for a missing rank.
         """
         tables = {
             name: [

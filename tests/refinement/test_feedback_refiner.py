@@ -252,7 +252,7 @@ BAD_FEEDBACK = {
     "nan": ({"like": "tag_1", "strength": np.nan}, "strength must be a finite number, got nan"),
     "inf": ({"set": {"tag_1": np.inf}}, r"set\['tag_1'\] must be a finite number, got inf"),
     "text": ({"like": {"tag_1": "much"}}, r"like\['tag_1'\] must be a finite number, got 'much'"),
-    "set a list": ({"set": ["tag_1"]}, "set must be a dict of tag to value, got \\['tag_1'\\]"),
+    "set a list": ({"set": ["tag_1"]}, "set must be a dict of tag to value, got list"),
     "units": ({"set": {"tag_1": 1}, "units": "z"}, "units must be 'std' or 'raw', got 'z'"),
 }
 
