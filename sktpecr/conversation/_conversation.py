@@ -185,15 +185,14 @@ class Conversation:
         strength : float, optional
             See :meth:`FeedbackRefiner.refine`.
         amount : {"a bit", "more", "a lot"}, optional
-            How much is to be seen of it in the list, see :meth:`FeedbackRefiner.refine`. "more"
-            if neither it nor any strength is given, and the solver is "auto".
+            How much is to be seen of it in the list, see :meth:`FeedbackRefiner.refine`.
 
         Returns
         -------
         ConversationTurn
             What it changed.
         """
-        return self.say(like=tags, **self._how(tags, strength, amount))
+        return self.say(like=tags, strength=strength, amount=amount)
 
     def dislike(
         self, tags: Tags, strength: float | None = None, *, amount: str | None = None
@@ -207,15 +206,14 @@ class Conversation:
         strength : float, optional
             See :meth:`FeedbackRefiner.refine`.
         amount : {"a bit", "more", "a lot"}, optional
-            How much is to be seen of it in the list, see :meth:`FeedbackRefiner.refine`. "more"
-            if neither it nor any strength is given, and the solver is "auto".
+            How much is to be seen of it in the list, see :meth:`FeedbackRefiner.refine`.
 
         Returns
         -------
         ConversationTurn
             What it changed.
         """
-        return self.say(dislike=tags, **self._how(tags, strength, amount))
+        return self.say(dislike=tags, strength=strength, amount=amount)
 
     def set(self, tags: Mapping[Hashable, float], units: str = "std") -> ConversationTurn:
         """Say where tags should be.
@@ -481,13 +479,6 @@ class Conversation:
         seen, listed = saved.listed, conversation._state.listed(saved.n)
         conversation.replay = Replay.of(tag_model.catalogue, seen, listed, left_out + also)
         return conversation
-
-    def _how(self, tags: Tags, strength: float | None, amount: str | None) -> dict[str, Any]:
-        """Return how much an answer counts: what can be seen, unless a number is given."""
-        is_number = strength is not None or isinstance(tags, Mapping)
-        if amount is None and not is_number and self._refiner.solver == "auto":
-            amount = "more"
-        return {"strength": 1.0 if strength is None else strength, "amount": amount}
 
     @property
     def _state(self) -> ConversationState:

@@ -151,7 +151,7 @@ class FeedbackRefiner(BaseEstimator):
         like: Tags | None = None,
         dislike: Tags | None = None,
         set: Mapping[Hashable, float] | None = None,
-        strength: float = 1.0,
+        strength: float | None = None,
         units: str = "std",
         *,
         interactions: Any = None,
@@ -175,11 +175,11 @@ class FeedbackRefiner(BaseEstimator):
         set : dict of tag name to value, optional
             Where tag preferences should be; tags not named by the feedback are held as far as
             the generator can. Comes on top of what `strength` says of likes and dislikes.
-        strength : float, default=1.0
+        strength : float, optional
             How much `like` and `dislike` count: as so many answers for "auto". In closed form,
             the standard deviation of the score changes over items is strength / 5 of that of the
             user's own scores; for the other solvers a multiple of their update. Multiplies the
-            strengths of a dict; 0 changes nothing.
+            strengths of a dict; 0 changes nothing; 1 where it is not given.
         units : {"std", "raw"}, default="std"
             Unit of `set`: standard deviations from the population's mean, so that 0 is the
             average user, or units of the score.
@@ -190,8 +190,8 @@ class FeedbackRefiner(BaseEstimator):
         amount : {"a bit", "more", "a lot"}, optional
             What is to be seen of `like` and `dislike`: 1, 2 or 4 more of the tag's items in the
             list, or fewer; from "more" on at most half as many for a dislike. The answer counts
-            as little as brings that. Needs ``solver="auto"``; `strength` then counts for taste
-            alone.
+            as little as brings that. Needs ``solver="auto"``, where "more" is meant if no number
+            is given; `strength` then counts for taste alone.
         until : dict of tag name to int, optional
             How many of a tag's items are to be in the list, in place of `like` and `dislike`.
         n : int, default=10
@@ -224,6 +224,11 @@ class FeedbackRefiner(BaseEstimator):
         tag_model = self.tag_model_
         if units not in ("std", "raw"):
             raise ValueError(f"units must be 'std' or 'raw', got {units!r}")
+        # Who gives no number asks for what can be seen.
+        no_number = strength is None and not any(isinstance(v, Mapping) for v in (like, dislike))
+        if amount is None and no_number and self.solver == "auto":
+            amount = "more"
+        strength = 1.0 if strength is None else strength
         feedback = Feedback.parse(tag_model.tags, like, dislike, set, strength, amount, until)
         if (feedback.amount or feedback.until) and self.solver != "auto":
             raise ValueError(
@@ -247,7 +252,8 @@ class FeedbackRefiner(BaseEstimator):
         set: Mapping[Hashable, float] | None = None,
         *,
         n: int = 10,
-        strength: float = 1.0,
+        strength: float | None = None,
+        amount: str | None = None,
         units: str = "std",
         interactions: Any = None,
         tags: Mapping[Hashable, float] | None = None,
@@ -264,7 +270,7 @@ class FeedbackRefiner(BaseEstimator):
             See :meth:`refine`.
         n : int, default=10
             Length of the list.
-        strength : float, default=1.0
+        strength, amount : optional
             See :meth:`refine`.
         units : {"std", "raw"}, default="std"
             See :meth:`refine`.
@@ -290,7 +296,8 @@ class FeedbackRefiner(BaseEstimator):
             raise ValueError(f"user must be one user id, got {type(user).__name__}: {user!r:.80}")
         n = check_n(n)
         said = (like, dislike, set, strength, units)
-        refined = self.refine(user, *said, interactions=interactions, tags=tags, after=after)
+        who: dict[str, Any] = {"interactions": interactions, "tags": tags, "after": after}
+        refined = self.refine(user, *said, **who, amount=amount, n=n)
         everything = refined.recommend(len(refined.scores), exclude_seen=exclude_seen)
         before, now = everything["rank_before"] <= n, everything["rank"] <= n
         listed = everything[before | now].drop(columns="score")

@@ -74,7 +74,9 @@ def test_scores_are_the_posterior_and_the_embedding_the_closed_form_at_half(user
 
 @pytest.mark.parametrize("long_term", [0.0, 0.25, 1.0])
 def test_long_term_is_the_share_that_becomes_taste(long_term):
-    refined = FeedbackRefiner(EXPLAINER, long_term=long_term).refine("user_003", like="tag_1")
+    refined = FeedbackRefiner(EXPLAINER, long_term=long_term).refine(
+        "user_003", like="tag_1", strength=1
+    )
     taste = FeedbackRefiner(EXPLAINER, solver="closed_form").refine(
         "user_003", like="tag_1", strength=long_term
     )
@@ -112,6 +114,18 @@ def test_an_amount_is_seen_in_the_list(kind, amount):
             assert kept >= 5
 
 
+def test_without_a_number_more_is_meant():
+    for said in ({"like": "tag_1"}, {"dislike": ["tag_1", "tag_2"]}, {"until": {"tag_1": 3}}):
+        more = REFINER.refine("user_003", **said, amount="more")
+        refined = REFINER.refine("user_003", **said)
+        np.testing.assert_array_equal(refined.scores, more.scores)
+        assert (REFINER.preview("user_003", like="tag_1")["change"] == "enters").sum() >= 2
+    number = REFINER.refine("user_003", like={"tag_1": 1.0})
+    np.testing.assert_array_equal(
+        number.scores, REFINER.refine("user_003", like="tag_1", strength=1).scores
+    )
+
+
 def test_until_asks_for_a_number():
     for count in range(8):
         refined = REFINER.refine("user_003", until={"tag_1": count}, keep=0.0)
@@ -133,7 +147,7 @@ def test_what_may_not_be_listed_does_not_count():
 
 def test_earlier_answers_stay_in_force():
     said = [({"like": ["tag_1"]}, "tag_1", 1.0), ({"dislike": ["tag_2"]}, "tag_2", -2.0)]
-    first = REFINER.refine("user_003", like="tag_1")
+    first = REFINER.refine("user_003", like="tag_1", strength=1)
     second = REFINER.refine(after=first, dislike="tag_2", strength=2.0)
     worth = by_the_formula(second.embedding, {tag: strength for _, tag, strength in said})
     order = np.argsort(-second.scores, kind="stable")[:40]
@@ -152,7 +166,7 @@ def test_boxes_without_a_dot_product_or_a_history_hear_it_too():
         assert after >= before + 2
     factors = EXPLAINER.user_embeddings_, EXPLAINER.extractor_.recommender_.item_embeddings
     unread = FeedbackRefiner(TPECRExplainer(factors, DATA.item_tags))
-    refined = unread.refine(3, dislike="tag_1")
+    refined = unread.refine(3, dislike="tag_1", strength=1)
     np.testing.assert_array_equal(refined.embedding, EXPLAINER.user_embeddings_[3])
     listed = refined.recommend(10, exclude_seen=False)["item"]
     assert not DATA.item_tags.loc[listed, "tag_1"].any()
