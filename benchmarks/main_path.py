@@ -122,7 +122,7 @@ def refinement(data: TaggedInteractions, n_pairs: int) -> list[dict[str, float |
     """Let simulated users answer by the paper's rule; see whether held-out films rise."""
     train, held_out = split_interactions(data.interactions, random_state=0)
     learn, test = train_test_split(data.user_ids, test_size=0.5, random_state=0)
-    refiner = FeedbackRefiner(fitted(data, train, learn))
+    refiner = FeedbackRefiner(fitted(data, train, learn), solver="closed_form")
     users, items = data.user_ids[held_out[:, 0]], data.item_ids[held_out[:, 1]]
     pairs = [pair for pair in zip(users, items, strict=True) if pair[0] in set(test)]
     found = []

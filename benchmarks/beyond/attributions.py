@@ -32,7 +32,7 @@ def explanations(
     rows = []
     for generator, explainers in _explainers(here).items():
         where = f"{name} {generator}"
-        refiner = FeedbackRefiner(next(iter(explainers.values())))
+        refiner = FeedbackRefiner(next(iter(explainers.values())), solver="closed_form")
         quality = evaluate_explanations(explainers, pairs, return_cases=True)
         ours = {name: explainers[name] for name in explainers if name not in _OTHERS}
         calibration = evaluate_calibration(ours, refiner, pairs, return_cases=True)

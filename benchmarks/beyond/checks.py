@@ -117,7 +117,7 @@ def counterfactuals(name: str, here: World) -> list[Row]:
     """Ask for edits that move items, and apply what comes back through the refiner."""
     explainer = TPECRExplainer(here.model, here.data.item_tags)
     explainer.fit(here.train, user_ids=here.data.user_ids)
-    refiner = FeedbackRefiner(explainer)
+    refiner = FeedbackRefiner(explainer, solver="closed_form")
     rows, total = [], Counter()
     for number, (kind, (goal, n_cases, beyond, max_change)) in enumerate(_KINDS.items()):
         rng = np.random.RandomState(number)

@@ -46,7 +46,7 @@ def success(here: World, name: str, policy: str) -> list[Row]:
     explainer = here.explainer("Gaussian")
     published = published_refiners(here)
     refiners = {
-        "ours": FeedbackRefiner(explainer),
+        "ours": FeedbackRefiner(explainer, solver="closed_form"),
         "Bayesian": FeedbackRefiner(explainer, solver="bayesian"),
         "e_u": published["e_u"],
         "c_u": published["c_u"],

@@ -29,8 +29,8 @@ from benchmarks.common.rows import Row, mean_row, prefix
 from benchmarks.common.world import world
 from sktpecr import FeedbackRefiner, TPECRExplainer
 from sktpecr.evaluation._critiquing import simulate_critiques
-from sktpecr.refinement._temperature import fit_temperature
-from sktpecr.refinement._wish import ERROR_RATE, Wish
+from sktpecr.tags._temperature import fit_temperature
+from sktpecr.tags._wish import ERROR_RATE, Wish
 
 N_CALIBRATED = 500
 _N_SESSIONS = 150
@@ -120,7 +120,7 @@ def critics(
     biases = getattr(model, "item_biases", None)
     vectors = np.asarray(model.item_embeddings, dtype=np.float64)
     return Critics(
-        refiner=FeedbackRefiner(explainer),
+        refiner=FeedbackRefiner(explainer, solver="closed_form"),
         users=embeddings,
         items=vectors,
         biases=np.zeros(len(vectors)) if biases is None else np.asarray(biases),

@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 
 from sktpecr import FeedbackRefiner
 from sktpecr.explanation._information_gain import information_gain
-from sktpecr.refinement._wish import Wish, wish_scores
+from sktpecr.tags._wish import Wish, wish_scores
 
 # Where there are thousands, the largest and smallest value is looked for among so many tags.
 _N_NORMALS = 100

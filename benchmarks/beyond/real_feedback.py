@@ -105,7 +105,8 @@ def later_films(where: str, dates: Dates, model: Any, genres: pd.DataFrame) -> l
     for kind, sign in (("like", 1), ("dislike", -1)):
         chosen, oracle = ((sign * each).argmax(axis=1) for each in (grew, at_last))
         rows.append(mean_row(f"{where} {kind}", "oracle chose the same", chosen == oracle))
-        ours, plain = FeedbackRefiner(explainer), FeedbackRefiner(explainer, solver=PlainStep())
+        ours = FeedbackRefiner(explainer, solver="closed_form")
+        plain = FeedbackRefiner(explainer, solver=PlainStep())
         tags = np.tile(genres.columns.to_numpy(), (len(users), 1))
         another = chosen + np.random.RandomState(0).randint(1, tags.shape[1], len(users))
         columns = np.stack([chosen, another % tags.shape[1]], axis=1)
@@ -243,7 +244,8 @@ def _counted(dates: Dates, user: Any, tags: pd.DataFrame) -> pd.Series:
 
 def _informed(explainer: Any, known: Any, informed: Any, judged: Any) -> NDArray:
     """Return gains of shape (n_users, n_metrics) from folding in the films of the middle."""
-    refiner, anything = FeedbackRefiner(explainer), explainer.tag_names_[0]
+    refiner = FeedbackRefiner(explainer, solver="closed_form")
+    anything = explainer.tag_names_[0]
     found = []
     for users in zip(known, informed, strict=True):
         before, after = (

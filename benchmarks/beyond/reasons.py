@@ -141,7 +141,7 @@ def cell(data_name: str, model_name: str, kind: str, data_dir: Path) -> pd.DataF
     recommenders = [trained(model_name, data.interactions, *each) for each in TRAININGS]
     pairs = listed_pairs(recommenders[0], data.interactions)
     explainer = TPECRExplainer(recommenders[0], data.item_tags, tag_names=data.tag_names)
-    refiner = FeedbackRefiner(explainer.fit(data.interactions))
+    refiner = FeedbackRefiner(explainer.fit(data.interactions), solver="closed_form")
     accounts = [fitted_account(each, data) for each in recommenders]
     aliases = accounts[0][0].aliases_
     today = [tell_today(each, data, pairs) for each in recommenders]

@@ -191,7 +191,7 @@ def _methods(here: World, scenario: str) -> dict[str, FeedbackRefiner]:
     published = _refiners(here)
     explainer = here.explainer("Gaussian")
     return {
-        "ours": FeedbackRefiner(explainer),
+        "ours": FeedbackRefiner(explainer, solver="closed_form"),
         "plain": FeedbackRefiner(explainer, solver=PlainStep()),
         "plain S": FeedbackRefiner(explainer, solver=PlainStep(in_metric=True)),
         "e_u": _iterates(published["e_u"], _EmbeddingIterates),

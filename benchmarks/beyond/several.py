@@ -33,7 +33,7 @@ def several(
     here = world(data_name, data_dir, model_name)
     explainer = here.explainer("Gaussian")
     refiners = {
-        "ours": FeedbackRefiner(explainer),
+        "ours": FeedbackRefiner(explainer, solver="closed_form"),
         "Bayesian": FeedbackRefiner(explainer, solver="bayesian"),
         "plain": FeedbackRefiner(explainer, solver=PlainStep()),
         "plain S": FeedbackRefiner(explainer, solver=PlainStep(in_metric=True)),

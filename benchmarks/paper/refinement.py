@@ -117,7 +117,7 @@ def _refiners(here: World) -> dict[str, FeedbackRefiner]:
     }
     named = {name: FeedbackRefiner(explainer, solver=solver) for name, solver in refiners.items()}
     if here.exact:
-        named["closed form"] = FeedbackRefiner(here.explainer("Gaussian"))
+        named["closed form"] = FeedbackRefiner(here.explainer("Gaussian"), solver="closed_form")
     return named
 
 

@@ -67,7 +67,7 @@ def _times(sizes: dict[str, int], dimension: str) -> dict[str, float]:
     """Return the seconds of the steps that a dimension matters to."""
     world = _world(sizes)
     explainer = world.explainer(attribution=ExactAttribution())
-    refiner, tag = FeedbackRefiner(explainer), world.tags.columns[0]
+    refiner, tag = FeedbackRefiner(explainer, solver="closed_form"), world.tags.columns[0]
     steps: dict[str, Callable[[], object]] = {
         "fit": world.explainer,
         "tag preferences of everybody": lambda: explainer.extractor_.tag_preferences(world.users),

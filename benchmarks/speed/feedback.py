@@ -26,7 +26,7 @@ def turns(place: Place) -> list[Row]:
     """In closed form: one at a time through the public door, and everybody's."""
     world = place.world()
     name = f"speed P8 {world.name} feedback turn"
-    refiner = FeedbackRefiner(world.explainer())
+    refiner = FeedbackRefiner(world.explainer(), solver="closed_form")
     tags = list(world.tags)
     rows = []
     for kind in ("like", "dislike"):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import combinations
 from typing import Any
 
 from sktpecr._inputs._ids import Ids
-from sktpecr._inputs._numbers import finite_number
+from sktpecr._inputs._numbers import check_n, finite_number
+
+# How many more of a tag's items are to stand in the list, or fewer.
+AMOUNTS = {"a bit": 1, "more": 2, "a lot": 4}
 
 
 @dataclass(frozen=True)
@@ -22,15 +26,30 @@ class Feedback:
         Column of the tag to the value asked for.
     tags : Ids
         Names of the tags.
+    amount : str, optional
+        How much more and less of them is to be in the list.
+    until : dict of int to int
+        Column of the tag to how many of its items are to be in the list.
     """
 
     like: dict[int, float]
     dislike: dict[int, float]
     set: dict[int, float]
     tags: Ids = field(repr=False)
+    amount: str | None = None
+    until: dict[int, int] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, tags: Ids, like: Any, dislike: Any, set: Any, strength: Any) -> Feedback:
+    def parse(
+        cls,
+        tags: Ids,
+        like: Any,
+        dislike: Any,
+        set: Any,
+        strength: Any,
+        amount: Any = None,
+        until: Any = None,
+    ) -> Feedback:
         """Check feedback as the user gave it; tags with strength 0 are left out.
 
         Parameters
@@ -43,6 +62,10 @@ class Feedback:
             Where tags should be.
         strength : float
             Multiplies all strengths.
+        amount : {"a bit", "more", "a lot"} or None
+            How much more and less of the tags is to be in the list.
+        until : dict of tag name to int, or None
+            How many of a tag's items are to be in the list.
 
         Returns
         -------
@@ -52,20 +75,32 @@ class Feedback:
         Raises
         ------
         ValueError
-            If a tag is unknown or named twice, or a number is NaN, infinite or negative.
+            If a tag is unknown or named twice, a number is NaN, infinite or negative, or the
+            amount is none of the three.
         """
         strength = finite_number(strength, "strength", minimum=0.0)
-        if set is not None and not isinstance(set, Mapping):
-            raise ValueError(f"set must be a dict of tag to value, got {type(set).__name__}")
-        parsed = {
+        if amount is not None and (not isinstance(amount, str) or amount not in AMOUNTS):
+            raise ValueError(
+                f"amount must be one of {', '.join(map(repr, AMOUNTS))}, got {amount!r}"
+            )
+        for name, given in (("set", set), ("until", until)):
+            if given is not None and not isinstance(given, Mapping):
+                raise ValueError(
+                    f"{name} must be a dict of tag to value, got {type(given).__name__}"
+                )
+        parsed: dict[str, Any] = {
             "like": _strengths(tags, like, "like"),
             "dislike": _strengths(tags, dislike, "dislike"),
             "set": {
                 tags.row(tag): finite_number(value, f"set[{tag!r}]")
                 for tag, value in (set or {}).items()
             },
+            "until": {
+                tags.row(tag): check_n(value, f"until[{tag!r}]", minimum=0)
+                for tag, value in (until or {}).items()
+            },
         }
-        for first, second in (("like", "dislike"), ("like", "set"), ("dislike", "set")):
+        for first, second in combinations(parsed, 2):
             both = sorted(parsed[first].keys() & parsed[second].keys())
             if both:
                 raise ValueError(
@@ -78,7 +113,7 @@ class Feedback:
                 for tag, value in parsed[name].items()
             }
             parsed[name] = {tag: value for tag, value in scaled.items() if value > 0}
-        return cls(**parsed, tags=tags)
+        return cls(**parsed, tags=tags, amount=amount)
 
     @property
     def strength(self) -> float:
@@ -90,13 +125,28 @@ class Feedback:
         """Strengths of likes, and those of dislikes below 0, by column of the tag."""
         return self.like | {tag: -strength for tag, strength in self.dislike.items()}
 
+    @property
+    def named(self) -> list[int]:
+        """Columns of all tags that are spoken of."""
+        return [*self.like, *self.dislike, *self.set, *self.until]
+
+    def scaled(self, share: float) -> Feedback:
+        """Return the feedback with strengths times a share; without likes and dislikes for 0."""
+        like, dislike = (
+            {tag: value * share for tag, value in each.items()} if share else {}
+            for each in (self.like, self.dislike)
+        )
+        return replace(self, like=like, dislike=dislike)
+
     def __bool__(self) -> bool:
-        return bool(self.like or self.dislike or self.set)
+        return bool(self.named)
 
     def __str__(self) -> str:
-        parts = [f"more {self.tags[tag]}" for tag in self.like]
-        parts += [f"less {self.tags[tag]}" for tag in self.dislike]
+        much = "" if self.amount in (None, "more") else f"{self.amount} "
+        parts = [f"{much}more {self.tags[tag]}" for tag in self.like]
+        parts += [f"{much}less {self.tags[tag]}" for tag in self.dislike]
         parts += [f"{self.tags[tag]} at {value:g}" for tag, value in self.set.items()]
+        parts += [f"{count} of {self.tags[tag]}" for tag, count in self.until.items()]
         return ", ".join(parts) or "no feedback"
 
 

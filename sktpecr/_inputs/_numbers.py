@@ -7,10 +7,10 @@ from numbers import Integral, Real
 from typing import Any
 
 
-def check_n(n: Any, parameter: str = "n") -> int:
-    """Return n, or say that a list needs at least one entry."""
-    if not isinstance(n, Integral) or isinstance(n, bool) or n < 1:
-        raise ValueError(f"{parameter} must be a whole number of at least 1, got {n!r}")
+def check_n(n: Any, parameter: str = "n", minimum: int = 1) -> int:
+    """Return a number of things, or say that it must be one."""
+    if not isinstance(n, Integral) or isinstance(n, bool) or n < minimum:
+        raise ValueError(f"{parameter} must be a whole number of at least {minimum}, got {n!r}")
     return int(n)
 
 

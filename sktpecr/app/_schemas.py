@@ -35,6 +35,9 @@ class Feedback(BaseModel):
     set: dict[str, Amount] = Field(
         {}, description="an object of tags and numbers: standard deviations to stand at"
     )
+    amount: Literal["a bit", "more", "a lot"] | None = Field(
+        None, description="'a bit', 'more' or 'a lot': how much is to be seen, whatever the numbers"
+    )
 
 
 class Item(BaseModel):
@@ -60,7 +63,7 @@ class Hide(Spoken):
 
 
 class Step(Spoken):
-    action: Literal["undo", "redo", "reset"]
+    action: Literal["undo", "redo", "reset", "not_these", "forget"]
 
 
 Action = Annotated[Say | Reject | Hide | Step, Field(discriminator="action")]
@@ -87,6 +90,7 @@ class Listed(BaseModel):
 
 class Turn(BaseModel):
     words: str
+    text: str = Field(description="what was said, what came, what left, and what that cost")
     kept: float = Field(description="share of the list that stays")
     items: list[dict[str, Any]]
     tags: list[dict[str, Any]]

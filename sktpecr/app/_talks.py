@@ -218,9 +218,9 @@ def _check_ids(ids: Ids, kinds: tuple[type, ...]) -> None:
             )
 
 
-def _feedback(said: schemas.Feedback) -> dict[str, dict[str, float]]:
+def _feedback(said: schemas.Feedback) -> dict[str, Any]:
     """Return what like, dislike and set say, for Conversation.say."""
     found = said.model_dump(include={"like", "dislike", "set"}, exclude_unset=True)
     if not any(found.values()):
         raise ValueError("say what to like, dislike or set: an object of tags and numbers")
-    return found
+    return found | {"amount": said.amount}

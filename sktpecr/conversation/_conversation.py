@@ -34,7 +34,9 @@ class Conversation:
     interactions, tags : optional
         Somebody new in place of `user`, see :meth:`TPECRExplainer.explain`.
     solver : str or object, default="auto"
-        How feedback becomes a new embedding, see :class:`FeedbackRefiner`.
+        What feedback becomes, see :class:`FeedbackRefiner`.
+    long_term : float, default=0.5
+        Which share of answers becomes taste, see :class:`FeedbackRefiner`.
     n : int, default=10
         Length of the list that turns are judged by.
 
@@ -85,11 +87,12 @@ class Conversation:
         interactions: Any = None,
         tags: Mapping[Hashable, float] | None = None,
         solver: Any = "auto",
+        long_term: float = 0.5,
         n: int = 10,
     ) -> None:
         if isinstance(user, list | np.ndarray):
             raise ValueError(f"user must be one user id, got {type(user).__name__}: {user!r:.80}")
-        self._refiner = FeedbackRefiner(explainer, solver=solver)
+        self._refiner = FeedbackRefiner(explainer, solver=solver, long_term=long_term)
         self.n = check_n(n)
         tag_model = self._refiner.tag_model_
         if interactions is not None:
@@ -119,7 +122,8 @@ class Conversation:
     def refinement(self) -> Refinement:
         """What all feedback so far made of the user; knows nothing of what is rejected or hidden.
 
-        Its ``embedding`` is what a recommender that serves the user needs.
+        Its ``embedding`` is what a recommender that serves the user needs: the taste that outlives
+        the conversation.
         """
         return self._state.refinement
 
@@ -169,39 +173,47 @@ class Conversation:
         explanation = self._state.refinement.explain(item)
         return explanation.without(self.hidden) if self.hidden else explanation
 
-    def like(self, tags: Tags, strength: float = 1.0) -> ConversationTurn:
+    def like(
+        self, tags: Tags, strength: float | None = None, *, amount: str | None = None
+    ) -> ConversationTurn:
         """Ask for more of tags.
 
         Parameters
         ----------
         tags : tag name, list of tag names or dict of tag name to strength
             What to show more of.
-        strength : float, default=1.0
+        strength : float, optional
             See :meth:`FeedbackRefiner.refine`.
+        amount : {"a bit", "more", "a lot"}, optional
+            How much is to be seen of it in the list, see :meth:`FeedbackRefiner.refine`.
 
         Returns
         -------
         ConversationTurn
             What it changed.
         """
-        return self.say(like=tags, strength=strength)
+        return self.say(like=tags, strength=strength, amount=amount)
 
-    def dislike(self, tags: Tags, strength: float = 1.0) -> ConversationTurn:
+    def dislike(
+        self, tags: Tags, strength: float | None = None, *, amount: str | None = None
+    ) -> ConversationTurn:
         """Ask for less of tags.
 
         Parameters
         ----------
         tags : tag name, list of tag names or dict of tag name to strength
             What to show less of.
-        strength : float, default=1.0
+        strength : float, optional
             See :meth:`FeedbackRefiner.refine`.
+        amount : {"a bit", "more", "a lot"}, optional
+            How much is to be seen of it in the list, see :meth:`FeedbackRefiner.refine`.
 
         Returns
         -------
         ConversationTurn
             What it changed.
         """
-        return self.say(dislike=tags, strength=strength)
+        return self.say(dislike=tags, strength=strength, amount=amount)
 
     def set(self, tags: Mapping[Hashable, float], units: str = "std") -> ConversationTurn:
         """Say where tags should be.
@@ -226,7 +238,8 @@ class Conversation:
         Parameters
         ----------
         **feedback
-            Any of like, dislike, set, strength and units, see :meth:`FeedbackRefiner.refine`.
+            Any of like, dislike, set, strength, units, amount, until and keep, see
+            :meth:`FeedbackRefiner.refine`.
 
         Returns
         -------
@@ -238,7 +251,7 @@ class Conversation:
         ValueError
             As :meth:`FeedbackRefiner.refine` does, and if a tag is hidden.
         """
-        return self._keep(self._state.refined(self._refiner, **feedback), self.n)
+        return self._keep(self._state.refined(self._refiner, self.n, **feedback), self.n)
 
     def preview(self, **feedback: Any) -> ConversationTurn:
         """Show what feedback would change; nothing is kept.
@@ -246,14 +259,15 @@ class Conversation:
         Parameters
         ----------
         **feedback
-            Any of like, dislike, set, strength and units, see :meth:`FeedbackRefiner.refine`.
+            Any of like, dislike, set, strength, units, amount, until and keep, see
+            :meth:`FeedbackRefiner.refine`.
 
         Returns
         -------
         ConversationTurn
             What it would change.
         """
-        said, after = self._state.refined(self._refiner, **feedback)
+        said, after = self._state.refined(self._refiner, self.n, **feedback)
         return ConversationTurn(said, self._state, after, self.n)
 
     def reject(self, item: Hashable) -> ConversationTurn:
@@ -270,6 +284,45 @@ class Conversation:
             What it changed.
         """
         return self._keep(self._state.rejecting(item), self.n)
+
+    def not_these(self) -> ConversationTurn:
+        """List none of the `n` items of the list again; nothing more is inferred from them.
+
+        Returns
+        -------
+        ConversationTurn
+            What it changed.
+
+        Raises
+        ------
+        ValueError
+            If nothing is left to list.
+
+        Examples
+        --------
+        >>> from sklearn.decomposition import TruncatedSVD
+        >>> from sktpecr import Conversation, TPECRExplainer
+        >>> from sktpecr.datasets import make_tagged_interactions
+        >>> data = make_tagged_interactions(random_state=0)
+        >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+        >>> conversation = Conversation(explainer.fit(data.interactions), user=3, n=5)
+        >>> conversation.not_these().kept
+        0.0
+        """
+        listed = self._state.listed(self.n)
+        if not len(listed):
+            raise ValueError("there is nothing in the list to leave out")
+        return self._keep(self._state.passing(listed), self.n)
+
+    def forget(self) -> ConversationTurn:
+        """End what was asked for only for now; what became taste stays, and what is not listed.
+
+        Returns
+        -------
+        ConversationTurn
+            What it changed.
+        """
+        return self._keep(self._state.forgetting(), self.n)
 
     def hide(self, tag: Hashable) -> ConversationTurn:
         """Show a tag no more, neither in explanations nor in turns, and ask nothing about it.
@@ -362,7 +415,7 @@ class Conversation:
             See :meth:`TPECRExplainer.suggest_question`; without tags that are hidden, or were
             spoken of already.
         """
-        return self._state.questions(self.n).head(check_n(n))
+        return self._state.questions().head(check_n(n))
 
     def to_json(self) -> str:
         """Return what was said, undone turns as well, as JSON.
@@ -382,6 +435,7 @@ class Conversation:
         return SavedConversation(
             *self._who,
             solver=solver if isinstance(solver, str) else repr(solver),
+            long_term=self._refiner.long_term,
             n=self.n,
             said=tuple(turn.said for turn in (*self.history, *self.undone)),
             position=len(self.history),
@@ -415,7 +469,12 @@ class Conversation:
         saved = SavedConversation.parse(text)
         tag_model = FeedbackRefiner(explainer).tag_model_
         who, left_out = saved.known_to(tag_model)
-        conversation = cls(explainer, **who, solver=solver or saved.solver, n=saved.n)
+        how: dict[str, Any] = {
+            "solver": solver or saved.solver,
+            "long_term": saved.long_term,
+            "n": saved.n,
+        }
+        conversation = cls(explainer, **who, **how)
         conversation._at, also = repeated(saved, conversation._refiner, conversation._start)
         seen, listed = saved.listed, conversation._state.listed(saved.n)
         conversation.replay = Replay.of(tag_model.catalogue, seen, listed, left_out + also)

@@ -58,27 +58,46 @@ class ConversationState:
         mask[list(self.hidden)] = False
         return mask
 
-    def questions(self, k: int) -> pd.DataFrame:
+    def questions(self) -> pd.DataFrame:
         """Rank what can be asked of the user: no tag that is hidden or was spoken of."""
         tag_model, user, turns = self.tag_model, self.user, self.refinement.turns
         free = self.shown.copy()
         for feedback in turns:
-            free[[*feedback.wishes, *feedback.set]] = False
+            free[feedback.named] = False
         # Somebody of whom nothing is known, and who said nothing, is asked as the average user.
         unknown = not user.is_known and not any(turns)
-        embedding = tag_model.average_user if unknown else user.embedding
-        return rank_questions(tag_model, embedding, self.candidates, k, np.flatnonzero(free))
+        scores = tag_model.scores_of(tag_model.average_user) if unknown else user.scores(tag_model)
+        return rank_questions(tag_model, scores, self.candidates, np.flatnonzero(free))
 
     def refined(
-        self, refiner: FeedbackRefiner, units: str = "std", **feedback: Any
+        self,
+        refiner: FeedbackRefiner,
+        n: int,
+        *,
+        units: str = "std",
+        keep: float = 0.5,
+        **feedback: Any,
     ) -> tuple[Statement, ConversationState]:
         """Return what feedback says, and where the conversation stands after it."""
-        refined = refiner.refine(after=self.refinement, units=units, **feedback)
-        said = Statement.of(refined.feedback, units)
+        items = self.tag_model.catalogue.items
+        excluded = [items[column] for column in self.rejected]
+        feedback |= {"units": units, "n": n, "keep": keep, "exclude": excluded}
+        refined = refiner.refine(after=self.refinement, **feedback)
+        said = Statement.of(refined.feedback, units, keep)
         for tag in said.tags:
             if self.tag_model.tags.row(tag) in self.hidden:
                 raise ValueError(f"tag {tag!r} is hidden in this conversation; undo that first")
         return said, replace(self, refinement=refined)
+
+    def passing(self, columns: NDArray) -> tuple[Statement, ConversationState]:
+        """Return the statement that items are not to be listed again, and where that leads."""
+        items = self.tag_model.catalogue.items
+        said = Statement(not_these=tuple(items[column] for column in columns.tolist()))
+        return said, replace(self, rejected=self.rejected | set(columns.tolist()))
+
+    def forgetting(self) -> tuple[Statement, ConversationState]:
+        """Return the statement that what was only for now ends, and where that leads."""
+        return Statement(forget=True), replace(self, refinement=self.refinement.forget())
 
     def rejecting(self, item: Hashable) -> tuple[Statement, ConversationState]:
         """Return the statement that an item is not to be listed, and where that leads."""
@@ -93,12 +112,15 @@ class ConversationState:
         return said, replace(self, hidden=self.hidden | {column})
 
     def repeating(
-        self, refiner: FeedbackRefiner, said: Statement
+        self, refiner: FeedbackRefiner, n: int, said: Statement
     ) -> tuple[Statement, ConversationState]:
         """Return a statement said again, and where it leads."""
         if said.reject is not None:
             return self.rejecting(said.reject)
         if said.hide is not None:
             return self.hiding(said.hide)
-        pairs = {"like": dict(said.like), "dislike": dict(said.dislike), "set": dict(said.set)}
-        return self.refined(refiner, said.units, **pairs)
+        if said.not_these:
+            return self.passing(self.tag_model.catalogue.items.rows(said.not_these))
+        if said.forget:
+            return self.forgetting()
+        return self.refined(refiner, n, **said.feedback)

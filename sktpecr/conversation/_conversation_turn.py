@@ -12,7 +12,7 @@ import pandas as pd
 from sktpecr._inputs._ids import plain
 from sktpecr.conversation._conversation_state import ConversationState
 from sktpecr.conversation._statement import Statement
-from sktpecr.explanation._words import ENGLISH, complete_words, joined
+from sktpecr.explanation._words import change_in_words, complete_words
 
 
 class ConversationTurn:
@@ -123,7 +123,7 @@ class ConversationTurn:
         Returns
         -------
         dict
-            Words, kept, and items and tags as lists of dicts; None for a rank that is missing.
+            Words, text, kept, and items and tags as lists of dicts; None for a missing rank.
         """
         tables = {
             name: [
@@ -132,16 +132,16 @@ class ConversationTurn:
             ]
             for name, table in (("items", self.items), ("tags", self.tags))
         }
-        return {"words": str(self.said), "kept": self.kept, **tables}
+        return {"words": str(self.said), "text": str(self), "kept": self.kept, **tables}
 
     def __repr__(self) -> str:
         return f"ConversationTurn({str(self.said)!r}, kept={self.kept:.0%})"
 
     def __str__(self) -> str:
-        return "\n".join(self._sentences(ENGLISH))
+        return self.to_text()
 
     def to_text(self, words: Mapping[str, str] | None = None) -> str:
-        """Say what the turn asked for, what came of it, and what it cost elsewhere.
+        """Say what the turn asked for, what came into the list, what left it, what that cost.
 
         Parameters
         ----------
@@ -167,8 +167,9 @@ class ConversationTurn:
         >>> data = make_tagged_interactions(random_state=0)
         >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
         >>> conversation = Conversation(explainer.fit(data.interactions), user=3, n=5)
-        >>> conversation.like("tag_1").to_text({"turn": "You asked for {said}."})[:28]
-        'You asked for more tag_1. In'
+        >>> turn = conversation.like("tag_1", amount="a bit")
+        >>> print(turn.to_text({"turn": "You asked for {said}."}))
+        You asked for a bit more tag_1. item_029 came in; item_017 left; 4 of your first 5 stayed.
         """
         return " ".join(self._sentences(complete_words(words)))
 
@@ -179,29 +180,17 @@ class ConversationTurn:
         return None if item is None else catalogue.item_names[catalogue.items.row(item)]
 
     def _sentences(self, say: Mapping[str, str]) -> Iterator[str]:
-        items, tags = self.items, self.tags
+        items, after = self.items, self.after.refinement
         yield say["turn"].format(said=self.said.to_text(say, self._rejected))
-        for _, row in tags[tags["said"] != ""].iterrows():
-            moved = {name: f"{row[name]:+.2f}" for name in ("delivered", "asked")}
-            yield say["turn_tag"].format(tag=row["tag"], **moved)
-        for change in ("enters", "leaves"):
-            named = []
-            for _, row in items[items["change"] == change].iterrows():
-                ranks = [
-                    say["turn_no_rank"] if _none_if_missing(rank) is None else f"{rank}"
-                    for rank in (row["rank_before"], row["rank"])
-                ]
-                named.append(
-                    say["turn_rank"].format(item=row["name"], before=ranks[0], after=ranks[1])
-                )
-            if named:
-                one = "_one" if len(named) == 1 else ""
-                yield say[f"turn_{change}{one}"].format(items=joined(named, say))
-        yield say["turn_kept"].format(kept=f"{100 * self.kept:.0f} %")
-        others = tags[(tags["said"] == "") & (tags["delivered"] != 0)]
-        if len(others):
-            most = others.iloc[0]
-            yield say["turn_other"].format(tag=most["tag"], delivered=f"{most['delivered']:+.2f}")
+        came, left = (
+            [str(name) for name in items["name"][items["change"] == change]]
+            for change in ("enters", "leaves")
+        )
+        before = len(items) - len(came)
+        asked = bool(self.said.tags)
+        yield change_in_words(came, left, before - len(left), before, asked, say)
+        if after is not self._before.refinement:
+            yield from after.shortfalls(say)
 
 
 def _none_if_missing(value: Any) -> Any:

@@ -82,7 +82,7 @@ def repeated(
             position -= number <= saved.position
             continue
         try:
-            said, after = state.repeating(refiner, known)
+            said, after = state.repeating(refiner, saved.n, known)
         except ValueError as error:
             raise ValueError(f"turn {number}: {error}") from error
         turns.append(ConversationTurn(said, state, after, saved.n))

@@ -30,6 +30,7 @@ class SavedConversation:
     kind: str  # How the user is known
     who: Any  # Raw id of the user; or items with values, or tags with values, of somebody new
     solver: str  # Name of the solver
+    long_term: float  # Which share of answers it makes taste
     n: int  # Length of the list that turns are judged by
     said: tuple[Statement, ...]  # All turns, those that were undone as well
     position: int  # How many of them count
@@ -42,6 +43,7 @@ class SavedConversation:
             "version": _VERSION,
             self.kind: id_to_plain(self.who) if self.kind == "user" else pairs_to_plain(self.who),
             "solver": self.solver,
+            "long_term": self.long_term,
             "n": self.n,
             "turns": [statement.to_plain() for statement in self.said],
             "position": self.position,
@@ -88,7 +90,7 @@ class SavedConversation:
 
     @classmethod
     def _read(cls, document: dict[str, Any]) -> SavedConversation:
-        expected = {"format", "version", "solver", "n", "turns", "position", "list"}
+        expected = {"format", "version", "solver", "long_term", "n", "turns", "position", "list"}
         kinds = [kind for kind in _KINDS if kind in document]
         if len(kinds) != 1 or document.keys() != {*expected, kinds[0]}:
             raise ValueError(
@@ -121,6 +123,7 @@ class SavedConversation:
             kind=kind,
             who=who,
             solver=document["solver"],
+            long_term=document["long_term"],
             n=document["n"],
             said=tuple(said),
             position=document["position"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sktpecr._inputs._feedback import Feedback
@@ -15,12 +15,15 @@ from sktpecr.tags._tag_model import TagModel
 
 Pairs = tuple[tuple[Any, float], ...]
 
-_FEEDBACK = ("like", "dislike", "set")
+_FEEDBACK = ("like", "dislike", "set", "until")
+# What a turn does that gives no feedback, and does nothing else.
+_ALONE = ("reject", "hide", "not_these", "forget")
+_MUCH = {"a bit": "said_a_bit", "a lot": "said_a_lot"}
 
 
 @dataclass(frozen=True)
 class Statement:
-    """Feedback on tags, or an item that is not to be listed, or a tag that is not to be shown.
+    """Feedback on tags, or what is not to be listed, shown or remembered.
 
     By raw id and name, so that it can be said again to another model.
 
@@ -30,52 +33,86 @@ class Statement:
         What to show more and less of.
     set : tuple of (tag, value)
         Where tags should be.
+    until : tuple of (tag, number)
+        How many of a tag's items are to be in the list.
     units : {"std", "raw"}
         Unit of `set`.
+    amount : {"a bit", "more", "a lot"}, optional
+        How much is to be seen of `like` and `dislike`.
+    keep : float
+        Share of the list that an amount must leave.
     reject : item id, optional
         Not to be listed.
     hide : tag name, optional
         Not to be shown.
+    not_these : tuple of item ids
+        Items that were listed, and are not to be again.
+    forget : bool
+        Whether what was asked for only for now ends.
     """
 
     like: Pairs = ()
     dislike: Pairs = ()
     set: Pairs = ()
+    until: Pairs = ()
     units: str = "std"
+    amount: str | None = None
+    keep: float = 0.5
     reject: Any = None
     hide: Any = None
+    not_these: tuple[Any, ...] = ()
+    forget: bool = False
 
     @classmethod
-    def of(cls, feedback: Feedback, units: str) -> Statement:
+    def of(cls, feedback: Feedback, units: str, keep: float) -> Statement:
         """Return what feedback says, by the names of the tags."""
-        named = {
+        named: dict[str, Any] = {
             name: tuple(
                 (feedback.tags[tag], value) for tag, value in getattr(feedback, name).items()
             )
             for name in _FEEDBACK
         }
-        return cls(**named, units=units)
+        return cls(**named, units=units, amount=feedback.amount, keep=keep)
 
     @classmethod
     def from_plain(cls, said: Any) -> Statement:
         """Read what :meth:`to_plain` wrote, or say what is wrong with it."""
         if not isinstance(said, dict):
             raise ValueError(f"a turn must be an object, got {type(said).__name__}")
-        unknown = sorted(said.keys() - {*_FEEDBACK, "units", "reject", "hide"})
+        unknown = sorted(said.keys() - {*_FEEDBACK, *_ALONE, "units", "amount", "keep"})
         if unknown:
             raise ValueError(f"a turn has nothing named {unknown[0]!r:.80}")
-        if ("reject" in said or "hide" in said) and len(said) > 1:
-            raise ValueError("a turn that rejects or hides does nothing else")
+        if said.keys() & set(_ALONE) and len(said) > 1:
+            raise ValueError("a turn that rejects, hides or forgets does nothing else")
+        if said.get("forget", True) is not True:
+            raise ValueError(f"forget must be true, got {said['forget']!r:.80}")
+        passed = said.get("not_these", [])
+        if not isinstance(passed, list):
+            raise ValueError(f"not_these must be a list of ids, got {passed!r:.80}")
         return cls(
             **{name: pairs_from_plain(said.get(name, []), name) for name in _FEEDBACK},
             units=said.get("units", "std"),
+            amount=said.get("amount"),
+            keep=said.get("keep", 0.5),
             **{name: id_from_plain(said[name]) for name in ("reject", "hide") if name in said},
+            not_these=tuple(map(id_from_plain, passed)),
+            forget="forget" in said,
         )
 
     @property
     def tags(self) -> list[Any]:
         """Names of the tags that it gives feedback on."""
-        return [tag for tag, _ in (*self.like, *self.dislike, *self.set)]
+        return [tag for name in _FEEDBACK for tag, _ in getattr(self, name)]
+
+    @property
+    def feedback(self) -> dict[str, Any]:
+        """What :meth:`FeedbackRefiner.refine` is to be told."""
+        said = {name: dict(getattr(self, name)) for name in _FEEDBACK}
+        # JSON knows whole numbers only as they were read: 3.0 is 3.
+        said["until"] = {
+            tag: int(count) if float(count).is_integer() else count for tag, count in self.until
+        }
+        return said | {"units": self.units, "amount": self.amount, "keep": self.keep}
 
     def to_plain(self) -> dict[str, Any]:
         """Return it as JSON knows it; tags are pairs, as keys of an object would all be text."""
@@ -84,6 +121,14 @@ class Statement:
         }
         if self.set:
             written["units"] = self.units
+        if self.amount is not None:
+            written["amount"] = self.amount
+        if self.amount is not None or self.until:
+            written["keep"] = self.keep
+        if self.not_these:
+            written["not_these"] = [id_to_plain(item) for item in self.not_these]
+        if self.forget:
+            written["forget"] = True
         for name in ("reject", "hide"):
             if getattr(self, name) is not None:
                 written[name] = id_to_plain(getattr(self, name))
@@ -95,13 +140,17 @@ class Statement:
             label = self.hide if self.reject is None else self.reject
             ids = tag_model.tags if self.reject is None else tag_model.catalogue.items
             return (self, []) if knows(ids, label) else (None, [f"{ids.kind} {label!r}"])
-        tags, unknown = tag_model.tags, []
+        tags, items, unknown = tag_model.tags, tag_model.catalogue.items, []
+        if self.not_these:
+            known = tuple(item for item in self.not_these if knows(items, item))
+            unknown = [f"item {item!r}" for item in self.not_these if item not in known]
+            return (replace(self, not_these=known) if known else None), unknown
         kept: dict[str, Any] = {}
         for name in _FEEDBACK:
             kept[name] = tuple(pair for pair in getattr(self, name) if knows(tags, pair[0]))
             unknown += [f"tag {tag!r}" for tag, _ in getattr(self, name) if not knows(tags, tag)]
         nothing = unknown and not any(kept.values())
-        return (None if nothing else Statement(**kept, units=self.units)), unknown
+        return (None if nothing else replace(self, **kept)), unknown
 
     def to_text(self, words: Mapping[str, str] = ENGLISH, item_name: str | None = None) -> str:
         """Say it in words, all of which are given; an item by its id, or its name if that is."""
@@ -110,14 +159,22 @@ class Statement:
             return words["said_reject"].format(item=item)
         if self.hide is not None:
             return words["said_hide"].format(tag=self.hide)
+        if self.not_these:
+            return words["said_not_these"].format(n=str(len(self.not_these)))
+        if self.forget:
+            return words["said_forget"]
         parts = []
         for name, pairs in (("said_more", self.like), ("said_less", self.dislike)):
             for tag, strength in pairs:
                 said = words[name].format(tag=tag)
+                if self.amount in _MUCH:
+                    said = words[_MUCH[self.amount]].format(said=said)
                 if strength != 1:  # in the words only where it is not the usual one
                     said = words["said_strength"].format(said=said, strength=f"{strength:g}")
                 parts.append(said)
         parts += [words["said_set"].format(tag=tag, value=f"{value:g}") for tag, value in self.set]
+        for tag, count in self.until:
+            parts.append(words["said_until"].format(count=f"{count:g}", tag=tag))
         return listed(parts, words) if parts else words["said_nothing"]
 
     def __str__(self) -> str:

@@ -190,7 +190,7 @@ def _conversation(
         draw, contrary = rng.uniform(), rng.uniform() < noise
         if found or not free.any() or turn == max_turns:
             continue
-        tag = choose(tag_model, embedding, candidates, k, on_item, np.flatnonzero(free), draw)
+        tag = choose(tag_model, embedding, scores, candidates, on_item, np.flatnonzero(free), draw)
         way = "like" if on_item[tag] != contrary else "dislike"
         told: dict[str, Any] = {way: [tag_model.tags[tag]]}
         refined = refiner.sweep(**said, **told, strengths=[strength])[0]
@@ -214,8 +214,8 @@ def _tags_to_speak_of(tag_model: TagModel, user: User) -> NDArray:
 def _most_misjudged(
     tag_model: TagModel,
     embedding: NDArray,
+    scores: NDArray,
     candidates: NDArray,
-    k: int,
     on_item: NDArray,
     tags: NDArray,
     draw: float,
@@ -228,8 +228,8 @@ def _most_misjudged(
 def _random(
     tag_model: TagModel,
     embedding: NDArray,
+    scores: NDArray,
     candidates: NDArray,
-    k: int,
     on_item: NDArray,
     tags: NDArray,
     draw: float,
@@ -240,14 +240,15 @@ def _random(
 def _asked(
     tag_model: TagModel,
     embedding: NDArray,
+    scores: NDArray,
     candidates: NDArray,
-    k: int,
     on_item: NDArray,
     tags: NDArray,
     draw: float,
 ) -> int:
-    question = rank_questions(tag_model, embedding, candidates, k, tags)["tag"].iloc[0]
-    return tag_model.tags.row(question)
+    questions = rank_questions(tag_model, scores, candidates, tags)["tag"]
+    # Where no answer tells anything, one is as good as another.
+    return tag_model.tags.row(questions.iloc[0]) if len(questions) else int(tags[0])
 
 
 _POLICIES = {"most_misjudged": _most_misjudged, "random": _random, "asked": _asked}

@@ -7,48 +7,45 @@ from collections.abc import Hashable, Iterable
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from sktpecr._inputs._numbers import check_n
-from sktpecr._utils._ranking import top_items
-from sktpecr.explanation._edit_search import edited_embeddings
+from sktpecr.explanation._information_gain import information_gain
 from sktpecr.tags._tag_model import TagModel
+from sktpecr.tags._temperature import temperature_of
 from sktpecr.tags._user import User
+
+# Answers that tell less, in bits, are rounding: of tags on all items that can be listed, or none.
+_NOTHING = 1e-9
 
 
 def rank_questions(
-    tag_model: TagModel, embedding: NDArray, candidates: NDArray, k: int, tags: NDArray
+    tag_model: TagModel, scores: NDArray, candidates: NDArray, tags: NDArray
 ) -> pd.DataFrame:
-    """Rank tags by how much of a user's list the answer about each is expected to change."""
-    # `embedding` (n_factors,).
-    tags = tags[tag_model.std[tags] > 0]
-    # What is learned of one tag is learned of those that go with it: one standard deviation of it
-    # moves each other tag by its correlation with it.
-    loadings = tag_model.steerability.loadings
-    answers = loadings[tags] @ loadings.T
-    edited = edited_embeddings(tag_model, embedding, np.vstack([answers, -answers]))
-    listed = top_items(tag_model.scores_of(embedding), candidates, k)
-    stayed = [
-        np.isin(listed, top_items(tag_model.scores_of(each), candidates, k)).sum()
-        for each in edited
-    ]
-    if_more, if_less = 1.0 - np.reshape(stayed, (2, -1)) / max(len(listed), 1)
+    """Rank tags by how much the answer about each is expected to tell of the item sought."""
+    posterior = np.zeros(len(scores))
+    if candidates.any():
+        posterior[candidates] = softmax(scores[candidates] / temperature_of(scores))
+    else:
+        tags = tags[:0]  # nothing is sought
+    wish = tag_model.wish
+    bits = information_gain(posterior, wish.probabilities, wish.error_rate)[tags] / np.log(2)
     frame = pd.DataFrame(
         {
             "tag": tag_model.tags.array()[tags],
-            "expected_change": (if_more + if_less) / 2,
-            "if_more": if_more,
-            "if_less": if_less,
+            "information": bits,
+            "probability": (wish.probabilities.T @ posterior)[tags],
         }
-    )
-    return frame.sort_values("expected_change", ascending=False, kind="stable", ignore_index=True)
+    )[bits > _NOTHING]
+    return frame.sort_values("information", ascending=False, kind="stable", ignore_index=True)
 
 
 def suggest_question(
-    tag_model: TagModel, user: User, n: int, k: int, among: Iterable[Hashable] | None
+    tag_model: TagModel, user: User, n: int, among: Iterable[Hashable] | None
 ) -> pd.DataFrame:
     """Return the n best questions to a user; one of whom nothing is known is asked as the mean."""
-    embedding = user.embedding if user.is_known else tag_model.average_user
+    average = tag_model.average_user
+    scores = user.scores(tag_model) if user.is_known else tag_model.scores_of(average)
     candidates = tag_model.catalogue.candidates(user.history, user.has_known_history)
     columns = tag_model.tag_columns(among)
-    n, k = check_n(n), check_n(k, "k")
-    return rank_questions(tag_model, embedding, candidates, k, columns).head(n)
+    return rank_questions(tag_model, scores, candidates, columns).head(check_n(n))

@@ -133,7 +133,7 @@ class TPECRExplainer(TagTransformer):
     >>> explainer.recommend(n=2, interactions=["item_003", "item_008"])["item"].tolist()
     ['item_072', 'item_290']
     >>> explainer.recommend(n=2, tags={"tag_1": 2.0})["item"].tolist()
-    ['item_283', 'item_074']
+    ['item_116', 'item_128']
     >>> explainer.explain("Bob", data.item_ids[5])
     Traceback (most recent call last):
     ...
@@ -313,7 +313,7 @@ class TPECRExplainer(TagTransformer):
         """
         tag_model, n = self.tag_model_, check_n(n)
         somebody = User.of(tag_model, user, interactions, tags)
-        history, scores = somebody.known_history, tag_model.scores_of(somebody.embedding)
+        history, scores = somebody.known_history, somebody.scores(tag_model)
         candidates = tag_model.catalogue.candidates(history, exclude_seen, exclude)
         return tag_model.ranked(scores, candidates, n)[1]
 
@@ -534,7 +534,6 @@ class TPECRExplainer(TagTransformer):
         *,
         interactions: Any = None,
         tags: Mapping[Hashable, float] | None = None,
-        k: int = 10,
         among: Iterable[Hashable] | None = None,
     ) -> pd.DataFrame:
         r"""Suggest which tags to ask a user about next.
@@ -548,36 +547,30 @@ class TPECRExplainer(TagTransformer):
             How many tags to suggest.
         interactions, tags : optional
             Somebody new in place of `user`, see :meth:`explain`.
-        k : int, default=10
-            Length of the list that is to change.
         among : iterable of hashable, optional
-            Names of the tags to choose from. All by default; tags that are the same for everybody
-            are left out.
+            Names of the tags to choose from. All by default.
 
         Returns
         -------
         DataFrame
-            A row per tag, the largest expected change first, ties in order of the tags: tag,
-            expected_change (share of the user's top k that the answer replaces, on average),
-            if_more and if_less (the same if the answer is more, or less, than the model thinks).
+            A row per tag, the one whose answer tells most first, ties in order of the tags: tag,
+            information (in bits, at most 1: how much the answer is expected to tell of the item
+            sought) and probability (that this item has the tag). Without tags whose answer tells
+            nothing, because all items that can be listed have them, or none.
 
         Raises
         ------
         ValueError
-            If the user or a tag is unknown, or `n` or `k` is no whole number of at least 1.
+            If the user or a tag is unknown, or `n` is no whole number of at least 1.
 
         Notes
         -----
-        An answer corrects what the model thinks of a tag by one standard deviation of the
-        population either way, with equal chances: the two-point rule for a normal distribution.
-        What is learned of one tag is learned of those that go with it, so each other tag follows
-        by its correlation with this one,
-
-        .. math:: c' = c_u \pm \mathrm{cov}(c, c_t) / \mathrm{sd}(c_t), \quad
-           e' = e_u + G(c') - G(c_u)
-
-        Holding the other tags instead would rate a tag by how nearly it is a copy of others. Seen
-        items are left out of the lists, where it is known what was seen.
+        The item that the user looks for is one that she has not seen, v with probability
+        :math:`q_v = \mathrm{softmax}(s / \tau)_v` of her scores s, :math:`\tau` 1.5 of their
+        standard deviations. Asked whether it has tag t she says yes with probability
+        :math:`P(\text{yes} \mid v)`, .95 if it has and .05 if it has not. The information is the
+        mutual information of answer and item, :math:`h(\sum_v q_v P(\text{yes} \mid v)) -
+        \sum_v q_v h(P(\text{yes} \mid v))`, h the entropy of a coin.
 
         Examples
         --------
@@ -588,12 +581,12 @@ class TPECRExplainer(TagTransformer):
         >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
         >>> explainer = explainer.fit(data.interactions, user_ids=data.user_ids)
         >>> explainer.suggest_question(data.user_ids[3], n=2)
-             tag  expected_change  if_more  if_less
-        0  tag_2             0.55      0.7      0.4
-        1  tag_0             0.45      0.6      0.3
+             tag  information  probability
+        0  tag_0     0.701036     0.426779
+        1  tag_3     0.661861     0.352105
         """
         somebody = User.of(self.tag_model_, user, interactions, tags)
-        return suggest_question(self.tag_model_, somebody, n, k, among)
+        return suggest_question(self.tag_model_, somebody, n, among)
 
     def explain_batch(
         self,

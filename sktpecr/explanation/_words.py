@@ -23,6 +23,8 @@ STRENGTHS, STRENGTH_BOUNDS = ("a_bit_more", "more", "much_more"), (0.5, 1.25)
 # A sentence for a person names so many tags.
 _NAMED = 2
 _YEAR = re.compile(r" \(\d{4}\)$")
+# Of a list that changed so many names are read.
+_READ = 4
 
 #: The sentences of Explanation.to_text and ConversationTurn.to_text, by name;
 #: others can take the place of any.
@@ -77,19 +79,22 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "said_set": "{tag} at {value}",
         "said_reject": "not {item}",
         "said_hide": "hide {tag}",
+        "said_a_bit": "a bit {said}",
+        "said_a_lot": "a lot {said}",
+        "said_until": "{count} of {tag}",
+        "said_not_these": "not these {n}",
+        "said_forget": "forget what was only for now",
         "said_nothing": "no feedback",
         "turn": "Said: {said}.",
-        "turn_tag": "In the model's view {tag} moves by {delivered} of the {asked} standard "
-        "deviations asked for.",
-        "turn_enters_one": "{items} enters the list.",
-        "turn_enters": "{items} enter the list.",
-        "turn_leaves_one": "{items} leaves the list.",
-        "turn_leaves": "{items} leave the list.",
-        "turn_rank": "{item} (rank {before}, now {after})",
-        "turn_no_rank": "none",
-        "turn_kept": "{kept} of the list stays.",
-        "turn_other": "Of the tags not spoken of, {tag} moves most, by {delivered} standard "
-        "deviations.",
+        "and_more": "{first} and {n} more",
+        "list_changed": "{came} came in; {left} left; {kept} of your first {n} stayed.",
+        "list_came": "{came} came in; {kept} of your first {n} stayed.",
+        "list_left": "{left} left; {kept} of your first {n} stayed.",
+        "list_same": "No change in your first {n}; ask for more.",
+        "list_kept": "Your first {n} stayed.",
+        "short_available": "Of {tag} you see {count} of the {available} that the catalogue has.",
+        "short_kept": "Of {tag} you see {count}: {wanted} would cost more of your list than it may "
+        "lose.",
     }
 )
 
@@ -156,6 +161,24 @@ def without_reasons_in_words(
 def without_year(name: str) -> str:
     """Return a title without the year behind it, which nobody says."""
     return _YEAR.sub("", name)
+
+
+def change_in_words(
+    came: list[str], left: list[str], kept: int, n: int, is_asked: bool, words: Mapping[str, str]
+) -> str:
+    """Say what came into a list of n, what left it, and how many stayed."""
+    short = "changed" if came and left else "came" if came else "left" if left else "same"
+    if short == "same" and not is_asked:
+        short = "kept"
+    parts = {"came": _some(came, words), "left": _some(left, words)}
+    return words[f"list_{short}"].format(**parts, kept=str(kept), n=str(n))
+
+
+def _some(names: list[str], words: Mapping[str, str]) -> str:
+    """Return the first names, and how many there are more where those are too many to read."""
+    if len(names) <= _READ + 1:
+        return joined(names, words)
+    return words["and_more"].format(first=listed(names[:_READ], words), n=str(len(names) - _READ))
 
 
 def how_much(liking: float) -> str:

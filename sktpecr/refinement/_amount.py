@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sktpecr._inputs._feedback import AMOUNTS
 from sktpecr._utils._ranking import top_items
 
-# How many more of a tag's items stand in the list, or fewer.
-AMOUNTS = {"a bit": 1, "more": 2, "a lot": 4}
 # Past a crossing by this share of the numbers that cross, so that no rounding undoes it.
 _PAST = 1e-9
 # In standard deviations of what items are worth; with 2, of the first hundred at least 85 stay in
@@ -81,6 +80,7 @@ def solve_amount(
     wanted: int | str,
     n: int = 10,
     keep: float = 0.5,
+    first: NDArray | None = None,
 ) -> Amount:
     """Return the smallest strength at which as many of a tag's items are listed as wanted."""
     # `base` (n_items,) is what items are worth before the answer, `evidence` (n_items,) what the
@@ -89,7 +89,8 @@ def solve_amount(
     # Values are linear in the strength, and only the tag's items move. So j of them are in the
     # list as soon as j of them are ahead of the (n - j + 1)-th best of the others: the strength
     # is the j-th smallest of (that one's value - base) / evidence. Exact, without a search, and
-    # the count is monotone in the strength.
+    # the count is monotone in the strength. `first` is the list that counts for `keep`, by default
+    # the best by `base`.
     moving = np.flatnonzero((evidence != 0) & candidates)
     liked = bool((evidence > 0).any())
     if liked == bool((evidence < 0).any()):
@@ -102,12 +103,13 @@ def solve_amount(
     others = base[top_items(base, still, n)]
     # Where there are fewer others than places, the tag's items have the rest of the list.
     others = np.concatenate([others, np.full(n - len(others), -np.inf)])
-    first = top_items(base, candidates, n)
-    before = int(np.count_nonzero(evidence[first]))
+    listed = top_items(base, candidates, n)
+    first = listed if first is None else first
+    before = int(np.count_nonzero(evidence[listed]))
     if isinstance(wanted, str):
         wanted = wanted_count(wanted, before, n, liked)
     goal = min(wanted, len(moving), n) if liked else wanted
-    best: tuple[float, int, int] = (0.0, before, len(first))
+    best: tuple[float, int, int] = (0.0, before, int(np.isin(first, listed).sum()))
     sign = 1 if liked else -1
     for count in range(goal, before, -sign):
         strength = _crossing(base[moving], evidence[moving], others, count, n)

@@ -46,7 +46,8 @@ def refine_batch(
 
     def job() -> dict[str, Any]:
         said = [(user, sorted(kinds.items())) for user, kinds in by_user.items()]
-        made_of = {**fingerprints(tag_model), "said": joblib.hash([str(refiner.solver), said])}
+        solver = f"{refiner.solver}, {refiner.long_term:g}"
+        made_of = {**fingerprints(tag_model), "said": joblib.hash([solver, said])}
         return {"of": "refined", **settings, "batch_size": size, **made_of}
 
     return run_parts(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,10 @@ from sktpecr._inputs._numbers import check_n
 from sktpecr._utils._ranking import ranks_of, top_items
 from sktpecr.explanation._explain_item import explain_item
 from sktpecr.explanation._explanation import Explanation
+from sktpecr.explanation._words import change_in_words, complete_words
+from sktpecr.refinement._answer import Listing, count_of
 from sktpecr.tags._tag_model import TagModel
-from sktpecr.tags._user import Turn, User
+from sktpecr.tags._user import Turn, User, worth
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,6 +48,12 @@ class Refinement:
         The tag preferences that were asked for.
     covariance : ndarray of shape (n_factors, n_factors), optional
         Of the embedding, from a solver that knows what is uncertain.
+    wish : ndarray of shape (n_items,), optional
+        What is asked for now, in this turn and before: evidence on items.
+    wanted : dict of int to int, optional
+        Column of a tag to how many of its items were asked for.
+    listing : Listing
+        The list that answers are judged by.
 
     Attributes
     ----------
@@ -54,7 +62,8 @@ class Refinement:
     feedback : Feedback
         What the user said; prints as words.
     embedding : ndarray of shape (n_factors,)
-        The refined embedding.
+        The refined embedding: the taste that outlives the session. What is asked for only now is
+        not in it, but in `scores` and lists.
     requested : ndarray of shape (n_tags,)
         The tag preferences that were asked for.
     covariance : ndarray of shape (n_factors, n_factors) or None
@@ -84,6 +93,10 @@ class Refinement:
         embedding: NDArray,
         requested: NDArray,
         covariance: NDArray | None = None,
+        *,
+        wish: NDArray | None = None,
+        wanted: dict[int, int] | None = None,
+        listing: Listing,
     ) -> None:
         self._tag_model = tag_model
         self._user = user
@@ -93,6 +106,7 @@ class Refinement:
         self.requested = requested
         self.covariance = covariance
         self._values = values
+        self._wish, self._wanted, self._listing = wish, wanted or {}, listing
 
     @cached_property
     def tag_preferences(self) -> NDArray:
@@ -101,13 +115,16 @@ class Refinement:
 
     @cached_property
     def scores(self) -> NDArray:
-        """Scores of all items after the feedback, shape (n_items,)."""
-        return self._tag_model.scores_of(self.embedding)
+        """What all items are worth after the feedback, shape (n_items,).
+
+        The scores of the refined embedding, and what is asked for now in their units.
+        """
+        return worth(self._tag_model, self.embedding, self._wish)
 
     @cached_property
     def scores_before(self) -> NDArray:
-        """Scores of all items before the feedback, shape (n_items,)."""
-        return self._tag_model.scores_of(self._user.embedding)
+        """What all items were worth before the feedback, shape (n_items,)."""
+        return self._user.scores(self._tag_model)
 
     def recommend(
         self, n: int = 10, *, exclude_seen: bool = True, exclude: Iterable[Hashable] = ()
@@ -175,7 +192,8 @@ class Refinement:
         Returns
         -------
         Explanation
-            For the refined embedding.
+            Of the recommender's score for the refined embedding; what is asked for only now is no
+            part of it.
         """
         column = self._tag_model.catalogue.items.row(item)
         return explain_item(self._tag_model, self.refined_user_for(self._tag_model), column)
@@ -208,8 +226,123 @@ class Refinement:
                 "after must be a Refinement made with the same explainer, as it was fitted then; "
                 "say the same again to the new one"
             )
-        turn = Turn(self._user.embedding, self.feedback, self._values)
-        return replace(self._user, embedding=self.embedding, turns=(*self._user.turns, turn))
+        before = self._user
+        turn = Turn(before.embedding, self.feedback, self._values, before.wish)
+        turns = *before.turns, turn
+        return replace(before, embedding=self.embedding, turns=turns, wish=self._wish)
+
+    def forget(self) -> Refinement:
+        """End what was asked for only for now.
+
+        Returns
+        -------
+        Refinement
+            Of the same embedding; its ``scores_before`` are the ``scores`` of this one.
+        """
+        user, tag_model = self.refined_user_for(self._tag_model), self._tag_model
+        nothing = Feedback({}, {}, {}, tag_model.tags)
+        kept = self.embedding, self.tag_preferences
+        return Refinement(
+            tag_model, user, nothing, {}, *kept, wish=user.own_wish, listing=self._listing
+        )
+
+    def to_text(self, words: Mapping[str, str] | None = None) -> str:
+        """Say what came into the list, what left it, and what that cost.
+
+        Parameters
+        ----------
+        words : mapping of str to str, optional
+            Sentences to say in place of those of ``sktpecr.ENGLISH``, see
+            :meth:`ConversationTurn.to_text`.
+
+        Returns
+        -------
+        str
+            Of the first `n` items that :meth:`FeedbackRefiner.refine` was called with, without
+            those that the user has seen, where it is known what was seen.
+
+        Examples
+        --------
+        >>> from sklearn.decomposition import TruncatedSVD
+        >>> from sktpecr import FeedbackRefiner, TPECRExplainer
+        >>> from sktpecr.datasets import make_tagged_interactions
+        >>> data = make_tagged_interactions(random_state=0)
+        >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+        >>> refiner = FeedbackRefiner(explainer.fit(data.interactions))
+        >>> print(refiner.refine(0, like="tag_1", amount="a bit", n=5).to_text())
+        item_098 came in; item_295 left; 4 of your first 5 stayed.
+        """
+        say = complete_words(words)
+        before, after = self._lists
+        names = self._tag_model.catalogue.item_names
+        came, left = (
+            [str(names[column]) for column in some[~np.isin(some, others)]]
+            for some, others in ((after, before), (before, after))
+        )
+        asked = bool(self.feedback)
+        parts = [change_in_words(came, left, len(before) - len(left), len(before), asked, say)]
+        return " ".join([*parts, *self.shortfalls(say)])
+
+    def unmet(self) -> list[int]:
+        """Return which tags of likes, dislikes and `set` the list does not show to have moved.
+
+        Returns
+        -------
+        list of int
+            Columns of tags of which as many items are listed as before, or the other way.
+        """
+        tag_model, feedback = self._tag_model, self.feedback
+        moves = {tag: np.sign(strength) for tag, strength in feedback.wishes.items()}
+        if self._values:
+            own = tag_model.tag_preferences_of(self._user.embedding)
+            moves |= {tag: np.sign(value - own[tag]) for tag, value in self._values.items()}
+        found = []
+        for tag, way in moves.items():
+            before, after = self._counts(tag)
+            most = min(self._available(tag), self._listing.n)
+            done = before == most if way > 0 else before == 0
+            if way and not done and way * (after - before) <= 0:
+                found.append(tag)
+        return found
+
+    @cached_property
+    def _lists(self) -> tuple[NDArray, NDArray]:
+        """Columns that are listed before the feedback, and after it."""
+        return self._listing.of(self.scores_before), self._listing.of(self.scores)
+
+    def _counts(self, tag: int) -> tuple[int, int]:
+        """Return how many of a tag's items are listed before and after the feedback."""
+        before, after = (count_of(self._tag_model, tag, columns) for columns in self._lists)
+        return before, after
+
+    def _available(self, tag: int) -> int:
+        """Return how many of a tag's items could be listed."""
+        items = self._tag_model.extractor.items_of(tag)
+        return int(self._listing.candidates[items].sum())
+
+    def shortfalls(self, words: Mapping[str, str]) -> list[str]:
+        """Say for each tag of which an amount was asked for, and not reached, what there is.
+
+        Parameters
+        ----------
+        words : mapping of str to str
+            All sentences.
+
+        Returns
+        -------
+        list of str
+            A sentence for each.
+        """
+        sentences = []
+        for tag, wanted in self._wanted.items():
+            (before, count), available = self._counts(tag), self._available(tag)
+            more = wanted >= before
+            if count >= wanted if more else count <= wanted:
+                continue
+            short = "short_available" if more and wanted > available else "short_kept"
+            told = {"count": str(count), "available": str(available), "wanted": str(wanted)}
+            sentences.append(words[short].format(tag=self._tag_model.tags[tag], **told))
+        return sentences
 
     def to_frame(self) -> pd.DataFrame:
         """Return what the feedback asked of each tag and what it got.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -240,13 +240,15 @@ class Steerability:
             ]
         )
 
-    def caveats(self, named: Mapping[int, Any]) -> list[str]:
+    def caveats(self, named: Mapping[int, Any], about: Collection[int]) -> list[str]:
         """Say what feedback on some tags cannot steer.
 
         Parameters
         ----------
         named : mapping of int to object
             Column number of each tag that feedback names, and what it says of it.
+        about : collection of int
+            Those of them that are to be spoken of.
 
         Returns
         -------
@@ -257,6 +259,8 @@ class Steerability:
         clauses = []
         shares = self.attainable_together(list(named))
         for (tag, said), share in zip(named.items(), shares, strict=True):
+            if tag not in about:
+                continue
             name = plain(self.tag_names[tag])
             if round(share, 9) < _HARD:
                 clauses.append(

@@ -25,6 +25,7 @@ from sktpecr.recommenders._protocol import optional
 from sktpecr.tags._directions import Directions
 from sktpecr.tags._steerability import Steerability
 from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
+from sktpecr.tags._wish import Wish
 
 # What tags that are known differ in by less than this share of their spread says nothing.
 _ALIKE = 1e-3
@@ -245,6 +246,11 @@ class TagModel:
     def steerability(self) -> Steerability:
         """What feedback on tags can steer, as the learners show it."""
         return self.extractor.steerability(taken(self.user_embeddings, self.learners))
+
+    @cached_property
+    def wish(self) -> Wish:
+        """What answers about tags say of items; untagged items are not guessed at."""
+        return Wish(self.extractor._item_tags)
 
     @cached_property
     def embedding_variance(self) -> float:

@@ -16,6 +16,7 @@ from sktpecr._inputs._numbers import finite_number
 from sktpecr._inputs._tables import canonical
 from sktpecr.recommenders._protocol import fold_in
 from sktpecr.tags._tag_model import TagModel
+from sktpecr.tags._temperature import temperature_of
 
 # A label names so many tags, and no more.
 _NAMED = 3
@@ -27,6 +28,7 @@ class Turn(NamedTuple):
     embedding: NDArray
     feedback: Feedback
     values: dict[int, float]
+    wish: NDArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +42,7 @@ class User:
     has_known_history: bool = True  # Whether `history` is all of it
     row: int | None = None  # In the catalogue; None for somebody new
     turns: tuple[Turn, ...] = ()  # What the user said before; that is in the embedding already
+    wish: NDArray | None = None  # What is asked for now: evidence on items, shape (n_items,)
 
     @classmethod
     def of(
@@ -76,9 +79,7 @@ class User:
                 label = f"a new user ({row.nnz} {'item' if row.nnz == 1 else 'items'})"
                 somebody = cls(label, fold_in(tag_model.recommender, row)[0], row.indices)
             embedding = somebody.embedding
-            if not (
-                np.isfinite(embedding).all() and np.isfinite(tag_model.scores_of(embedding)).all()
-            ):
+            if not (np.isfinite(embedding).all() and np.isfinite(somebody.scores(tag_model)).all()):
                 raise ValueError(
                     f"{names[0]} has values so large that scores of them are beyond what "
                     f"{embedding.dtype} can hold"
@@ -116,11 +117,19 @@ class User:
                 f"embedding, and {type(tag_model.generator).__name__} has none; give interactions"
             )
         embedding = tag_model.generator.predict(tag_model.expected(values)[np.newaxis])[0]
+        wish = None
+        for tag, value in values.items():
+            evidence = abs(value) * tag_model.wish.tag(tag, value > 0)
+            wish = evidence if wish is None else wish + evidence
         words = [f"{tag_model.tags[tag]} {value:+g}" for tag, value in values.items()]
         if len(words) > _NAMED:
             words[_NAMED:] = ["..."]
         label = f"a new user ({', '.join(words)})" if words else "a new user"
-        return cls(label, embedding, np.empty(0, dtype=np.intp))
+        return cls(label, embedding, np.empty(0, dtype=np.intp), wish=wish)
+
+    def scores(self, tag_model: TagModel) -> NDArray:
+        """Return what all items are worth to the user: taste, and what is asked for now."""
+        return worth(tag_model, self.embedding, self.wish)
 
     @property
     def known_history(self) -> NDArray | None:
@@ -132,6 +141,11 @@ class User:
         """The embedding before anything was said, shape (n_factors,)."""
         return self.turns[0].embedding if self.turns else self.embedding
 
+    @property
+    def own_wish(self) -> NDArray | None:
+        """What the user was described by, as evidence on items; all that outlives the session."""
+        return self.turns[0].wish if self.turns else self.wish
+
     def to_explain(self) -> User:
         """Return the user, or say that there is nothing to explain of one without history."""
         if not self.is_known:
@@ -141,6 +155,14 @@ class User:
                 f"user by tags, instead"
             )
         return self
+
+
+def worth(tag_model: TagModel, embedding: NDArray, wish: NDArray | None) -> NDArray:
+    """Return the scores of an embedding with evidence on items, in units of the score."""
+    scores = tag_model.scores_of(embedding)
+    if wish is None:
+        return scores
+    return scores.astype(np.float64) + temperature_of(scores) * wish
 
 
 def one_row(catalogue: Catalogue, interactions: Any) -> sp.csr_matrix:

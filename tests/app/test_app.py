@@ -379,7 +379,7 @@ def test_many_talk_at_once(client):
     for number, state in last.items():
         conversation = Conversation(EXPLAINER, user=USER)
         for turn in range(5):
-            conversation.like(f"tag_{(number + turn) % 5}")
+            conversation.like({f"tag_{(number + turn) % 5}": 1.0})
         assert [row["item"] for row in state["list"]] == conversation.recommend(10)["item"].tolist()
 
 

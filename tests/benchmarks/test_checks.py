@@ -17,7 +17,7 @@ LISTED = list(EXPLAINER.recommend(3, 13)["item"])
 
 @pytest.mark.parametrize(("goal", "item"), [("enter", LISTED[12]), ("leave", LISTED[5])])
 def test_an_edit_that_does_not_do_it_is_noticed(goal, item):
-    refiner = FeedbackRefiner(EXPLAINER)
+    refiner = FeedbackRefiner(EXPLAINER, solver="closed_form")
     found = EXPLAINER.counterfactual(3, item, goal)
     assert found.found
     assert checks._does_it(refiner, found)

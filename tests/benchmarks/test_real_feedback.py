@@ -113,7 +113,7 @@ def test_recall_is_of_the_first_hundred():
 def test_gains_are_those_of_refining():
     data = make_tagged_interactions(n_users=30, n_items=40, n_tags=3, random_state=0)
     explainer = TPECRExplainer(TruncatedSVD(4, random_state=0), data.item_tags)
-    refiner = FeedbackRefiner(explainer.fit(data.interactions))
+    refiner = FeedbackRefiner(explainer.fit(data.interactions), solver="closed_form")
     films = np.arange(40) > 3, np.array([7, 9])
     found = dated_films.gains(refiner, "like", [["tag_2", "tag_0"]], [{"user": 3}], [films])
     assert found.shape == (1, 2, len(dated_films.STRENGTHS), 3)

@@ -15,7 +15,7 @@ from sktpecr import Conversation, FeedbackRefiner, TPECRExplainer
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.solvers import BayesianSolver
 
-pytestmark = pytest.mark.filterwarnings("ignore:feedback on these tags reaches others")
+pytestmark = pytest.mark.filterwarnings("ignore:the list does not show")
 
 DATA = make_tagged_interactions(n_users=60, n_items=80, n_tags=5, density=0.1, random_state=0)
 TAGS = DATA.item_tags.columns.tolist()
@@ -75,9 +75,10 @@ OPERATION = st.one_of(
     st.tuples(st.just("like"), TAG, STRENGTH),
     st.tuples(st.just("dislike"), TAG, STRENGTH),
     st.tuples(st.just("set"), st.dictionaries(TAG, st.sampled_from([-1.0, 0.5]), max_size=1)),
+    st.tuples(st.sampled_from(["like", "dislike"]), TAG),
     st.tuples(st.just("reject"), ITEM),
     st.tuples(st.just("hide"), st.just(TAGS[4])),
-    st.tuples(st.sampled_from(["undo", "redo", "reset", "fail"])),
+    st.tuples(st.sampled_from(["undo", "redo", "reset", "fail", "not_these", "forget"])),
 )
 
 
@@ -93,7 +94,7 @@ def perform(conversation, operation):
         refused = str(error)
     else:
         return
-    assert "there is no turn" in refused or "is hidden" in refused
+    assert any(each in refused for each in ("there is no", "is hidden"))
 
 
 @settings(max_examples=8, deadline=None)
@@ -163,7 +164,7 @@ def test_preview_is_the_turn_and_keeps_nothing():
     conversation = Conversation(EXPLAINER, user=USER)
     conversation.reject(conversation.recommend(1)["item"].iloc[0])
     before = state(conversation)
-    seen = conversation.preview(like=TAGS[0])
+    seen = conversation.preview(like=TAGS[0], amount="more")
     assert state(conversation) == before
     assert conversation.like(TAGS[0]).to_dict() == seen.to_dict()
 
@@ -206,6 +207,64 @@ def test_rejected_items_are_listed_no_more_and_say_nothing():
     assert not turn.tags["delivered"].any()
     conversation.like(TAGS[0])
     assert item not in set(conversation.recommend(len(ITEMS))["item"])
+
+
+def test_not_these_turns_the_page_and_says_nothing():
+    conversation = Conversation(EXPLAINER, user=USER, n=6)
+    order = conversation.recommend(len(ITEMS))["item"].tolist()
+    embedding = conversation.refinement.embedding
+    turn = conversation.not_these()
+    assert conversation.recommend(6)["item"].tolist() == order[6:12]
+    assert turn.kept == 0
+    assert conversation.refinement.embedding is embedding
+    assert set(conversation.rejected) == set(order[:6])
+    again = Conversation.from_json(conversation.to_json(), EXPLAINER)
+    assert state(again) == state(conversation)
+    conversation.undo()
+    assert conversation.recommend(6)["item"].tolist() == order[:6]
+    while len(conversation.recommend(6)):
+        conversation.not_these()
+    with pytest.raises(ValueError, match="nothing in the list"):
+        conversation.not_these()
+
+
+def test_forget_ends_what_was_only_for_now():
+    conversation = Conversation(EXPLAINER, user=USER)
+    conversation.like(TAGS[0], amount="a lot")
+    conversation.say(until={TAGS[1]: 5})
+    conversation.reject(ITEMS[7])
+    embedding = conversation.refinement.embedding
+    conversation.forget()
+    assert conversation.refinement.embedding is embedding
+    own = EXPLAINER.extractor_.recommender_.score_items(embedding[np.newaxis])[0]
+    np.testing.assert_array_equal(conversation.refinement.scores, own)
+    assert conversation.rejected == [ITEMS[7]]
+    assert TAGS[0] not in set(conversation.suggest_question(5)["tag"])
+    again = Conversation.from_json(conversation.to_json(), EXPLAINER)
+    assert state(again) == state(conversation)
+
+
+def test_a_like_shows_where_no_number_is_given():
+    for say, way in (("like", 1), ("dislike", -1)):
+        conversation = Conversation(EXPLAINER, user=USER)
+        listed = conversation.recommend(10)["item"]
+        before = DATA.item_tags.loc[listed, TAGS[1]].sum()
+        turn = getattr(conversation, say)(TAGS[1])
+        after = DATA.item_tags.loc[conversation.recommend(10)["item"], TAGS[1]].sum()
+        assert way * (after - before) >= min(2, before if way < 0 else 10 - before)
+        assert turn.said.amount == "more"
+    assert conversation.like(TAGS[2], strength=2.0).said.amount is None
+    assert conversation.like({TAGS[3]: 2.0}).said.amount is None
+    assert Conversation(EXPLAINER, user=USER, solver="bayesian").like(TAGS[2]).said.amount is None
+
+
+def test_how_much_becomes_taste_is_saved():
+    conversation = Conversation(EXPLAINER, user=USER, long_term=0.0)
+    conversation.like(TAGS[1])
+    own = EXPLAINER.user_embeddings_[3].astype(float)
+    np.testing.assert_array_equal(conversation.refinement.embedding, own)
+    again = Conversation.from_json(conversation.to_json(), EXPLAINER)
+    assert state(again) == state(conversation)
 
 
 def test_hidden_tags_are_never_shown():
@@ -365,6 +424,13 @@ GOOD = json.loads(Conversation(EXPLAINER, user=USER).to_json())
         ({"turns": [{"like": [["tag_0", 1], ["tag_0", 2]]}]}, "names an id twice"),
         ({"turns": [{"reject": True}]}, "turn 1: an id must be text or a number"),
         ({"turns": [{"reject": "a", "hide": "b"}]}, "does nothing else"),
+        ({"turns": [{"forget": True, "hide": "b"}]}, "does nothing else"),
+        ({"turns": [{"forget": 1}]}, "turn 1: forget must be true"),
+        ({"turns": [{"not_these": "abc"}]}, "turn 1: not_these must be a list"),
+        ({"turns": [{"like": [["tag_0", 1]], "amount": []}], "position": 1}, "amount must be"),
+        ({"turns": [{"until": [["tag_0", 1.5]]}], "position": 1}, "until.* whole number"),
+        ({"turns": [{"until": [["tag_0", 1]], "keep": 2}], "position": 1}, "keep must be"),
+        ({"long_term": 2}, "'long_term' parameter"),
         ({"turns": [{"set": [["tag_0", 1]], "units": []}], "position": 1}, "units must be"),
         ({"position": 1}, "position must be a whole number from 0 to 0"),
         ({"n": 0}, "n must be a whole number from 1"),
@@ -441,7 +507,7 @@ def test_one_tag_one_user_and_a_tag_of_no_spread(dtype):
 def test_without_interactions_nothing_is_known_of_what_was_seen():
     rng = np.random.RandomState(0)
     explainer = TPECRExplainer((rng.normal(size=(5, 3)), rng.normal(size=(9, 3))), np.eye(9, 2))
-    conversation = Conversation(explainer, user=2)
+    conversation = Conversation(explainer, user=2, solver="closed_form")
     assert len(conversation.recommend(100)) == 9
     conversation.like("tag_0")
     with pytest.raises(ValueError, match="dislike keeps what else is in the user's history"):

@@ -16,7 +16,7 @@ EXPLAINER = TPECRExplainer(TruncatedSVD(8, random_state=0), DATA.item_tags).fit(
 REFINER = FeedbackRefiner(EXPLAINER)
 PAIRS = [(DATA.user_ids[user], DATA.item_ids[item]) for user, item in HELD_OUT if user >= 60][:30]
 
-pytestmark = pytest.mark.filterwarnings("ignore:feedback on these tags reaches others")
+pytestmark = pytest.mark.filterwarnings("ignore:the list does not show")
 
 
 def measured(refiners=REFINER, pairs=PAIRS, **settings):

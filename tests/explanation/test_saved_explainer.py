@@ -118,7 +118,7 @@ EXPLAINERS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:feedback on these tags reaches others")  # "no tags"
+@pytest.mark.filterwarnings("ignore:the list does not show")  # "no tags"
 @pytest.mark.parametrize("name", EXPLAINERS)
 def test_loaded_answers_to_the_last_bit(name, tmp_path):
     explainer = EXPLAINERS[name]()

@@ -11,7 +11,7 @@ from sktpecr import ENGLISH, Conversation, TPECRExplainer
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.explanation import Reason
 from sktpecr.explanation._reasons import Told
-from sktpecr.explanation._words import complete_words, joined
+from sktpecr.explanation._words import change_in_words, complete_words, joined
 
 GERMAN = {
     "for": "Weil du {tags} {much} magst ({evidence}).",
@@ -56,21 +56,28 @@ GERMAN = {
     "said_set": "{tag} auf {value}",
     "said_reject": "ohne {item}",
     "said_hide": "{tag} verborgen",
+    "said_a_bit": "ein wenig {said}",
+    "said_a_lot": "viel {said}",
+    "said_until": "{count} mit {tag}",
+    "said_not_these": "diese {n} nicht",
+    "said_forget": "das war nur für jetzt",
     "said_nothing": "nichts",
     "turn": "Gesagt: {said}.",
-    "turn_tag": "Für das Modell rückt {tag} um {delivered} der {asked} erbetenen "
-    "Standardabweichungen.",
-    "turn_enters_one": "Neu kommt {items}.",
-    "turn_enters": "Neu kommen {items}.",
-    "turn_leaves_one": "Es geht {items}.",
-    "turn_leaves": "Es gehen {items}.",
-    "turn_rank": "{item} (Platz {before}, nun {after})",
-    "turn_no_rank": "keiner",
-    "turn_kept": "{kept} der Liste bleiben.",
-    "turn_other": "Sonst rückt {tag} am weitesten, um {delivered} Standardabweichungen.",
+    "and_more": "{first} und {n} weitere",
+    "list_changed": "Neu: {came}. Weg: {left}. Es bleiben {kept} von {n}.",
+    "list_came": "Neu: {came}. Es bleiben {kept} von {n}.",
+    "list_left": "Weg: {left}. Es bleiben {kept} von {n}.",
+    "list_same": "Die ersten {n} bleiben; verlange mehr.",
+    "list_kept": "Die ersten {n} bleiben.",
+    "short_available": "Mit {tag} siehst du {count} von {available}, die es gibt.",
+    "short_kept": "Mit {tag} siehst du {count}: {wanted} würden zu viel verdrängen.",
 }
 DATA = make_tagged_interactions(60, 90, 7, density=0.3, random_state=0)
 EXPLAINER = TPECRExplainer(TruncatedSVD(8, random_state=0), DATA.item_tags).fit(DATA.interactions)
+UNSEEN = np.flatnonzero(DATA.interactions[3].toarray()[0] == 0)
+TAGGED_ONCE = TPECRExplainer(
+    TruncatedSVD(8, random_state=0), DATA.item_tags.assign(once=np.arange(90) == UNSEEN[-1])
+).fit(DATA.interactions)
 
 
 def test_a_translation_leaves_no_english_and_the_same_numbers():
@@ -94,12 +101,18 @@ def talk():
     """Return turns of every kind."""
     conversation = Conversation(EXPLAINER, user=3, n=5)
     return [
-        conversation.like({"tag_1": 2.0, "tag_2": 1.0}),
-        conversation.dislike("tag_3"),
+        conversation.like({"tag_1": 2.0, "tag_2": 1.0}, strength=0.001),
+        conversation.like("tag_1"),
+        conversation.dislike("tag_3", amount="a bit"),
+        conversation.like("tag_2", amount="a lot"),
         conversation.set({"tag_4": 1.5}),
+        conversation.say(until={"tag_5": 5}, keep=1.0),
         conversation.like({"tag_1": 0.0}),
         conversation.reject(conversation.recommend(1)["item"].iloc[0]),
         conversation.hide("tag_5"),
+        conversation.not_these(),
+        conversation.forget(),
+        Conversation(TAGGED_ONCE, user=3, n=5).like("once", amount="a lot"),
     ]
 
 
@@ -115,14 +128,30 @@ def test_turns_in_german():
 
 
 def test_turns_say_what_their_tables_say():
-    turn = talk()[0]
-    said = turn.to_text()
-    assert said.startswith("Said: more tag_1 (strength 2), more tag_2. In the model's view tag_1 ")
-    for _, row in turn.items.iterrows():
-        assert (str(row["name"]) in said) == (row["change"] != "stays")
-    asked = turn.tags.set_index("tag").loc["tag_1"]
-    assert f"{asked['delivered']:+.2f} of the {asked['asked']:+.2f} standard" in said
-    assert f"{turn.kept:.0%}".replace("%", " %") + " of the list stays." in said
+    for turn in talk():
+        said, changed = turn.to_text(), 0
+        for change in ("enters", "leaves"):
+            names = turn.items["name"][turn.items["change"] == change].tolist()
+            assert all(name in said for name in names)
+            changed += len(names)
+        if changed:
+            assert f" {round(5 * turn.kept)} of your first 5 stayed." in said
+        else:
+            assert " of your first 5 stayed." not in said
+
+
+def test_a_long_change_is_cut_short():
+    text = Conversation(EXPLAINER, user=3, n=9).not_these().to_text()
+    assert text.count(" and 5 more ") == 2
+    assert text.endswith(" left; 0 of your first 9 stayed.")
+
+
+def test_what_cannot_be_had_is_said():
+    turns = talk()
+    assert turns[-1].to_text().endswith("Of once you see 1 of the 1 that the catalogue has.")
+    until = next(turn for turn in turns if turn.said.until)
+    assert "would cost more of your list than it may lose." in until.to_text()
+    assert turns[0].to_text().endswith("No change in your first 5; ask for more.")
 
 
 def test_an_item_is_rejected_by_its_name():
@@ -133,18 +162,7 @@ def test_an_item_is_rejected_by_its_name():
     first = talk.recommend(1).iloc[0]
     turn = talk.reject(first["item"])
     assert turn.to_text().startswith(f"Said: not {first['name']}. ")
-    assert f"{first['name']} (rank 1, now none) leaves the list." in turn.to_text()
-
-
-def test_one_item_is_no_plural():
-    turns = talk()
-    texts = [turn.to_text() for turn in turns]
-    for turn, text in zip(turns, texts, strict=True):
-        n = (turn.items["change"] == "enters").sum()
-        assert (" enters the list." in text) == (n == 1)
-        assert (" enter the list." in text) == (n > 1)
-    assert any(" enters the list." in text for text in texts)
-    assert any(" enter the list." in text for text in texts)
+    assert f"{first['name']} left; 9 of your first 10 stayed." in turn.to_text()
 
 
 def told(reasons=(), nearest=(), is_popular=False):
@@ -158,7 +176,13 @@ def reason(liking=1.5, evidence=("item_1",)):
 
 def test_every_sentence_is_said_somewhere():
     marked = {name: f"<{name}>{template}" for name, template in ENGLISH.items()}
-    said = {name for turn in talk() for name in re.findall(r"<(\w+)>", turn.to_text(marked))}
+    long = Conversation(EXPLAINER, user=3, n=9).not_these()
+    # A list that loses an item for which there is no other, and one that is longer than before.
+    few = Conversation(EXPLAINER, interactions=DATA.item_ids[:88].tolist(), n=5)
+    shorter = few.reject(few.recommend(1)["item"].iloc[0])
+    longer = change_in_words(["a"], [], 1, 1, True, marked)
+    texts = [turn.to_text(marked) for turn in (*talk(), long, shorter)]
+    said = set(re.findall(r"<(\w+)>", " ".join([*texts, longer])))
     explanation = EXPLAINER.explain(3, DATA.item_ids[0])
     against, belief = reason(-1.0), reason(evidence=())
     finds = [

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sktpecr.refinement._amount import AMOUNTS, by_taste, solve_amount, wanted_count
+from sktpecr._inputs._feedback import AMOUNTS
+from sktpecr.refinement._amount import by_taste, solve_amount, wanted_count
 
 
 def count(base, evidence, candidates, strength, n):

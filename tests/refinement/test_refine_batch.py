@@ -33,7 +33,7 @@ def test_rows_are_what_refine_says_one_by_one():
     lists = REFINER.refine_batch(FEEDBACK, n_items=4, batch_size=2)
     assert lists["user"].drop_duplicates().tolist() == list(SAID)
     for user, said in SAID.items():
-        alone = REFINER.refine(user, **said).recommend(4)
+        alone = REFINER.refine(user, **said, strength=1).recommend(4)
         rows = lists[lists["user"] == user].reset_index(drop=True)
         for name in ("rank", "item", "score", "rank_before"):
             assert rows[name].tolist() == alone[name].tolist()

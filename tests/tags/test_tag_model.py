@@ -105,9 +105,8 @@ def test_users_all_alike_are_no_population_to_differ_from():
     tags = (np.arange(20)[:, None] % 4 == np.arange(4)).astype(float)
     explainer = TPECRExplainer((users * [1, 2, 3], items), tags).fit(np.ones((7, 20)))
     assert (explainer.profile(0)["vs_population"] == 0).all()
-    # A like asks nothing of the population; that others cannot be held, it says.
-    with pytest.warns(UserWarning, match="'tag_1' gets 0 % of an edit"):
-        refined = FeedbackRefiner(explainer).refine(0, like="tag_1")
+    # A like asks nothing of the population.
+    refined = FeedbackRefiner(explainer).refine(0, like="tag_1")
     assert refined.tag_preferences[1] > explainer.profile(0).set_index("tag")["preference"]["tag_1"]
     with pytest.raises(ValueError, match="set cannot be met: 'tag_0'"):
         FeedbackRefiner(explainer).refine(0, set={"tag_0": 9.0}, units="raw")

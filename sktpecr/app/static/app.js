@@ -77,10 +77,9 @@ async function show(talk) {
   at("turns").replaceChildren(...talk.turns.map((words) => make("li", { textContent: words })));
   at("undo").disabled = at("reset").disabled = talk.turn === 0;
   at("redo").disabled = !talk.can_redo;
+  at("not_these").disabled = !talk.list.length;
   showChanged(talk);
-  const words = talk.turns.length ? talk.turns[talk.turns.length - 1] : "Nothing was said yet.";
-  const kept = talk.last ? `: ${Math.round(100 * talk.last.kept)} % of the list stays.` : "";
-  at("status").textContent = words + kept;
+  at("status").textContent = talk.last ? talk.last.text : "Nothing was said yet.";
   if (talk.left_out.length) at("error").textContent = `Not known to this model any more: ${talk.left_out.join(", ")}.`;
   if (!talk.list.some((row) => row.item === state.item)) state.item = talk.list.length ? talk.list[0].item : null;
   await Promise.all([why(), question()]);
@@ -136,7 +135,7 @@ function tagRow(row, largest) {
 function answer(word, kind, tag) {
   const button = make("button", { type: "button", textContent: word });
   button.setAttribute("aria-label", `${word} ${tag}`);
-  button.addEventListener("click", () => during(() => say({ action: "say", [kind]: { [tag]: Number(at("strength").value) } })));
+  button.addEventListener("click", () => during(() => say({ action: "say", [kind]: { [tag]: 1 }, amount: at("amount").value })));
   return button;
 }
 
@@ -159,9 +158,7 @@ function showChanged(talk) {
   if (!talk.last) return;
   const entering = talk.last.items.filter((row) => row.change === "enters");
   const leaving = talk.last.items.filter((row) => row.change === "leaves");
-  const asked = talk.last.tags.filter((row) => row.said);
   const lines = [
-    ...asked.map((row) => `${row.tag}: ${row.delivered.toFixed(2)} of ${row.asked.toFixed(2)} standard deviations asked for`),
     ...entering.map((row) => `In: ${row.name} (${row.rank_before ?? "not listed"} to ${row.rank})`),
     ...leaving.map((row) => `Out: ${row.name}${row.rank === null ? "" : ` (now ${row.rank})`}`),
   ];
@@ -194,8 +191,7 @@ at("new").addEventListener("submit", (event) => {
   for (const box of document.querySelectorAll("input[name=taste]:checked")) tags[box.value] = 1;
   during(() => begin({ tags }));
 });
-for (const action of ["undo", "redo", "reset"]) at(action).addEventListener("click", () => during(() => say({ action })));
+for (const action of ["not_these", "undo", "redo", "reset"]) at(action).addEventListener("click", () => during(() => say({ action })));
 at("export").addEventListener("click", () => during(save));
 at("leave").addEventListener("click", leave);
-at("strength").addEventListener("input", () => { at("strength-value").textContent = at("strength").value; });
 during(open);

@@ -38,3 +38,8 @@ def fit_temperature(scores: NDArray, held_out: NDArray, candidates: NDArray | No
 
     found = minimize_scalar(surprise, bounds=(-_WIDE, _WIDE), method="bounded")
     return float(np.exp(found.x))
+
+
+def temperature_of(scores: NDArray) -> float:
+    """Return the temperature at which a user's scores are a prior over items, in their units."""
+    return USUAL_TEMPERATURE * (float(scores.std(dtype=np.float64)) or 1.0)

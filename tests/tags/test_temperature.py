@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from sktpecr.refinement._temperature import fit_temperature
+from sktpecr.tags._temperature import fit_temperature
 
 
 @pytest.fixture

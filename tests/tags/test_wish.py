@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sktpecr.refinement._wish import Wish, wish_scores
+from sktpecr.tags._wish import Wish, wish_scores
 
 TAGS = np.array([[1, 0, 1], [0, 1, 0], [1, 1, 0], [0, 0, 1], [1, 1, 1]], dtype=float)
 EPS = 0.2

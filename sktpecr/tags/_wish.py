@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,11 @@ class Wish:
         self._embeddings = item_embeddings
         self._untagged = np.asarray(tags.getnnz(axis=1) == 0)
         self._guesses: dict[int, NDArray] = {}
+
+    @cached_property
+    def probabilities(self) -> sp.csr_matrix:
+        """Probability of every tag on every item, shape (n_items, n_tags), without guesses."""
+        return self._tags.tocsr()
 
     def probability(self, tag: int | tuple[int, ...]) -> NDArray:
         """Return how probable a tag, or all of several tags, is on every item."""

@@ -1,0 +1,109 @@
+"""What an answer makes of a user: a share of it for good, and all of it for now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sktpecr._inputs._feedback import Feedback
+from sktpecr._utils._ranking import top_items
+from sktpecr.refinement._amount import by_taste, solve_amount, wanted_count
+from sktpecr.solvers import ClosedFormSolver
+from sktpecr.tags._tag_model import TagModel
+from sktpecr.tags._temperature import temperature_of
+from sktpecr.tags._user import User
+
+
+@dataclass(frozen=True, eq=False)
+class Listing:
+    """The list that answers are judged by."""
+
+    candidates: NDArray  # Which items may be listed, shape (n_items,)
+    n: int = 10  # Its length
+    keep: float = 0.5  # Share of it that an amount must leave
+
+    def of(self, scores: NDArray) -> NDArray:
+        """Return the columns that are listed, best first."""
+        return top_items(scores, self.candidates, self.n)
+
+
+def answer(
+    tag_model: TagModel,
+    user: User,
+    feedback: Feedback,
+    values: dict[int, float],
+    long_term: float,
+    listing: Listing,
+) -> tuple[NDArray, NDArray, dict[str, Any]]:
+    """Return the refined embedding, what was asked of tags, and what is only for now."""
+    first = listing.of(user.scores(tag_model))
+    said, wanted = _directed(tag_model, feedback, first, listing.n)
+    taste = said.scaled(long_term)
+    if not user.has_known_history:
+        # In the embedding a dislike keeps what else is in the history; the items need none.
+        taste = replace(taste, dislike={})
+    embedding = user.embedding.astype(np.float64)
+    asked = tag_model.tag_preferences_of(embedding)
+    if taste.wishes or values:
+        embedding, asked = ClosedFormSolver().solve(tag_model, user, taste, values)
+    wish = user.wish
+    if said.wishes:
+        prior = tag_model.scores_of(embedding)
+        temperature, prior = temperature_of(prior), prior.astype(np.float64)
+        wish = np.zeros(len(prior)) if wish is None else wish
+        for liked, tags in ((False, said.dislike), (True, said.like)):
+            for tag, strength in tags.items():
+                evidence = tag_model.wish.tag(tag, liked)
+                if tag in wanted:
+                    base, moves = prior + temperature * wish, temperature * evidence
+                    moves = _enough(base, moves, wanted[tag], listing, first)
+                    wish = wish + moves / temperature
+                else:
+                    wish = wish + strength * evidence
+    return embedding, asked, {"wish": wish, "wanted": wanted}
+
+
+def _directed(
+    tag_model: TagModel, feedback: Feedback, first: NDArray, n: int
+) -> tuple[Feedback, dict[int, int]]:
+    """Return likes and dislikes, and how many of a tag are asked for where that is said."""
+
+    def before(tag: int) -> int:
+        return count_of(tag_model, tag, first)
+
+    wanted: dict[int, int] = {}
+    if feedback.amount is not None:
+        wanted = {
+            tag: wanted_count(feedback.amount, before(tag), n, tag in feedback.like)
+            for tag in feedback.wishes
+        }
+    like, dislike = dict(feedback.like), dict(feedback.dislike)
+    for tag, count in feedback.until.items():
+        wanted[tag] = count
+        if count > before(tag):
+            like[tag] = 1.0
+        elif count < before(tag):
+            dislike[tag] = 1.0
+    return replace(feedback, like=like, dislike=dislike), wanted
+
+
+def count_of(tag_model: TagModel, tag: int, columns: NDArray) -> int:
+    """Return how many of some items have a tag."""
+    items = tag_model.extractor.items_of(tag)
+    places = np.searchsorted(items, columns)
+    return int((items[np.minimum(places, len(items) - 1)] == columns).sum()) if len(items) else 0
+
+
+def _enough(
+    base: NDArray, moves: NDArray, wanted: int, listing: Listing, first: NDArray
+) -> NDArray:
+    """Return as much of what an answer adds to scores as brings the number of items wanted."""
+    candidates, n = listing.candidates, listing.n
+    if not moves.any():
+        return moves
+    if (moves > 0).any():
+        moves = by_taste(moves, base, candidates, n)
+    return solve_amount(base, moves, candidates, wanted, n, listing.keep, first).strength * moves

@@ -1,0 +1,241 @@
+"""The default of refine: a share of an answer becomes taste, all of it counts for now."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.decomposition import TruncatedSVD
+
+from sktpecr import Conversation, FeedbackRefiner, TPECRExplainer
+from sktpecr.datasets import load_movielens, make_tagged_interactions
+
+DATA = make_tagged_interactions(120, 150, 6, random_state=0)
+TAGS = list(DATA.item_tags.columns)
+EXPLAINER = TPECRExplainer(TruncatedSVD(12, random_state=0), DATA.item_tags).fit(
+    DATA.interactions, user_ids=DATA.user_ids
+)
+REFINER = FeedbackRefiner(EXPLAINER)
+HAS = DATA.item_tags.to_numpy() > 0
+
+
+class NoDotProduct:
+    """A box whose scores have a ceiling, and no gradients."""
+
+    def __init__(self):
+        self.user_embeddings = EXPLAINER.user_embeddings_.astype(float)
+        self._items = EXPLAINER.extractor_.recommender_.item_embeddings.astype(float)
+
+    def score_items(self, embeddings, items=None):
+        items = slice(None) if items is None else items
+        return np.tanh(3 * np.asarray(embeddings) @ self._items[items].T)
+
+
+def carrying(refined, tag, n=10):
+    """Return how many of a tag's items are in the list before and after."""
+    everything = refined.recommend(len(HAS))
+    return tuple(
+        int(DATA.item_tags.loc[everything["item"][everything[rank] <= n], tag].sum())
+        for rank in ("rank_before", "rank")
+    )
+
+
+def by_the_formula(embedding, said):
+    """Return prior and likelihood of answers, one item at a time, up to a constant."""
+    prior = EXPLAINER.extractor_.recommender_.score_items(embedding[np.newaxis])[0].astype(float)
+    worth = prior / (1.5 * prior.std())
+    for tag, strength in said.items():
+        for item in range(len(HAS)):
+            fits = HAS[item, TAGS.index(tag)] == (strength > 0)
+            worth[item] += abs(strength) * np.log(0.95 if fits else 0.05)
+    return worth
+
+
+WAY = st.tuples(st.sampled_from([-1, 1]), st.floats(0.1, 3.0)).map(lambda each: each[0] * each[1])
+
+
+@given(
+    user=st.sampled_from(list(DATA.user_ids)),
+    said=st.dictionaries(st.sampled_from(TAGS), WAY, min_size=1, max_size=3),
+)
+@settings(max_examples=30, deadline=None)
+def test_scores_are_the_posterior_and_the_embedding_the_closed_form_at_half(user, said):
+    like = {tag: strength for tag, strength in said.items() if strength > 0}
+    dislike = {tag: -strength for tag, strength in said.items() if strength < 0}
+    refined = REFINER.refine(user, like, dislike)
+    half = FeedbackRefiner(EXPLAINER, solver="closed_form").refine(
+        user, like, dislike, strength=0.5
+    )
+    np.testing.assert_allclose(refined.embedding, half.embedding, rtol=1e-9)
+    worth = by_the_formula(refined.embedding, said)
+    scale = 1.5 * half.scores.std(dtype=float)
+    difference = refined.scores / scale - worth
+    np.testing.assert_allclose(difference, difference[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("long_term", [0.0, 0.25, 1.0])
+def test_long_term_is_the_share_that_becomes_taste(long_term):
+    refined = FeedbackRefiner(EXPLAINER, long_term=long_term).refine(
+        "user_003", like="tag_1", strength=1
+    )
+    taste = FeedbackRefiner(EXPLAINER, solver="closed_form").refine(
+        "user_003", like="tag_1", strength=long_term
+    )
+    np.testing.assert_array_equal(refined.embedding, taste.embedding)
+    np.testing.assert_array_equal(refined.forget().scores, taste.scores)
+
+
+def test_strength_0_changes_nothing_exactly_and_little_strength_little():
+    own = EXPLAINER.extractor_.recommender_.score_items(EXPLAINER.user_embeddings_[[3]])[0]
+    for said in ({}, {"like": "tag_1"}, {"dislike": "tag_1"}, {"like": "tag_1", "amount": "more"}):
+        np.testing.assert_array_equal(REFINER.refine("user_003", **said, strength=0).scores, own)
+    moves = [
+        np.abs(REFINER.refine("user_003", like="tag_1", strength=each).scores - own).max()
+        for each in (1e-2, 1e-4)
+    ]
+    assert moves[0] == pytest.approx(100 * moves[1], rel=0.05)
+
+
+@pytest.mark.parametrize("amount", ["a bit", "more", "a lot"])
+@pytest.mark.parametrize("kind", ["like", "dislike"])
+def test_an_amount_is_seen_in_the_list(kind, amount):
+    step = {"a bit": 1, "more": 2, "a lot": 4}[amount]
+    for user in DATA.user_ids[:30]:
+        for tag in TAGS:
+            refined = REFINER.refine(user, **{kind: tag}, amount=amount)
+            before, after = carrying(refined, tag)
+            kept = (refined.recommend(10)["rank_before"] <= 10).sum()
+            if kind == "like":
+                assert after >= min(before + step, 10) or kept == 5
+                assert after > before or before == 10
+            else:
+                wanted = before - step if amount == "a bit" else min(before - step, before // 2)
+                assert after <= max(wanted, 0) or kept == 5
+                assert after < before or before == 0
+            assert kept >= 5
+
+
+def test_without_a_number_more_is_meant():
+    for said in ({"like": "tag_1"}, {"dislike": ["tag_1", "tag_2"]}, {"until": {"tag_1": 3}}):
+        more = REFINER.refine("user_003", **said, amount="more")
+        refined = REFINER.refine("user_003", **said)
+        np.testing.assert_array_equal(refined.scores, more.scores)
+        assert (REFINER.preview("user_003", like="tag_1")["change"] == "enters").sum() >= 2
+    number = REFINER.refine("user_003", like={"tag_1": 1.0})
+    np.testing.assert_array_equal(
+        number.scores, REFINER.refine("user_003", like="tag_1", strength=1).scores
+    )
+
+
+def test_until_asks_for_a_number():
+    for count in range(8):
+        refined = REFINER.refine("user_003", until={"tag_1": count}, keep=0.0)
+        assert carrying(refined, "tag_1")[1] == count
+        assert str(refined.feedback) == f"{count} of tag_1"
+    refined = REFINER.refine("user_003", until={"tag_1": 4}, n=5, keep=0.0)
+    assert carrying(refined, "tag_1", n=5)[1] == 4
+
+
+def test_what_may_not_be_listed_does_not_count():
+    first = REFINER.refine("user_003", like="tag_1", amount="more")
+    came = first.recommend(10)["item"][first.recommend(10)["rank_before"] > 10].tolist()
+    again = REFINER.refine("user_003", like="tag_1", amount="more", exclude=came)
+    listed = again.recommend(10, exclude=came)
+    assert not set(listed["item"]) & set(came)
+    more = DATA.item_tags.loc[listed["item"], "tag_1"].sum()
+    assert more >= carrying(again, "tag_1")[0] + 2
+
+
+def test_earlier_answers_stay_in_force():
+    said = [({"like": ["tag_1"]}, "tag_1", 1.0), ({"dislike": ["tag_2"]}, "tag_2", -2.0)]
+    first = REFINER.refine("user_003", like="tag_1", strength=1)
+    second = REFINER.refine(after=first, dislike="tag_2", strength=2.0)
+    worth = by_the_formula(second.embedding, {tag: strength for _, tag, strength in said})
+    order = np.argsort(-second.scores, kind="stable")[:40]
+    np.testing.assert_allclose(worth[order], np.sort(worth)[::-1][:40], atol=1e-4)
+    np.testing.assert_array_equal(second.scores_before, first.scores)
+    assert (second.forget().embedding == second.embedding).all()
+    assert REFINER.refine(after=second.forget(), like="tag_3").scores_before.std() > 0
+
+
+def test_boxes_without_a_dot_product_or_a_history_hear_it_too():
+    explainer = TPECRExplainer(NoDotProduct(), DATA.item_tags, generator=EXPLAINER.generator_)
+    explainer.fit(DATA.interactions, user_ids=DATA.user_ids)
+    for long_term in (0.0, 0.5):
+        refiner = FeedbackRefiner(explainer, long_term=long_term)
+        before, after = carrying(refiner.refine("user_003", like="tag_1", amount="more"), "tag_1")
+        assert after >= before + 2
+    factors = EXPLAINER.user_embeddings_, EXPLAINER.extractor_.recommender_.item_embeddings
+    unread = FeedbackRefiner(TPECRExplainer(factors, DATA.item_tags))
+    refined = unread.refine(3, dislike="tag_1", strength=1)
+    np.testing.assert_array_equal(refined.embedding, EXPLAINER.user_embeddings_[3])
+    listed = refined.recommend(10, exclude_seen=False)["item"]
+    assert not DATA.item_tags.loc[listed, "tag_1"].any()
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"like": "tag_1", "amount": "lots"}, "amount must be one of 'a bit', 'more', 'a lot'"),
+        ({"like": "tag_1", "amount": 2}, "amount must be one of"),
+        ({"until": {"tag_1": -1}}, r"until\['tag_1'\] must be a whole number of at least 0"),
+        ({"until": {"tag_1": 1.5}}, r"until\['tag_1'\] must be a whole number"),
+        ({"until": ["tag_1"]}, "until must be a dict"),
+        ({"like": "tag_1", "until": {"tag_1": 2}}, "'tag_1' is in both like and until"),
+        ({"like": "tag_1", "keep": 1.5}, "keep must be a share from 0 to 1"),
+        ({"like": "tag_1", "n": 0}, "n must be a whole number of at least 1"),
+        ({"like": "tag_1", "exclude": ["x"]}, "unknown item 'x'"),
+    ],
+)
+def test_bad_amounts_say_what_is_wrong(said, message):
+    with pytest.raises(ValueError, match=message):
+        REFINER.refine("user_003", **said)
+
+
+def test_amounts_are_for_the_default_alone():
+    refiner = FeedbackRefiner(EXPLAINER, solver="closed_form")
+    with pytest.raises(ValueError, match="amount and until need solver='auto'"):
+        refiner.refine("user_003", like="tag_1", amount="more")
+    with pytest.raises(ValueError, match="'long_term' parameter of FeedbackRefiner"):
+        FeedbackRefiner(EXPLAINER, long_term=2).refine("user_003", like="tag_1")
+
+
+@pytest.fixture(scope="module")
+def films():
+    data = load_movielens()
+    explainer = TPECRExplainer(TruncatedSVD(32, random_state=0), data.item_tags)
+    return data, explainer.fit(
+        data.interactions, user_ids=data.user_ids, item_names=data.item_names
+    )
+
+
+def test_newcomers_who_name_a_tag_get_items_that_carry_it(films):
+    data, explainer = films
+    counts = data.item_tags.sum()
+    for tag in counts.index[counts >= 30]:
+        listed = explainer.recommend(tags={tag: 2})["item"]
+        assert data.item_tags.loc[listed, tag].sum() >= 3, tag
+        listed = explainer.recommend(tags={tag: -2})["item"]
+        assert not data.item_tags.loc[listed, tag].any(), tag
+    # What describes somebody is no answer: it is not forgotten.
+    talk = Conversation(explainer, tags={"Western": 2})
+    first = talk.recommend(10)
+    talk.like("Comedy")
+    talk.forget()
+    assert data.item_tags.loc[talk.recommend(10)["item"], "Western"].sum() >= 3
+    assert (first["item"] == explainer.recommend(tags={"Western": 2})["item"]).all()
+
+
+def test_the_showcase(films):
+    data, explainer = films
+    talk = Conversation(explainer, 42)
+    for turn, tag, way in (
+        (talk.like("Film-Noir"), "Film-Noir", 1),
+        (talk.dislike("Comedy"), "Comedy", -1),
+    ):
+        ranks = turn.items
+        before, after = (
+            data.item_tags.loc[ranks["item"][ranks["change"].isin(["stays", change])], tag].sum()
+            for change in ("leaves", "enters")
+        )
+        assert after >= before + 2 if way > 0 else after <= before / 2
+        assert " of your first 10 stayed." in turn.to_text()
