@@ -132,10 +132,12 @@ def own_item_auc(recommender: Any, embed: Callable[[NDArray], NDArray], X: sp.cs
 
 
 def _scores(recommender: Any, embedding: NDArray, columns: NDArray) -> NDArray:
-    if is_dot_product(recommender):
-        items, biases = recommender.item_embeddings, item_biases_of(recommender)
-        return np.asarray(items)[columns] @ embedding + biases[columns]
-    return np.asarray(recommender.score_items(embedding[np.newaxis], columns))[0]
+    # Numbers too large to be scored are refused when the recommender is read.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if is_dot_product(recommender):
+            items, biases = recommender.item_embeddings, item_biases_of(recommender)
+            return np.asarray(items)[columns] @ embedding + biases[columns]
+        return np.asarray(recommender.score_items(embedding[np.newaxis], columns))[0]
 
 
 def _other_orders(
