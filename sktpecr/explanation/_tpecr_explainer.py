@@ -91,7 +91,7 @@ class TPECRExplainer(TagTransformer):
         a user took, and another user did not, above one that only the other took. The mean over
         up to 300 users; .5 is chance, also for what is merely popular. Of rows that it does not
         know, one half is embedded and asked about the other. NaN where the recommender was fitted
-        on this very X, or there is nothing to compare.
+        on this very X, or there is nothing to compare. Takes .6 s for MovieLens-1M.
     n_features_in_ : int
         Number of items.
     feature_names_in_ : ndarray of shape (n_items,)

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from implicit.als import AlternatingLeastSquares
 from sklearn.decomposition import NMF, PCA
 
+from sktpecr import TPECRExplainer
 from sktpecr.recommenders import as_recommender
 from sktpecr.recommenders._fold_in import ConfidenceFoldIn
 
@@ -101,6 +102,13 @@ def test_arrays_in_a_file_or_read_only_are_not_copied(tmp_path):
     recommender = as_recommender((users, items))
     assert np.shares_memory(recommender.user_embeddings, users)
     assert np.shares_memory(recommender.item_embeddings, items)
+
+
+def test_a_saved_explainer_embeds_new_users_without_the_model(tmp_path):
+    explainer = TPECRExplainer(trained(), np.eye(4)[np.arange(40) % 4]).fit(X)
+    loaded = TPECRExplainer.load(explainer.save(tmp_path / "kept"))
+    one, other = (each.explain(interactions=[3, 8], item=5).score for each in (explainer, loaded))
+    assert one == other
 
 
 FORKED = """

@@ -71,7 +71,9 @@ def test_orders_that_can_be_tried_are_named():
     # Trained on rows sorted by id, while those of X are as they came.
     model = ALS.user_factors[np.argsort(ids)], ALS.item_factors
     explainer = TPECRExplainer(model, FILMS.item_tags)
-    with pytest.raises(ValueError, match="it does with the rows of X in the order of the user ids"):
+    with pytest.raises(
+        ValueError, match="with the rows of X in the order of the user ids sorted it is"
+    ):
         explainer.fit(X, user_ids=ids.tolist())
     columns = np.argsort([str(i) for i in FILMS.item_ids])
     model = ALS.user_factors, ALS.item_factors[columns]
@@ -81,12 +83,25 @@ def test_orders_that_can_be_tried_are_named():
         TagPreferenceExtractor(model, FILMS.item_tags).fit(X)
 
 
+@pytest.mark.parametrize(("step", "where"), [(1, "left"), (-1, "right")])
+def test_columns_that_are_off_by_one_are_named(step, where):
+    moved = X[:, np.roll(np.arange(X.shape[1]), step)]
+    with pytest.raises(ValueError, match=f"all columns of X moved by one to the {where} it is"):
+        TagPreferenceExtractor(ALS, FILMS.item_tags).fit(moved)
+
+
+def test_a_catalogue_turned_round_is_not_blamed_on_the_rows():
+    half = X.shape[1] // 2
+    with pytest.warns(UserWarning, match="rows or columns of X are in another order"):
+        TagPreferenceExtractor(ALS, FILMS.item_tags).fit(sp.hstack([X[:, half:], X[:, :half]]))
+
+
 def test_a_transposed_square_is_named():
     n = min(X.shape)
     some = X[:n, :n]
     model = AlternatingLeastSquares(factors=8, random_state=0, iterations=3, num_threads=1)
     model.fit(some, show_progress=False)
-    with pytest.raises(ValueError, match="it does with X transposed"):
+    with pytest.raises(ValueError, match="with X transposed"):
         TagPreferenceExtractor(model).fit(some.T)
 
 
