@@ -58,10 +58,12 @@ def tell(
     preferences = tag_model.tag_preferences_of(user.embedding)
     attributed = account.attribute(preferences, user.embedding, [column])
     contributions, likings = attributed.told(preferences)
+    names = tag_model.tags.array()
     if hidden:
-        contributions = np.where(
-            [[plain(tag) in hidden for tag in tag_model.tags.array()]], 0.0, contributions
-        )
+        contributions = np.where([[plain(tag) in hidden for tag in names]], 0.0, contributions)
+    # Who said "less" of a tag is not told that it is why.
+    unwanted = [tag for turn in user.turns for tag in turn.feedback.dislike]
+    contributions[:, unwanted] = np.minimum(contributions[:, unwanted], 0.0)
     reasons = reasons_of(
         account,
         contributions[0],

@@ -7,6 +7,7 @@ import pytest
 from sklearn.decomposition import TruncatedSVD
 
 from sktpecr import FeedbackRefiner, TPECRExplainer
+from sktpecr.datasets import make_tagged_interactions
 
 
 @pytest.fixture(scope="module")
@@ -131,3 +132,18 @@ def test_plot_draws_a_line_per_item(refined):
     assert [list(line.get_ydata()) for line in ax.lines] == [
         [before, after] for before, after in zip(listed["rank_before"], listed["rank"], strict=True)
     ]
+
+
+def test_a_tag_that_less_was_asked_of_is_no_reason():
+    made = make_tagged_interactions(90, 60, 4, density=0.3, random_state=0)
+    explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), made.item_tags)
+    refiner = FeedbackRefiner(explainer.fit(made.interactions))
+    found = 0
+    for user in range(20):
+        for item in made.item_ids[:6]:
+            speaking = [each.tag for each in explainer.reasons(user, item) if each.speaks_for]
+            if speaking:
+                found += 1
+                after = refiner.refine(user, dislike=speaking[0], strength=0.1).explain(item)
+                assert speaking[0] not in [each.tag for each in after.reasons if each.speaks_for]
+    assert found > 10
