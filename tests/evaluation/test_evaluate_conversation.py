@@ -40,7 +40,7 @@ def test_turns_are_those_of_a_conversation(policy):
         above = refinement.tag_preferences - refinement.scores.mean()
         tag = int(np.argmax(np.where(has, -above, above)))
         said = {"like" if has[tag] else "dislike": DATA.item_tags.columns[tag]}
-        after = REFINER.refine(user, **said)
+        after = REFINER.refine(user, **said, strength=1)
         assert after.rank(item) == ranks[1]
 
 
