@@ -111,7 +111,9 @@ class TPECRExplainer(TagTransformer):
     Somebody new is known by interactions, or by tags alone: tag preferences that are not named
     are then what is to be expected of somebody with those that are,
     :math:`z = R_{\cdot k} R_{kk}^+ z_k` in standard deviations, R their correlations in the
-    population, and the embedding is the generator's prediction from them.
+    population, and the embedding is the generator's prediction from them. What is recommended to
+    them counts the tags on items too, two standard deviations as one answer, see
+    :class:`FeedbackRefiner`.
 
     References
     ----------

@@ -53,6 +53,11 @@ def answer(
     if said.wishes:
         prior = tag_model.scores_of(embedding)
         temperature, prior = temperature_of(prior), prior.astype(np.float64)
+        if not np.isfinite(temperature):
+            raise ValueError(
+                "how far the user's scores are apart is beyond what numbers can hold; scale the "
+                "recommender's embeddings or the interactions down"
+            )
         wish = np.zeros(len(prior)) if wish is None else wish
         for liked, tags in ((False, said.dislike), (True, said.like)):
             for tag, strength in tags.items():
