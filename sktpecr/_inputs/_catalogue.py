@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -41,14 +40,14 @@ class Catalogue:
             return np.empty(0, dtype=np.intp)
         return X.indices[X.indptr[row] : X.indptr[row + 1]]
 
-    @cached_property
+    @property
     def usual_value(self) -> float:
         """Mean of the positive values of the interactions, for one of which no more is known."""
         X = self.interactions
         liked = np.empty(0) if X is None else X.data[X.data > 0]
         return float(liked.mean()) if len(liked) else 1.0
 
-    @cached_property
+    @property
     def has_negative(self) -> bool:
         """Whether the interactions have negative values, as centred ratings do."""
         return self.interactions is not None and bool((self.interactions.data < 0).any())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 from scipy.stats.qmc import Sobol
 
+from sktpecr._utils._lazily import lazily
 from sktpecr._utils._rounding import spread
 
 # lime's: penalty of the surrogate, of the fit that picks features, features picked one by one.
@@ -33,30 +34,30 @@ class Draws:
     weights: NDArray  # What each counts in the regression
     picked: NDArray | None = None  # Columns that get a coefficient. All by default
 
-    @cached_property
+    @lazily
     def mean(self) -> NDArray:
         """Weighted mean of the offsets, shape (n_tags,)."""
         return np.average(self.offsets, axis=0, weights=self.weights)
 
-    @cached_property
+    @lazily
     def centred(self) -> NDArray:
         """X: offsets of the picked columns minus their mean."""
         centred = (self.offsets - self.mean).astype(self.offsets.dtype, copy=False)
         return centred if self.picked is None else centred[:, self.picked]
 
-    @cached_property
+    @lazily
     def gram(self) -> NDArray:
         """X^T W X."""
         return self.centred.T @ (self.centred * self.weights[:, np.newaxis])
 
-    @cached_property
+    @lazily
     def hat(self) -> NDArray:
         """L, shape (n_draws, n_picked)."""
         weighted = self.centred * self.weights[:, np.newaxis]
         hat = weighted @ np.linalg.inv(self.gram + _RIDGE * np.eye(len(self.gram)))
         return hat.astype(self.offsets.dtype, copy=False)
 
-    @cached_property
+    @lazily
     def squared_hat(self) -> NDArray:
         """Squares of L for the sandwich: the user's own row is no draw, and varies with none."""
         squares = np.square(self.hat)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sktpecr._utils._lazily import lazily
 from sktpecr._utils._ranking import ranks_of, top_items
 from sktpecr.conversation._statement import Statement
 from sktpecr.explanation._suggest_question import rank_questions
@@ -29,12 +29,12 @@ class ConversationState:
     rejected: frozenset[int] = frozenset()  # Columns of the items that are not to be listed
     hidden: frozenset[int] = frozenset()  # Columns of the tags that are not to be shown
 
-    @cached_property
+    @lazily
     def user(self) -> User:
         """The user as refined."""
         return self.refinement.refined_user_for(self.tag_model)
 
-    @cached_property
+    @lazily
     def candidates(self) -> NDArray:
         """Which items may be listed, shape (n_items,): not seen, not rejected."""
         catalogue, user = self.tag_model.catalogue, self.user
@@ -51,7 +51,7 @@ class ConversationState:
         ranks = ranks_of(columns, self.refinement.scores, self.candidates)
         return np.where(self.candidates[columns], ranks, np.nan)
 
-    @cached_property
+    @lazily
     def shown(self) -> NDArray:
         """Which tags may be shown, shape (n_tags,)."""
         mask = np.ones(len(self.tag_model.tags), dtype=bool)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sktpecr._inputs._ids import plain
+from sktpecr._utils._lazily import lazily
 from sktpecr.conversation._conversation_state import ConversationState
 from sktpecr.conversation._statement import Statement
 from sktpecr.explanation._words import change_in_words, complete_words
@@ -111,7 +111,7 @@ class ConversationTurn:
             }
         )
 
-    @cached_property
+    @lazily
     def kept(self) -> float:
         """Share of the list before that is still listed; 1 where there was no list."""
         first, second = self._before.listed(self._n), self.after.listed(self._n)

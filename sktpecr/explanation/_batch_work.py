@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import copy, deepcopy
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sktpecr._inputs._catalogue import Catalogue
+from sktpecr._utils._lazily import lazily
 from sktpecr._utils._ranking import top_items
 from sktpecr.explanation._some_users import GivenPairs, SomeUsers
 from sktpecr.recommenders._factor_recommender import FactorRecommender
@@ -139,7 +139,7 @@ class BatchWork:
             yield allowed
             allowed[own] = self.listed[own]
 
-    @cached_property
+    @lazily
     def _tag_model_without_users(self) -> TagModel:
         whole, recommender = self.tag_model, self.tag_model.recommender
         nobody = replace(

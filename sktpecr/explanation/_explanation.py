@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from sktpecr import plotting
 from sktpecr._inputs._ids import plain, plain_fields
 from sktpecr._inputs._numbers import check_n
+from sktpecr._utils._lazily import lazily
 from sktpecr.explanation._certificate import Certificate
 from sktpecr.explanation._reason import Reason
 from sktpecr.explanation._reasons import Told
@@ -140,7 +140,7 @@ class Explanation:
     _hidden: frozenset[Any] = field(default=frozenset(), repr=False)
     _is_row: bool = field(default=False, repr=False)
 
-    @cached_property
+    @lazily
     def certificate(self) -> Certificate:
         """How far the explanation can be trusted, a :class:`Certificate`."""
         if self._measure is None:
@@ -157,7 +157,7 @@ class Explanation:
         """
         return list(self._told.reasons)
 
-    @cached_property
+    @lazily
     def evidence(self) -> pd.DataFrame:
         """What each item of the user's history adds to the score, and through which own tag.
 
@@ -172,7 +172,7 @@ class Explanation:
             )
         return self._weigh()
 
-    @cached_property
+    @lazily
     def _told(self) -> Told:
         if self._tell is None:
             raise ValueError("this explanation was built by hand: nothing finds reasons for it")

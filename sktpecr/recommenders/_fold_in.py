@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+
+from sktpecr._utils._lazily import lazily
 
 # Ridge penalty relative to the mean diagonal of the Gram matrix.
 _ALPHA = 1e-3
@@ -81,7 +82,7 @@ class ConfidenceFoldIn:
         left, right = self._equations(row.indices, row.data)
         return np.linalg.solve(left, right.T).T
 
-    @cached_property
+    @lazily
     def _gram(self) -> NDArray:
         factors = self.item_factors.astype(np.float64)
         return factors.T @ factors + self.regularization * np.eye(factors.shape[1])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from sktpecr import plotting
 from sktpecr._inputs._feedback import Feedback
 from sktpecr._inputs._numbers import check_n
+from sktpecr._utils._lazily import lazily
 from sktpecr._utils._ranking import ranks_of, top_items
 from sktpecr.explanation._explain_item import explain_item
 from sktpecr.explanation._explanation import Explanation
@@ -108,12 +108,12 @@ class Refinement:
         self._values = values
         self._wish, self._wanted, self._listing = wish, wanted or {}, listing
 
-    @cached_property
+    @lazily
     def tag_preferences(self) -> NDArray:
         """Tag preferences of the refined embedding, shape (n_tags,)."""
         return self._tag_model.tag_preferences_of(self.embedding)
 
-    @cached_property
+    @lazily
     def scores(self) -> NDArray:
         """What all items are worth after the feedback, shape (n_items,).
 
@@ -121,7 +121,7 @@ class Refinement:
         """
         return worth(self._tag_model, self.embedding, self._wish)
 
-    @cached_property
+    @lazily
     def scores_before(self) -> NDArray:
         """What all items were worth before the feedback, shape (n_items,)."""
         return self._user.scores(self._tag_model)
@@ -305,7 +305,7 @@ class Refinement:
                 found.append(tag)
         return found
 
-    @cached_property
+    @lazily
     def _lists(self) -> tuple[NDArray, NDArray]:
         """Columns that are listed before the feedback, and after it."""
         return self._listing.of(self.scores_before), self._listing.of(self.scores)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from scipy.linalg import qr
 from sklearn.utils import gen_batches
 
 from sktpecr._inputs._ids import listing, plain
+from sktpecr._utils._lazily import lazily
 from sktpecr._utils._rounding import spread
 
 # Where less of an edit comes through, the other tags together move by more than the one named.
@@ -161,7 +161,7 @@ class Steerability:
         """Share of an edit of each tag alone that an embedding can realise, shape (n_tags,)."""
         return np.minimum(np.square(self.basis).sum(axis=1), 1.0)
 
-    @cached_property
+    @lazily
     def alias(self) -> list[tuple[Any, ...]]:
         """For each tag the names of those that it cannot be told from, often none."""
         alias: list[tuple[Any, ...]] = [()] * len(self.tag_names)
@@ -174,7 +174,7 @@ class Steerability:
                         alias[one] = tuple(self._names(group[group != one]))
         return alias
 
-    @cached_property
+    @lazily
     def condition_number(self) -> float:
         """Largest by smallest singular value of the standardised tag preferences.
 
@@ -187,7 +187,7 @@ class Steerability:
         """Names of tags that differ well from each other, in the order of the tags."""
         return self._names(self._suggested)
 
-    @cached_property
+    @lazily
     def suggested_condition_number(self) -> float:
         """Condition number of the suggested tags alone; NaN where there are none."""
         return self._condition_number(self._suggested)
@@ -323,7 +323,7 @@ class Steerability:
             )
         return " ".join(sentences)
 
-    @cached_property
+    @lazily
     def _suggested(self) -> NDArray:
         """Column numbers of the suggested tags, ascending."""
         # All tags have the same spread: of equals, the one on more items is to come first.

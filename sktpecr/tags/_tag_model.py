@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from sklearn.utils.validation import has_fit_parameter
 from sktpecr._inputs._catalogue import Catalogue
 from sktpecr._inputs._ids import Ids
 from sktpecr._utils._blocks import taken
+from sktpecr._utils._lazily import lazily
 from sktpecr._utils._ranking import top_items
 from sktpecr._utils._rounding import spread
 from sktpecr.attribution import AccountAttribution
@@ -172,14 +172,14 @@ class TagModel:
         preferences = self.extractor.tag_preferences(some).astype(np.float64)
         return attribution.fit(self.composite, preferences, some.astype(np.float64), **known)
 
-    @cached_property
+    @lazily
     def account(self) -> AccountAttribution:
         """What reasons are read from: the attribution, if it is an account, else one beside it."""
         if isinstance(self.attribution, AccountAttribution):
             return self.attribution
         return self.fitted(AccountAttribution(random_state=0))
 
-    @cached_property
+    @lazily
     def tag_preferences(self) -> NDArray:
         """Tag preferences of all users, shape (n_users, n_tags), when they are first asked for.
 
@@ -232,27 +232,27 @@ class TagModel:
             return Directions.at(self.extractor, embedding)
         return self._directions
 
-    @cached_property
+    @lazily
     def _directions(self) -> Directions:
         # Where scores and tag preferences are linear they are the same everywhere.
         return Directions.at(self.extractor, self.average_user)
 
-    @cached_property
+    @lazily
     def average_user(self) -> NDArray:
         """Mean of the learners' embeddings, shape (n_factors,)."""
         return taken(self.user_embeddings, self.learners).astype(np.float64).mean(axis=0)
 
-    @cached_property
+    @lazily
     def steerability(self) -> Steerability:
         """What feedback on tags can steer, as the learners show it."""
         return self.extractor.steerability(taken(self.user_embeddings, self.learners))
 
-    @cached_property
+    @lazily
     def wish(self) -> Wish:
         """What answers about tags say of items; untagged items are not guessed at."""
         return Wish(self.extractor._item_tags)
 
-    @cached_property
+    @lazily
     def embedding_variance(self) -> float:
         """Variance of the learners' embeddings, mean over factors."""
         return float(taken(self.user_embeddings, self.learners).var(axis=0).mean())

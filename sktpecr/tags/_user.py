@@ -20,9 +20,8 @@ from sktpecr.tags._temperature import temperature_of
 
 # A label names so many tags, and no more.
 _NAMED = 3
-# A tag that somebody new stands a standard deviation from counts as so many answers. On the films,
-# 2 deviations list three items of every tag, and it ranks held-out people's films better than 0
-# or 1 do.
+# A tag that somebody new stands a standard deviation from counts as so many answers. With less, not
+# three of the first ten films carry a tag named at 2; with more, people's own films rank lower.
 _ANSWERS = 0.5
 
 

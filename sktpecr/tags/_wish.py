@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
+
+from sktpecr._utils._lazily import lazily
 
 # Chosen among .1, .05 and .02 in simulated critiques on MovieLens-1M, latest-small and goodbooks:
 # no better with .1 where one answer in ten is wrong, and worse where none is.
@@ -55,7 +56,7 @@ class Wish:
         self._untagged = np.asarray(tags.getnnz(axis=1) == 0)
         self._guesses: dict[int, NDArray] = {}
 
-    @cached_property
+    @lazily
     def probabilities(self) -> sp.csr_matrix:
         """Probability of every tag on every item, shape (n_items, n_tags), without guesses."""
         return self._tags.tocsr()
