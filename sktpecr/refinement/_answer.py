@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,11 +11,15 @@ from numpy.typing import NDArray
 
 from sktpecr._inputs._feedback import Feedback
 from sktpecr._utils._ranking import top_items
+from sktpecr.explanation._edit_search import edited_embeddings
 from sktpecr.refinement._amount import by_taste, solve_amount, wanted_count
 from sktpecr.solvers import ClosedFormSolver
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._temperature import temperature_of
-from sktpecr.tags._user import User
+from sktpecr.tags._user import ANSWERS_A_DEVIATION, User
+
+# Where tag preferences are not linear: rounds of setting tags, and what is met, in sd.
+_ROUNDS, _MET = 8, 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +42,7 @@ def answer(
     values: dict[int, float],
     long_term: float,
     listing: Listing,
+    hold: Collection[int] | None = (),
 ) -> tuple[NDArray, NDArray, dict[str, Any]]:
     """Return the refined embedding, what was asked of tags, and what is only for now."""
     first = listing.of(user.scores(tag_model))
@@ -47,10 +53,14 @@ def answer(
         taste = replace(taste, dislike={})
     embedding = user.embedding.astype(np.float64)
     asked = tag_model.tag_preferences_of(embedding)
-    if taste.wishes or values:
-        embedding, asked = ClosedFormSolver().solve(tag_model, user, taste, values)
+    # What is set moves the others as the population does, but for those that are to be held.
+    held = values if hold is None else {}
+    if taste.wishes or held:
+        embedding, asked = ClosedFormSolver().solve(tag_model, user, taste, held)
+    if hold is not None and values:
+        embedding, asked = _followed(tag_model, embedding, values, hold)
     wish = user.wish
-    if said.wishes:
+    if said.wishes or (values and hold is not None):
         prior = tag_model.scores_of(embedding)
         temperature, prior = temperature_of(prior), prior.astype(np.float64)
         if not np.isfinite(temperature):
@@ -68,7 +78,37 @@ def answer(
                     wish = wish + moves / temperature
                 else:
                     wish = wish + strength * evidence
+        if hold is not None:
+            # As of somebody new who is described by tags.
+            for tag, value in values.items():
+                stands = float(tag_model.in_std(np.asarray(value) - tag_model.mean[tag], tag))
+                evidence = tag_model.wish.tag(tag, stands > 0)
+                wish = wish + ANSWERS_A_DEVIATION * abs(stands) * evidence
     return embedding, asked, {"wish": wish, "wanted": wanted}
+
+
+def _followed(
+    tag_model: TagModel, embedding: NDArray, values: dict[int, float], hold: Collection[int]
+) -> tuple[NDArray, NDArray]:
+    """Return the embedding with tags set, others as the population has them with these."""
+    start = tag_model.tag_preferences_of(embedding)
+    wanted = {**{tag: float(start[tag]) for tag in hold}, **values}
+    unmoved = [tag for tag in values if not tag_model.std[tag]]
+    if unmoved:
+        raise ValueError(
+            f"set cannot be met: {tag_model.tags[unmoved[0]]!r} is the same for everybody in this "
+            f"recommender's view, so that nothing can move it; leave it out"
+        )
+    asked = start
+    for _ in range(_ROUNDS):
+        own = tag_model.tag_preferences_of(embedding)
+        left = tag_model.in_std(np.array(list(wanted.values())) - own[list(wanted)], list(wanted))
+        if np.abs(left).max() < _MET:
+            break
+        changes = tag_model.followed(dict(zip(wanted, left, strict=True)))
+        embedding = edited_embeddings(tag_model, embedding, changes[np.newaxis])[0]
+        asked = own + tag_model.std * changes
+    return embedding, asked
 
 
 def _directed(

@@ -162,6 +162,7 @@ class FeedbackRefiner(BaseEstimator):
         n: int = 10,
         keep: float = 0.5,
         exclude: Iterable[Hashable] = (),
+        hold: str | Iterable[Hashable] = (),
     ) -> Any:  # Refinement, or a list of them for a list of users
         """Refine a user's recommendations.
 
@@ -173,8 +174,8 @@ class FeedbackRefiner(BaseEstimator):
         like, dislike : tag name, list of tag names or dict of tag name to strength, optional
             What to show more and less of.
         set : dict of tag name to value, optional
-            Where tag preferences should be; tags not named by the feedback are held as far as
-            the generator can. Comes on top of what `strength` says of likes and dislikes.
+            Where tag preferences should be; others follow, see `hold`. Comes on top of what
+            `strength` says of likes and dislikes.
         strength : float, optional
             How much `like` and `dislike` count: as so many answers for "auto". In closed form,
             the standard deviation of the score changes over items is strength / 5 of that of the
@@ -200,6 +201,10 @@ class FeedbackRefiner(BaseEstimator):
             Share of that list which `amount` and `until` must leave, from 0 to 1.
         exclude : iterable of hashable, default=()
             Raw ids of items that cannot be in it, besides those of the user's interactions.
+        hold : "all" or iterable of tag names, default=()
+            Tags that stay where they are when others are `set`. The rest moves along as tags of
+            the population do, and the items of a tag that is set move its way; with "all" no tag
+            that is not named follows, which other solvers always have.
 
         Returns
         -------
@@ -239,7 +244,9 @@ class FeedbackRefiner(BaseEstimator):
             User.of(tag_model, one, interactions, tags, after)
             for one in (user if _are_many(user) else [user])
         ]
+        held = None if hold == "all" else tuple(tag_model.tags.rows(_names(hold)))
         shown: dict[str, Any] = {"n": check_n(n), "keep": _share(keep), "exclude": exclude}
+        shown["hold"] = held
         refined = [self._refine(tag_model, one, [feedback], values, **shown)[0] for one in users]
         warn_of_hard_tags(tag_model, feedback, refined)
         return refined if _are_many(user) else refined[0]
@@ -449,11 +456,12 @@ class FeedbackRefiner(BaseEstimator):
         n: int = 10,
         keep: float = 0.5,
         exclude: Iterable[Hashable] = (),
+        hold: tuple[int, ...] | None = (),
     ) -> list[Refinement]:
         """Refine by feedbacks that differ in strength alone."""
         allowed = tag_model.catalogue.candidates(user.history, user.has_known_history, exclude)
         listing, some = Listing(allowed, n, keep), [feedback for feedback in feedbacks if feedback]
-        solved = self._solved(tag_model, user, some, values, listing)
+        solved = self._solved(tag_model, user, some, values, listing, hold)
         own = user.embedding.astype(np.float64)
         refinements = []
         for feedback in feedbacks:
@@ -477,11 +485,12 @@ class FeedbackRefiner(BaseEstimator):
         feedbacks: list[Feedback],
         values: dict[int, float],
         listing: Listing,
+        hold: tuple[int, ...] | None,
     ) -> Iterator[tuple[NDArray, NDArray, dict[str, Any]]]:
         """Yield embedding and requested tag preferences for each, and what else is known."""
         if self.solver == "auto":
             for feedback in feedbacks:
-                yield answer(tag_model, user, feedback, values, self.long_term, listing)
+                yield answer(tag_model, user, feedback, values, self.long_term, listing, hold)
             return
         if not user.has_known_history and any(each.dislike for each in feedbacks):
             raise ValueError(
@@ -513,3 +522,9 @@ def in_units_of_score(tag_model: TagModel, values: dict[int, float]) -> dict[int
 def _are_many(user: Any) -> TypeGuard[list[Any]]:
     """Tell a list of users from one user; a tuple can be an id."""
     return isinstance(user, list) or (hasattr(user, "__array__") and np.ndim(user) == 1)
+
+
+def _names(hold: Any) -> list[Hashable]:
+    if isinstance(hold, str | bytes) or not hasattr(hold, "__iter__"):
+        raise ValueError(f"hold must be 'all' or a list of tag names, got {hold!r}")
+    return list(hold)

@@ -292,9 +292,24 @@ class TagModel:
         With R the correlations of tag preferences in the population and z the known values in
         standard deviations, the best linear prediction :math:`R_{\cdot k} R_{kk}^+ z`.
         """
-        loadings, known = self.steerability.loadings, list(values)
-        axes = np.linalg.lstsq(loadings[known], list(values.values()), rcond=_ALIKE)[0]
-        return self.mean + self.std * (loadings @ axes)
+        return self.mean + self.std * self.followed(values)
+
+    def followed(self, changes: dict[int, float]) -> NDArray:
+        """Return how all tags stand when some do, or move when some do, in standard deviations.
+
+        Parameters
+        ----------
+        changes : dict of int to float
+            Columns of the tags that are known, and by how many standard deviations they move.
+
+        Returns
+        -------
+        ndarray of shape (n_tags,)
+            The best linear prediction of the others, see :meth:`expected`.
+        """
+        loadings, known = self.steerability.loadings, list(changes)
+        axes = np.linalg.lstsq(loadings[known], list(changes.values()), rcond=_ALIKE)[0]
+        return loadings @ axes
 
     def vs_mean(self, preferences: NDArray) -> NDArray:
         """Return how tag preferences stand to the population, in standard deviations.
@@ -311,20 +326,23 @@ class TagModel:
         """
         return self.in_std(preferences - self.mean)
 
-    def in_std(self, differences: NDArray) -> NDArray:
-        """Return differences of tag preferences in standard deviations of the population.
+    def in_std(self, differences: NDArray, tags: Any = slice(None)) -> NDArray:
+        """Return differences of (some) tag preferences in standard deviations.
 
         Parameters
         ----------
         differences : ndarray of shape (..., n_tags)
-            Differences, in units of the score.
+            In units of the score.
+        tags : index of the tags, optional
+            Which tags they are of. All by default.
 
         Returns
         -------
-        ndarray of shape (..., n_tags)
-            Standard deviations; 0 for a tag that all users like the same.
+        ndarray
+            The same in standard deviations of the population, 0 of a tag that has none.
         """
-        return differences / np.where(self.std > 0, self.std, np.inf)
+        std = self.std[tags]
+        return differences / np.where(std > 0, std, np.inf)
 
     def swapped(self, embeddings: NDArray, random_state: np.random.RandomState) -> Swap:
         """Ask for everybody the tag preferences of somebody else, as Table 4 of the paper does.

@@ -22,7 +22,7 @@ from sktpecr.tags._temperature import temperature_of
 _NAMED = 3
 # A tag that somebody new stands a standard deviation from counts as so many answers. With less, not
 # three of the first ten films carry a tag named at 2; with more, people's own films rank lower.
-_ANSWERS = 0.5
+ANSWERS_A_DEVIATION = 0.5
 
 
 class Turn(NamedTuple):
@@ -122,7 +122,7 @@ class User:
         embedding = tag_model.generator.predict(tag_model.expected(values)[np.newaxis])[0]
         wish = None
         for tag, value in values.items():
-            evidence = _ANSWERS * abs(value) * tag_model.wish.tag(tag, value > 0)
+            evidence = ANSWERS_A_DEVIATION * abs(value) * tag_model.wish.tag(tag, value > 0)
             wish = evidence if wish is None else wish + evidence
         words = [f"{tag_model.tags[tag]} {value:+g}" for tag, value in values.items()]
         if len(words) > _NAMED:

@@ -239,3 +239,54 @@ def test_the_showcase(films):
         )
         assert after >= before + 2 if way > 0 else after <= before / 2
         assert " of your first 10 stayed." in turn.to_text()
+
+
+class TestSet:
+    """What is set moves its items, and other tags as the population does."""
+
+    def made(self):
+        data = make_tagged_interactions(120, 80, 6, density=0.2, random_state=0)
+        explainer = TPECRExplainer(TruncatedSVD(10, random_state=0), data.item_tags)
+        return data, FeedbackRefiner(explainer.fit(data.interactions))
+
+    def test_the_tag_is_met_and_the_others_follow_by_regression(self):
+        _, refiner = self.made()
+        explainer = refiner.explainer
+        C = explainer.tag_preferences_.astype(float)
+        mean, std = C.mean(axis=0), C.std(axis=0)
+        slopes = np.cov(C.T, bias=True)[2] / C[:, 2].var()
+        for user in range(5):
+            refined = refiner.refine(user, set={"tag_2": 1.5})
+            moved = mean[2] + 1.5 * std[2] - C[user, 2]
+            expected = C[user] + slopes * moved
+            np.testing.assert_allclose(refined.tag_preferences, expected, atol=1e-4)
+
+    def test_what_is_held_stays(self):
+        _, refiner = self.made()
+        own = refiner.explainer.tag_preferences_[3]
+        refined = refiner.refine(3, set={"tag_2": 1.5}, hold=["tag_4"])
+        assert refined.tag_preferences[4] == pytest.approx(own[4], abs=1e-4)
+        alone = refiner.refine(3, set={"tag_2": 1.5}, hold="all")
+        closed = FeedbackRefiner(refiner.explainer, solver="closed_form")
+        old = closed.refine(3, set={"tag_2": 1.5})
+        np.testing.assert_array_equal(alone.embedding, old.embedding)
+        np.testing.assert_array_equal(alone.scores, old.scores)
+
+    def test_its_items_move_its_way(self):
+        data, refiner = self.made()
+        changes = []
+        for user in range(40):
+            tag = f"tag_{user % 6}"
+            has = data.item_tags[tag]
+            before = refiner.explainer.recommend(user, 20)["item"]
+            now = refiner.refine(user, set={tag: 2.5}).recommend(20)["item"]
+            changes.append(has[now].mean() - has[before].mean())
+        assert np.mean(changes) > 0.05
+        assert np.mean(np.array(changes) < 0) <= 0.1
+
+    def test_hold_must_be_names(self):
+        _, refiner = self.made()
+        with pytest.raises(ValueError, match="hold must be 'all' or a list of tag names"):
+            refiner.refine(3, set={"tag_2": 1.5}, hold="tag_4")
+        with pytest.raises(ValueError, match="unknown tag 'nonsense'"):
+            refiner.refine(3, set={"tag_2": 1.5}, hold=["nonsense"])
