@@ -11,6 +11,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from benchmarks.common.made_up import made_up
 from sktpecr import TPECRExplainer
 from sktpecr.recommenders import FactorRecommender
 
@@ -82,7 +83,8 @@ class World:
 
     def explainer(self, **settings: object) -> TPECRExplainer:
         """Return an explainer, fitted."""
-        return TPECRExplainer(self.recommender, self.tags, **settings).fit(self.X)
+        with made_up():
+            return TPECRExplainer(self.recommender, self.tags, **settings).fit(self.X)
 
 
 class Place(NamedTuple):

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from benchmarks.common.made_up import made_up
 from benchmarks.common.rows import Row, row
 from benchmarks.speed.places import Place, Sizes, World
 from benchmarks.speed.timing import added_megabytes, medians, same
@@ -25,7 +26,8 @@ def dot_product(place: Place) -> list[Row]:
     """Everybody's, where scores are dot products."""
     world = place.world()
     name = f"speed P1 {world.name}"
-    extractor = TagPreferenceExtractor(world.recommender, world.tags).fit(world.X)
+    with made_up():
+        extractor = TagPreferenceExtractor(world.recommender, world.tags).fit(world.X)
     weights = (world.tags / world.tags.sum()).to_numpy(np.float32)
     columns = [np.flatnonzero(world.tags[tag]) for tag in world.tags]
     n_users = len(world.users)
@@ -198,7 +200,8 @@ def _of_network(sizes: Sizes) -> tuple[TagPreferenceExtractor, NDArray, Any, NDA
     tower = Tower(sizes.factors, (64, 32, 16), Dropout(0.0, torch.Generator())).eval()
     world = World.random(sizes._replace(users=10))
     extractor = TagPreferenceExtractor(TorchRecommender(tower, users, items), world.tags)
-    return extractor.fit(world.X), users, tower, items
+    with made_up():
+        return extractor.fit(world.X), users, tower, items
 
 
 def _networks(sizes: Sizes, n_users: int) -> Any:

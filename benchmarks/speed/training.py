@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from skorch import NeuralNet
 from torch.utils.data import DataLoader
 
+from benchmarks.common.made_up import made_up
 from benchmarks.common.rows import Row, interval, row
 from benchmarks.speed.places import Place
 from benchmarks.speed.timing import cpu_seconds
@@ -28,7 +29,8 @@ _SEEDS = 4
 def epoch(place: Place) -> list[Row]:
     """One epoch: ours, a DataLoader over lists, and skorch as it is without settings."""
     world = place.world(users=_LEARNERS)
-    extractor = TagPreferenceExtractor(world.recommender, world.tags).fit(world.X)
+    with made_up():
+        extractor = TagPreferenceExtractor(world.recommender, world.tags).fit(world.X)
     preferences = extractor.tag_preferences(world.users)
     name = f"speed P3 {world.name} an epoch of the CVAE"
     ours, lists, skorch, losses = [], [], [], {}
@@ -136,7 +138,8 @@ def _epoch_of_skorch(
 def quality(place: Place) -> list[Row]:
     """Held-out errors after few epochs of ours and 300 of the authors' recipe, and CPU time."""
     world = place.world(users=_LEARNERS)
-    extractor = TagPreferenceExtractor(world.recommender, world.tags).fit(world.X)
+    with made_up():
+        extractor = TagPreferenceExtractor(world.recommender, world.tags).fit(world.X)
     preferences = extractor.tag_preferences(world.users)
     name = f"speed P4 {world.name}"
     n_epochs, n_theirs = (_EPOCHS, _THEIR_EPOCHS) if place.full else (2, 4)

@@ -110,14 +110,13 @@ class Talks:
         """Return why an item gets its score as things stand."""
         with self._lock(id):
             explanation = self._conversation(id).explain(self._item(said))
-        told = explanation.to_frame()
         return schemas.Explanation.model_validate(
             {
                 "item": plain(explanation.item),
                 "name": str(explanation.item_name),
                 "text": explanation.to_text(),
                 "certificate": str(explanation.certificate),
-                "tags": told[told["on_item"] | (told["contribution"] != 0)].to_dict("records"),
+                "tags": explanation.to_frame().to_dict("records"),
                 **{key: float(getattr(explanation, key)) for key in _NUMBERS},
             }
         )

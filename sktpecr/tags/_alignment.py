@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from sktpecr._utils._blocks import let_go
 from sktpecr.recommenders._protocol import (
     fold_in,
     is_dot_product,
@@ -22,6 +23,8 @@ from sktpecr.recommenders._protocol import (
 
 # Users that are looked at, and how many it takes to accuse an order and to doubt a model.
 _SAMPLE, _ENOUGH_TO_ACCUSE, _ENOUGH_TO_DOUBT = 300, 30, 200
+# Rows of a file that are read before memory is given back.
+_ROWS_AT_ONCE = 20
 # With a larger standard error a weak model is not told from one that knows nothing.
 _TOO_VAGUE = 0.02
 # Above this, and so many standard errors above one half. Of 54 models of films, MovieLens-1M and
@@ -81,23 +84,26 @@ def _of_own_users(
     recommender: Any, embeddings: NDArray, X: sp.csr_matrix, user_ids: Any, item_ids: Any
 ) -> float:
     """Return the AUC of stored users on their rows of X, or say that the two do not go together."""
-    found = own_item_auc(recommender, embeddings.__getitem__, X)
+    # Of everybody no more is read than a sample: embeddings may be a file larger than memory.
+    rows = _sample(X)
+    some, sample = X[rows], _read(embeddings, rows)
+    found = own_item_auc(recommender, sample.__getitem__, some)
     if found.n_users < _ENOUGH_TO_ACCUSE:
         return found.value
     said = (
         f"the recommender does not tell what users took from what others took: AUC "
         f"{found.value:.2f} over {found.n_users} users, where .5 is chance"
     )
-    others = _off_by_one(X)  # where ids that are neighbours are alike it is far from chance
+    others = _off_by_one(some)  # where ids that are neighbours are alike it is far from chance
     if found.may_be_chance:
-        others = chain(others, _other_orders(recommender, X, user_ids, item_ids))
+        others = chain(others, _other_orders(recommender, X, rows, user_ids, item_ids))
     for what, other in others:
-        better = own_item_auc(recommender, embeddings.__getitem__, other)
+        better = own_item_auc(recommender, sample.__getitem__, other)
         if found.is_beaten_by(better):
             raise ValueError(f"{said}; with {what} it is {better.value:.2f}: pass that")
     if found.is_clear:
         return found.value
-    halves = _tells_halves(recommender, X)
+    halves = _tells_halves(recommender, some)
     if found.may_be_chance and found.is_beaten_by(halves) and halves.value > _COLUMNS_FIT:
         raise ValueError(
             f"{said}. Its items fit the columns of X (from half of a row, embedded anew, it tells "
@@ -129,7 +135,7 @@ def own_item_auc(recommender: Any, embed: Callable[[NDArray], NDArray], X: sp.cs
     if (X.data <= 0).any():
         liked = sp.csr_matrix((X.data > 0, X.indices, X.indptr), shape=X.shape, copy=True)
         liked.eliminate_zeros()
-    some = np.random.RandomState(0).permutation(np.flatnonzero(np.diff(liked.indptr)))[:_SAMPLE]
+    some = _sample(liked)
     embeddings, found = embed(some), []
     for embedding, one, other in zip(embeddings, some, np.roll(some, 1), strict=True):
         taken, others = (liked.indices[slice(*liked.indptr[[i, i + 1]])] for i in (one, other))
@@ -143,6 +149,21 @@ def own_item_auc(recommender: Any, embed: Callable[[NDArray], NDArray], X: sp.cs
     if not found:
         return Auc(np.nan, np.nan, 0)
     return Auc(float(np.mean(found)), float(np.std(found) / len(found) ** 0.5), len(found))
+
+
+def _read(embeddings: NDArray, rows: NDArray) -> NDArray:
+    """Return some rows; of a file a row brings in megabytes, which are given back."""
+    found = np.empty((len(rows), embeddings.shape[1]), dtype=embeddings.dtype)
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        some = slice(start, start + _ROWS_AT_ONCE)
+        found[some] = embeddings[rows[some]]
+        let_go(embeddings)
+    return found
+
+
+def _sample(X: sp.csr_matrix) -> NDArray:
+    """Return some rows that are not empty, in any order."""
+    return np.random.RandomState(0).permutation(np.flatnonzero(np.diff(X.indptr)))[:_SAMPLE]
 
 
 def _scores(recommender: Any, embedding: NDArray, columns: NDArray) -> NDArray:
@@ -163,11 +184,11 @@ def _off_by_one(X: sp.csr_matrix) -> Iterator[tuple[str, sp.csr_matrix]]:
 
 
 def _other_orders(
-    recommender: Any, X: sp.csr_matrix, user_ids: Any, item_ids: Any
+    recommender: Any, X: sp.csr_matrix, rows: NDArray, user_ids: Any, item_ids: Any
 ) -> Iterator[tuple[str, sp.csr_matrix]]:
-    """Yield X in orders that happen, with what they are."""
+    """Yield some rows of X in orders that happen, with what they are."""
     if X.shape[0] == X.shape[1]:
-        yield "X transposed (rows are users, columns are items)", sp.csr_matrix(X.T)
+        yield "X transposed (rows are users, columns are items)", sp.csr_matrix(X.T)[rows]
     for kind, ids, line in (("user", user_ids, "rows"), ("item", item_ids, "columns")):
         if ids is None or optional(recommender, f"{kind}_ids") is not None:
             continue  # of its own ids the order is known
@@ -177,7 +198,7 @@ def _other_orders(
             except TypeError:  # ids of several kinds have no order
                 continue
             if order != list(range(len(keys))):
-                moved = X[order] if kind == "user" else X[:, order]
+                moved = X[np.array(order)[rows]] if kind == "user" else X[rows][:, order]
                 yield f"the {line} of X in the order of the {kind} ids {how}", sp.csr_matrix(moved)
 
 

@@ -16,6 +16,7 @@ import pytest
 from file_server import serving
 
 from sktpecr.datasets import TaggedInteractions, _fetch_movielens, fetch_movielens
+from sktpecr.datasets._titles import spoken_title
 
 RELEASES = _fetch_movielens._RELEASES
 ALL = {"min_item_interactions": 0, "min_user_interactions": 0}
@@ -116,7 +117,7 @@ def check(data):
     assert data.user_ids.tolist() == [1, 2, 10]
     titles = {number: title for number, title, _ in FILMS} | {99: ""}
     assert data.item_ids.tolist() == sorted(titles)
-    assert data.item_names.tolist() == [titles[n] or str(n) for n in sorted(titles)]
+    assert data.item_names.tolist() == [spoken_title(titles[n]) or str(n) for n in sorted(titles)]
     genres = {number: sorted(some) for number, _, some in FILMS} | {99: []}
     tags = data.item_tags
     assert tags.columns.tolist() == sorted({genre for some in genres.values() for genre in some})

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sktpecr import FeedbackRefiner, TPECRExplainer
+from sktpecr.attribution import ExactAttribution
 from sktpecr.datasets import load_movielens, pair_tags
 
 TABLE = pd.DataFrame(
@@ -109,9 +110,9 @@ def planted():
 
 def test_what_is_both_is_steered_apart_from_either():
     factors, tags, X, kind = planted()
-    explainer = TPECRExplainer(factors, pair_tags(tags)).fit(X)
+    explainer = TPECRExplainer(factors, pair_tags(tags), attribution=ExactAttribution()).fit(X)
     assert explainer.tag_names_.tolist() == ["dark", "funny", "dark & funny"]
-    refiner = FeedbackRefiner(explainer)
+    refiner = FeedbackRefiner(explainer, solver="closed_form")
     for user in range(10):
         own = explainer.profile(user).set_index("tag")["vs_population"]
 
@@ -142,8 +143,8 @@ def test_a_taste_for_what_is_both_needs_a_name_to_be_seen():
     unseen = np.linalg.svd(M)[2][2]  # moves neither tag
     unseen *= np.sign(unseen @ items[both > 0].mean(axis=0))
     users[1] = users[0] + 3 * unseen
-    plain = TPECRExplainer(factors, tags).fit(X)
-    paired = TPECRExplainer(factors, pair_tags(tags)).fit(X)
+    plain = TPECRExplainer(factors, tags, attribution=ExactAttribution()).fit(X)
+    paired = TPECRExplainer(factors, pair_tags(tags), attribution=ExactAttribution()).fit(X)
     item = int(np.argmax(both * (items @ unseen)))
     for explainer, sees in ((plain, False), (paired, True)):
         first, second = (explainer.explain(user, item) for user in (0, 1))

@@ -182,6 +182,7 @@ def test_synthetic_experiment_of_the_paper_in_small():
     assert error < 1e-5
 
 
+@pytest.mark.filterwarnings("ignore:the recommender does not tell")  # random factors
 def test_explains_and_scores_inside_the_explainer():
     from sktpecr.attribution import LimeAttribution
 

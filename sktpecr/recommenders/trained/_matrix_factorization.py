@@ -86,7 +86,7 @@ class MatrixFactorization(TrainedFactors):
     [1, 2]
     >>> explainer = TPECRExplainer(mf, data.item_tags).fit(data.interactions)
     >>> explainer.profile(3).columns.tolist()
-    ['tag', 'preference', 'vs_population', 'vs_own_average']
+    ['tag', 'preference', 'vs_population', 'vs_own_average', 'liking']
     """
 
     def __init__(
