@@ -141,9 +141,9 @@ def _done(
     feedback = Feedback.parse(tag_model.tags, None, None, {tag_model.tags[tag]: own + change}, 1)
     try:
         # Not by refine: what is hard to steer is measured here, and needs no warning each time.
-        refined = refiner._refine(
-            tag_model, user, [feedback], in_units_of_score(tag_model, feedback.set)
-        )[0]
+        # The promise is of this tag alone: the others are held.
+        values = in_units_of_score(tag_model, feedback.set)
+        refined = refiner._refine(tag_model, user, [feedback], values, hold=None)[0]
     except ValueError:  # beyond this recommender, or this solver
         return np.nan, np.nan, np.nan
     before, after = refined.scores_before, refined.scores

@@ -106,8 +106,10 @@ def _followed(
         if np.abs(left).max() < _MET:
             break
         changes = tag_model.followed(dict(zip(wanted, left, strict=True)))
-        embedding = edited_embeddings(tag_model, embedding, changes[np.newaxis])[0]
         asked = own + tag_model.std * changes
+        if not np.isfinite(asked).all():
+            raise ValueError("what is set is beyond what numbers can hold; ask for less")
+        embedding = edited_embeddings(tag_model, embedding, changes[np.newaxis])[0]
     return embedding, asked
 
 

@@ -121,7 +121,7 @@ def test_its_list_is_the_one_that_refining_gives(explainer):
             found = explainer.counterfactual(user, item, goal)
             assert found.found
             wanted = dict(zip(found.tag_names, found.tag_preferences_after, strict=True))
-            refined = FeedbackRefiner(explainer).refine(user, set=wanted, units="raw")
+            refined = FeedbackRefiner(explainer).refine(user, set=wanted, units="raw", hold="all")
             assert (item in list(refined.recommend(10)["item"])) == (goal == "enter")
             assert refined.rank(item) == found.rank_after
 

@@ -116,7 +116,7 @@ def test_generator_and_refiner_realise_the_share():
         assert np.linalg.norm(change) == pytest.approx(np.sqrt(share), abs=1e-6)
     hardest = int(np.argmin(shares))
     wanted = {f"tag_{hardest}": own[hardest] + 1}
-    refined = FeedbackRefiner(explainer).refine(7, set=wanted, units="raw")
+    refined = FeedbackRefiner(explainer).refine(7, set=wanted, units="raw", hold="all")
     change = refined.tag_preferences - own
     assert change[hardest] == pytest.approx(1.0, abs=1e-3)
     others = np.linalg.norm(np.delete(change, hardest))
