@@ -46,8 +46,8 @@ class Told(NamedTuple):
 
     reasons: tuple[Reason, ...]
     names: dict[Any, str]
-    nearest: tuple[str, ...]
-    is_popular: bool
+    nearest: tuple[str, ...] = ()
+    is_popular: bool = False
 
 
 def tell(
@@ -70,19 +70,23 @@ def tell(
         likings,
         column,
         tag_model.extractor._tags_by_item,
-        tag_model.tags.array(),
+        names,
         catalogue.item_ids,
         user.history,
         k,
     )
+    shown = [item for reason in reasons for item in reason.evidence]
+    titles = {item: str(catalogue.item_names[catalogue.items.row(item)]) for item in shown}
+    if any(reason.speaks_for for reason in reasons):
+        return Told(tuple(reasons), titles)
+    # Asked for only where no tag speaks for the item.
     taken = user.history[user.history != column]
     nearness = account.alike(column, taken)
     nearest = np.argsort(-nearness, kind="stable")[:2]
     average = account.average_scores_
-    shown = [item for reason in reasons for item in reason.evidence]
     return Told(
         tuple(reasons),
-        {item: str(catalogue.item_names[catalogue.items.row(item)]) for item in shown},
+        titles,
         tuple(str(catalogue.item_names[taken[at]]) for at in nearest if nearness[at] >= _NEAR),
         bool(np.mean(average < average[column]) >= _POPULAR),
     )
