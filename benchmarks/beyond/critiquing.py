@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from benchmarks.beyond.critiquing_protocol import simulate_critiques
 from benchmarks.beyond.critiquing_rivals import (
     BAC,
     BKVAE,
@@ -28,7 +29,6 @@ from benchmarks.beyond.critiquing_rivals import (
 from benchmarks.common.rows import Row, mean_row, prefix
 from benchmarks.common.world import world
 from sktpecr import FeedbackRefiner, TPECRExplainer
-from sktpecr.evaluation._critiquing import simulate_critiques
 from sktpecr.tags._temperature import fit_temperature
 from sktpecr.tags._wish import ERROR_RATE, Wish
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from sktpecr.evaluation._critiquing import simulate_critiques
+from benchmarks.beyond.critiquing_protocol import simulate_critiques
 
 N_ITEMS = 60
 RNG = np.random.RandomState(0)

@@ -7,9 +7,9 @@ from sklearn.decomposition import TruncatedSVD
 
 from benchmarks.beyond import critiquing
 from benchmarks.beyond import critiquing_rivals as rivals
+from benchmarks.beyond.critiquing_protocol import simulate_critiques
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.evaluation import split_interactions
-from sktpecr.evaluation._critiquing import simulate_critiques
 from sktpecr.recommenders import FactorRecommender
 
 
