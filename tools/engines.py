@@ -44,7 +44,7 @@ def tested(python: Path, key: str) -> int:
     version = f"from importlib.metadata import version; print(version({ENGINES[key]!r}))"
     alone = ["--noconftest", "-c", os.devnull, "--rootdir", ROOT / "tests"]
     files = [
-        ROOT / "tests" / "whole" / name for name in (f"test_batch_on_{key}.py", "test_engines.py")
+        ROOT / "tests" / "whole" / name for name in (f"test_batch_on_{key}.py", "test_recipes.py")
     ]
     how = [*alone, "-q", "-rs", "-p", "no:cacheprovider", "-k", key]
     done = run([python, "-m", "pytest", *how, *files])
