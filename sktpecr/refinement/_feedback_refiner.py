@@ -371,18 +371,14 @@ class FeedbackRefiner(BaseEstimator):
         item_098 came in; item_295 left; 4 of your first 5 stayed.
         item_098 and item_185 came in; item_181 and item_295 left; 3 of your first 5 stayed.
         """
-        given = {"strengths": strengths, "amounts": amounts}
-        steps = [(name, each) for name, each in given.items() if each is not None]
-        if len(steps) != 1:
-            raise ValueError(
-                f"give either strengths or amounts, got {len(steps) or 'none'} of them"
-            )
-        ((name, several),) = steps
+        if (strengths is None) == (amounts is None):
+            raise ValueError("give either strengths or amounts, not both and not none")
+        several: Any = strengths if amounts is None else amounts
         if isinstance(several, str | bytes) or not hasattr(several, "__iter__"):
-            raise ValueError(f"{name} must be a list, got {several!r}")
+            raise ValueError(f"strengths and amounts must be lists, got {several!r}")
         tag_model = self.tag_model_
-        self._check_amounts(name == "amounts")
-        said = [(each, None) if name == "strengths" else (1.0, each) for each in several]
+        self._check_amounts(amounts is not None)
+        said = [(each, None) if amounts is None else (1.0, each) for each in several]
         feedbacks = [Feedback.parse(tag_model.tags, like, dislike, None, *each) for each in said]
         somebody = User.of(tag_model, user, interactions, tags, after)
         return self._refine(
