@@ -59,13 +59,15 @@ def answers(
         embedding, asked = _taste(tag_model, user, taste, values, hold)
         counts = [wanted for _, wanted in together]
         wishes: Sequence[NDArray | None] = [user.wish] * len(together)
+        more: dict[str, Any] = {}
         if said.wishes or (values and hold is not None):
-            evidence = _for_now(tag_model, embedding, said, counts, user.wish, listing, first)
+            more["taste"] = tag_model.scores_of(embedding)
+            evidence = _for_now(tag_model, more["taste"], said, counts, user.wish, listing, first)
             if hold is not None:
                 evidence = [_described(tag_model, each, values) for each in evidence]
             wishes = evidence
         for count, wish in zip(counts, wishes, strict=True):
-            yield embedding, asked, {"wish": wish, "wanted": count}
+            yield embedding, asked, {"wish": wish, "wanted": count, **more}
 
 
 def _taste(
@@ -77,11 +79,12 @@ def _taste(
 ) -> tuple[NDArray, NDArray]:
     """Return the refined embedding, and the tag preferences that were asked for."""
     embedding = user.embedding.astype(np.float64)
-    asked = tag_model.tag_preferences_of(embedding)
     # What is set moves the others as the population does, but for those that are to be held.
     held = values if hold is None else {}
     if taste.wishes or held:
         embedding, asked = ClosedFormSolver().solve(tag_model, user, taste, held)
+    else:
+        asked = tag_model.tag_preferences_of(embedding)
     if hold is not None and values:
         embedding, asked = _followed(tag_model, embedding, values, hold)
     return embedding, asked
@@ -89,7 +92,7 @@ def _taste(
 
 def _for_now(
     tag_model: TagModel,
-    embedding: NDArray,
+    scores: NDArray,
     said: Feedback,
     wanted: Sequence[dict[int, int]],
     wish: NDArray | None,
@@ -97,8 +100,7 @@ def _for_now(
     first: NDArray,
 ) -> list[NDArray]:
     """Return the evidence on items after likes and dislikes, for each choice of how many."""
-    prior = tag_model.scores_of(embedding)
-    temperature, prior = temperature_of(prior), prior.astype(np.float64)
+    temperature, prior = temperature_of(scores), scores.astype(np.float64)
     if not np.isfinite(temperature):
         raise ValueError(
             "how far the user's scores are apart is beyond what numbers can hold; scale the "

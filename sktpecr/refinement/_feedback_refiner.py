@@ -236,7 +236,7 @@ class FeedbackRefiner(BaseEstimator):
         strength = 1.0 if strength is None else strength
         feedback = Feedback.parse(tag_model.tags, like, dislike, set, strength, amount, until)
         self._check_amounts(feedback.amount or feedback.until)
-        values = in_units_of_score(tag_model, feedback.set) if units == "std" else feedback.set
+        values = tag_model.in_units_of_score(feedback.set) if units == "std" else feedback.set
         users = [
             User.of(tag_model, one, interactions, tags, after)
             for one in (user if _are_many(user) else [user])
@@ -495,9 +495,12 @@ class FeedbackRefiner(BaseEstimator):
         own = user.embedding.astype(np.float64)
         refinements = []
         for feedback in feedbacks:
-            nothing = own, tag_model.tag_preferences_of(own), {"wish": user.wish}
             with np.errstate(over="ignore", invalid="ignore"):
-                embedding, requested, more = next(solved) if feedback else nothing
+                if feedback:
+                    embedding, requested, more = next(solved)
+                else:
+                    embedding, more = own, {"wish": user.wish}
+                    requested = tag_model.tag_preferences_of(own)
                 refinement = Refinement(
                     tag_model, user, feedback, values, embedding, requested, listing=listing, **more
                 )
@@ -535,11 +538,6 @@ class FeedbackRefiner(BaseEstimator):
         for embedding, requested, *covariance in solved:
             known = {"covariance": covariance[0]} if covariance else {}
             yield embedding, requested, {"wish": user.wish, **known}
-
-
-def in_units_of_score(tag_model: TagModel, values: dict[int, float]) -> dict[int, float]:
-    mean, std = tag_model.mean, tag_model.std
-    return {tag: mean[tag] + value * std[tag] for tag, value in values.items()}
 
 
 def _are_many(user: Any) -> TypeGuard[list[Any]]:
