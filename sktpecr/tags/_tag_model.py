@@ -344,6 +344,21 @@ class TagModel:
         std = self.std[tags]
         return differences / np.where(std > 0, std, np.inf)
 
+    def in_units_of_score(self, values: dict[int, float]) -> dict[int, float]:
+        """Return where tags are to be, in units of the score.
+
+        Parameters
+        ----------
+        values : dict of int to float
+            Columns of tags, and values in standard deviations from the population's mean.
+
+        Returns
+        -------
+        dict of int to float
+            The same columns, and tag preferences.
+        """
+        return {tag: self.mean[tag] + value * self.std[tag] for tag, value in values.items()}
+
     def swapped(self, embeddings: NDArray, random_state: np.random.RandomState) -> Swap:
         """Ask for everybody the tag preferences of somebody else, as Table 4 of the paper does.
 
