@@ -33,6 +33,7 @@ def explain_item(tag_model: TagModel, user: User, column: int) -> Explanation:
     base_value, value = float(attributed.base_values[0]), float(attributed.values[0])
     scores = tag_model.scores_of(embedding)
     prediction = tag_model.composite(preferences[np.newaxis], embedding[np.newaxis], [column])
+    accounted = attributed if isinstance(attribution, AccountAttribution) else None
     errors, n_trained = attributed.standard_errors, optional(tag_model.recommender, "n_trained")
     return Explanation(
         user=user.label,
@@ -59,7 +60,7 @@ def explain_item(tag_model: TagModel, user: User, column: int) -> Explanation:
         scored_by_tags=n_trained is not None and column >= n_trained,
         _is_row=tag_model.catalogue.users.labels is None and not isinstance(user.label, str),
         _measure=partial(certify, tag_model, embedding, column),
-        _tell=partial(tell, tag_model, user, column),
+        _tell=partial(tell, tag_model, user, column, attributed=accounted),
         _weigh=_weighing(tag_model, user, column),
     )
 
