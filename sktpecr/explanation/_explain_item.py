@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sktpecr.attribution import AccountAttribution
+from sktpecr.attribution._resampled import contributions_by
 from sktpecr.explanation._certificate import Certificate
 from sktpecr.explanation._evidence import evidence_table
 from sktpecr.explanation._explanation import Explanation
@@ -119,12 +120,32 @@ def certify(
         completeness_error=_ratio(abs(parts - explanation.value), np.abs(scores).max()),
         told=float(account.explained_[column]),
         told_by_chance=float(account.explained_by_chance_[column]),
+        kept=_kept(tag_model, embedding, column),
         # The account generates nothing, and says nothing of what would be generated.
         composite_distance=0.0 if tag_model.attribution is account else off,
         faithfulness=faithful,
         seed_spearman=spearman,
         seed_sign_flips=flips,
     )
+
+
+def _kept(tag_model: TagModel, embedding: NDArray, column: int) -> float:
+    """Return how often the own tag that does most is the same, learned from half of the users."""
+    account, tag_matrix = tag_model.account, tag_model.extractor.tag_matrix_
+    own = np.flatnonzero((tag_model.extractor.tags_of(column) > 0) & account.used_)
+    told = account.attribute(tag_model.tag_preferences_of(embedding), embedding, [column])
+    contributions, _ = told.told(account.scale_)
+    first = int(np.abs(contributions[0]).argmax())
+    if tag_matrix is None or account.average_item_ is None or not contributions[0, first]:
+        return np.nan
+    item = np.asarray(tag_model.recommender.item_embeddings[column], dtype=np.float64)
+    of_level = account.average_item_, account.level_, account.ridge
+    firsts = []
+    for half in tag_model.halves:
+        found = contributions_by(half, embedding, item, tag_matrix[own], *of_level)
+        firsts.append(own[np.abs(found).argmax()])
+    same = account.aliases_[firsts] == account.aliases_[first]
+    return float(np.mean(same)) if firsts else np.nan
 
 
 def _ratio(part: float, whole: float) -> float:
