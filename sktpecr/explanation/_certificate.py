@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 # What importances predict of other tag preferences is not so below this R^2.
 _TOO_LITTLE = 0.1
+# Nor do they fit what they were made from.
+_UNFIT = 0.25
 # Own tags have to tell more than chance by so much of the variance.
 _MORE_THAN_CHANCE = 0.05
 # The composite function is off by more than this share of the spread of the user's scores.
@@ -46,6 +48,9 @@ class Certificate:
         squared correlation with the composite function's scores over 200 random changes of all
         tags around the user. NaN where no change moves the score, and for the account, which
         says nothing of changes with all other tags held.
+    fidelity : float
+        R^2 of the surrogate that importances were read from; 1 where there is none to fit, NaN for
+        the account, of which `told` says it.
     seed_spearman, seed_sign_flips : float
         Rank correlation with the importances that another seed gives, and share of signs that
         differ. 1 and 0 for what is not sampled; the correlation is NaN where all are alike.
@@ -74,6 +79,7 @@ class Certificate:
     kept: float
     composite_distance: float
     faithfulness: float
+    fidelity: float
     seed_spearman: float
     seed_sign_flips: float
 
@@ -92,6 +98,11 @@ class Certificate:
             sentences.append(
                 f"Learned from half of the users, its first tag stays the first in "
                 f"{self.kept:.0%} of cases."
+            )
+        if self.fidelity < _UNFIT:
+            sentences.append(
+                f"The importances fit {self.fidelity:.0%} of how what they explain moves; where it "
+                f"is a rank that hardly does, try one that moves (reach='median')."
             )
         if self.faithfulness < _TOO_LITTLE:
             sentences.append("What the importances predict of other tag preferences is not so.")

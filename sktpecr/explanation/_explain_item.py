@@ -124,6 +124,7 @@ def certify(
         # The account generates nothing, and says nothing of what would be generated.
         composite_distance=0.0 if tag_model.attribution is account else off,
         faithfulness=faithful,
+        fidelity=np.nan if tag_model.attribution is account else explanation.fidelity,
         seed_spearman=spearman,
         seed_sign_flips=flips,
     )

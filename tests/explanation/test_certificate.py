@@ -91,6 +91,14 @@ def test_first_tag_is_held_against_accounts_of_half_of_the_users(level):
         assert kept / 10 - 1e-9 <= found <= (kept + 10 - len(others)) / 10 + 1e-9
 
 
+def test_importances_that_fit_little_are_said():
+    told = replace(explained().certificate, fidelity=0.08)
+    assert "fit 8 % of how what they explain moves" in str(told)
+    assert np.isnan(explained().certificate.fidelity)
+    lime = explained(attribution=noisy())
+    assert lime.certificate.fidelity == lime.fidelity
+
+
 def test_a_first_tag_that_half_of_the_users_do_not_confirm_is_said():
     told = replace(explained().certificate, kept=0.4)
     assert "stays the first in 40 % of cases" in str(told)
