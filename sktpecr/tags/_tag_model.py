@@ -19,6 +19,7 @@ from sktpecr._utils._ranking import top_items
 from sktpecr._utils._rounding import spread
 from sktpecr.attribution import AccountAttribution
 from sktpecr.attribution._composite import CompositeFunction
+from sktpecr.attribution._resampled import Half, halves_of
 from sktpecr.generators import CVAEGenerator, GaussianGenerator
 from sktpecr.generators._swap import Swap
 from sktpecr.recommenders._protocol import optional
@@ -241,6 +242,11 @@ class TagModel:
     def average_user(self) -> NDArray:
         """Mean of the learners' embeddings, shape (n_factors,)."""
         return taken(self.user_embeddings, self.learners).astype(np.float64).mean(axis=0)
+
+    @lazily
+    def halves(self) -> list[Half]:
+        """Halves of the learners, on which what is said of them is tried again."""
+        return halves_of(taken(self.user_embeddings, self.learners).astype(np.float64))
 
     @lazily
     def steerability(self) -> Steerability:
