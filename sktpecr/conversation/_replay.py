@@ -13,7 +13,6 @@ from sktpecr._inputs._catalogue import Catalogue
 from sktpecr.conversation._conversation_state import ConversationState
 from sktpecr.conversation._conversation_turn import ConversationTurn
 from sktpecr.conversation._saved_conversation import SavedConversation
-from sktpecr.conversation._statement import knows
 from sktpecr.refinement._feedback_refiner import FeedbackRefiner
 
 
@@ -45,7 +44,7 @@ class Replay:
             item: catalogue.item_names[column] for item, column in zip(after, now, strict=True)
         }
         for item in gone:
-            is_known = knows(catalogue.items, item)
+            is_known = item in catalogue.items
             names[item] = catalogue.item_names[catalogue.items.row(item)] if is_known else None
         rows = [
             {

@@ -13,7 +13,6 @@ from sktpecr.conversation._statement import (
     Statement,
     id_from_plain,
     id_to_plain,
-    knows,
     pairs_from_plain,
     pairs_to_plain,
 )
@@ -80,8 +79,8 @@ class SavedConversation:
             return {"user": self.who}, []
         catalogue = tag_model.catalogue
         ids = catalogue.items if self.kind == "interactions" else tag_model.tags
-        unknown = [f"{ids.kind} {label!r}" for label, _ in self.who if not knows(ids, label)]
-        known = {label: value for label, value in self.who if knows(ids, label)}
+        unknown = [f"{ids.kind} {label!r}" for label, _ in self.who if label not in ids]
+        known = {label: value for label, value in self.who if label in ids}
         if self.kind == "tags":
             return {"tags": known}, unknown
         row = np.zeros(len(catalogue.items))

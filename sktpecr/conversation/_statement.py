@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sktpecr._inputs._feedback import Feedback
-from sktpecr._inputs._ids import Ids, plain
+from sktpecr._inputs._ids import plain
 from sktpecr._inputs._numbers import finite_number
 from sktpecr.explanation._words import ENGLISH, listed
 from sktpecr.tags._tag_model import TagModel
@@ -139,16 +139,16 @@ class Statement:
         if self.reject is not None or self.hide is not None:
             label = self.hide if self.reject is None else self.reject
             ids = tag_model.tags if self.reject is None else tag_model.catalogue.items
-            return (self, []) if knows(ids, label) else (None, [f"{ids.kind} {label!r}"])
+            return (self, []) if label in ids else (None, [f"{ids.kind} {label!r}"])
         tags, items, unknown = tag_model.tags, tag_model.catalogue.items, []
         if self.not_these:
-            known = tuple(item for item in self.not_these if knows(items, item))
+            known = tuple(item for item in self.not_these if item in items)
             unknown = [f"item {item!r}" for item in self.not_these if item not in known]
             return (replace(self, not_these=known) if known else None), unknown
         kept: dict[str, Any] = {}
         for name in _FEEDBACK:
-            kept[name] = tuple(pair for pair in getattr(self, name) if knows(tags, pair[0]))
-            unknown += [f"tag {tag!r}" for tag, _ in getattr(self, name) if not knows(tags, tag)]
+            kept[name] = tuple(pair for pair in getattr(self, name) if pair[0] in tags)
+            unknown += [f"tag {tag!r}" for tag, _ in getattr(self, name) if tag not in tags]
         nothing = unknown and not any(kept.values())
         return (None if nothing else replace(self, **kept)), unknown
 
@@ -179,15 +179,6 @@ class Statement:
 
     def __str__(self) -> str:
         return self.to_text()
-
-
-def knows(ids: Ids, label: Any) -> bool:
-    """Return whether an id, or a row number where there are no ids, is known."""
-    try:
-        ids.row(label)
-    except ValueError:
-        return False
-    return True
 
 
 def id_to_plain(label: Any) -> Any:
