@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sktpecr.conversation._past import MAX_TURNS
 from sktpecr.conversation._statement import (
     Pairs,
     Statement,
@@ -102,7 +103,10 @@ class SavedConversation:
         for name in ("turns", "list"):
             if not isinstance(document[name], list):
                 raise ValueError(f"{name} must be a list, got {type(document[name]).__name__}")
-        for name, low, high in (("n", 1, None), ("position", 0, len(document["turns"]))):
+        n_turns = len(document["turns"])
+        if n_turns > MAX_TURNS:
+            raise ValueError(f"it has {n_turns} turns, and a conversation has at most {MAX_TURNS}")
+        for name, low, high in (("n", 1, None), ("position", 0, n_turns)):
             value = document[name]
             is_whole = isinstance(value, int) and not isinstance(value, bool)
             if not is_whole or value < low or (high is not None and value > high):

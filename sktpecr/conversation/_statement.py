@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sktpecr._inputs._feedback import Feedback
-from sktpecr._inputs._ids import plain
+from sktpecr._inputs._ids import Ids, plain
 from sktpecr._inputs._numbers import finite_number
 from sktpecr.explanation._words import ENGLISH, listed
 from sktpecr.tags._tag_model import TagModel
@@ -89,7 +89,7 @@ class Statement:
         passed = said.get("not_these", [])
         if not isinstance(passed, list):
             raise ValueError(f"not_these must be a list of ids, got {passed!r:.80}")
-        return cls(
+        statement = cls(
             **{name: pairs_from_plain(said.get(name, []), name) for name in _FEEDBACK},
             units=said.get("units", "std"),
             amount=said.get("amount"),
@@ -97,6 +97,21 @@ class Statement:
             **{name: id_from_plain(said[name]) for name in ("reject", "hide") if name in said},
             not_these=tuple(map(id_from_plain, passed)),
             forget="forget" in said,
+        )
+        statement._check()
+        return statement
+
+    def _check(self) -> None:
+        """Raise unless it could be said to some model."""
+        if self.units not in ("std", "raw"):
+            raise ValueError(f"units must be 'std' or 'raw', got {self.units!r:.80}")
+        if not 0 <= finite_number(self.keep, "keep") <= 1:
+            raise ValueError(f"keep must be a share from 0 to 1, got {self.keep!r:.80}")
+        said = self.feedback
+        names = dict.fromkeys(self.tags)
+        given = {name: said[name] for name in _FEEDBACK}
+        Feedback.parse(
+            Ids("tag", names, len(names), "tags"), **given, strength=1.0, amount=self.amount
         )
 
     @property

@@ -121,10 +121,20 @@ class Refinement:
         """
         return worth(self._tag_model, self.embedding, self._wish)
 
-    @lazily
+    @property
     def scores_before(self) -> NDArray:
         """What all items were worth before the feedback, shape (n_items,)."""
         return self._user.scores(self._tag_model)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what is kept for every item."""
+        kept = (self._wish, vars(self).get("scores"), self._listing.candidates)
+        return sum(array.nbytes for array in kept if array is not None)
+
+    def rest(self) -> None:
+        """Let go of what can be computed again, until it is asked for."""
+        vars(self).pop("scores", None)
 
     def recommend(
         self, n: int = 10, *, exclude_seen: bool = True, exclude: Iterable[Hashable] = ()
@@ -227,7 +237,9 @@ class Refinement:
                 "say the same again to the new one"
             )
         before = self._user
-        turn = Turn(before.embedding, self.feedback, self._values, before.wish)
+        # Of the wishes the first alone is asked for again: each has a number for every item.
+        first = None if before.turns else before.wish
+        turn = Turn(before.embedding, self.feedback, self._values, first)
         turns = *before.turns, turn
         return replace(before, embedding=self.embedding, turns=turns, wish=self._wish)
 
