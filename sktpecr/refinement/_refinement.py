@@ -124,10 +124,25 @@ class Refinement:
         """
         return worth(self._after.taste(self._tag_model), self._wish)
 
-    @lazily
+    @property
     def scores_before(self) -> NDArray:
         """What all items were worth before the feedback, shape (n_items,)."""
         return self._user.scores(self._tag_model)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what is kept for every item."""
+        after = vars(self).get("_after")
+        taste = self._taste if after is None else after.known_taste
+        kept = (self._wish, vars(self).get("scores"), self._listing.candidates, taste)
+        return sum(array.nbytes for array in kept if array is not None)
+
+    def rest(self) -> None:
+        """Let go of what can be computed again, until it is asked for."""
+        vars(self).pop("scores", None)
+        self._taste = None
+        vars(self).pop("_after", None)
+        self._user.rest()
 
     def recommend(
         self, n: int = 10, *, exclude_seen: bool = True, exclude: Iterable[Hashable] = ()

@@ -140,6 +140,15 @@ class User:
             object.__setattr__(self, "_taste", taste)
         return taste
 
+    @property
+    def known_taste(self) -> NDArray | None:
+        """The scores of the embedding where they have been asked for."""
+        return self._taste
+
+    def rest(self) -> None:
+        """Let go of the scores of the embedding, until they are asked for."""
+        object.__setattr__(self, "_taste", None)
+
     def refined(
         self,
         said: Feedback,
@@ -149,7 +158,9 @@ class User:
         taste: NDArray | None = None,
     ) -> User:
         """Return the user after feedback; `taste` are the scores of the embedding, if known."""
-        turns = *self.turns, Turn(self.embedding, said, values, self.wish)
+        # Of the wishes the first alone is asked for again: each has a number for every item.
+        first = None if self.turns else self.wish
+        turns = *self.turns, Turn(self.embedding, said, values, first)
         user = replace(self, embedding=embedding, turns=turns, wish=wish)
         object.__setattr__(user, "_taste", taste)
         return user
