@@ -20,6 +20,7 @@ from sktpecr.attribution import AccountAttribution
 from sktpecr.recommenders import AdapterError, as_recommender
 from sktpecr.recommenders._own_rows import embeddings_of_rows, own_rows
 from sktpecr.recommenders._protocol import (
+    as_it_is,
     check_dot_product,
     is_dot_product,
     n_items_of,
@@ -66,7 +67,7 @@ def fit_on_stored_users(explainer: Any) -> None:
 
 def _fit_on_stored_users(explainer: Any) -> None:
     try:
-        recommender = as_recommender(explainer.recommender)
+        recommender = as_it_is(as_recommender(explainer.recommender))
         n_users = len(recommender.user_embeddings)
         closed_form = is_dot_product(recommender) and not callable(explainer.aggregate)
     except (AdapterError, NotFittedError):
