@@ -51,7 +51,7 @@ def fit_on_interactions(
     recommender = resolve_recommender(explainer.recommender, X)
     ids = with_own_ids(recommender, X.shape[0], user_ids, item_ids)
     catalogue = Catalogue(X.shape, X, *ids, item_names)
-    rows = own_rows(recommender, X.shape[0], ids[0], users)
+    rows = own_rows(recommender, X.shape[0], ids[0], users, explainer._is_clone)
     embeddings = embeddings_of_rows(recommender, X, rows)
     fitted.alignment_ = alignment_of(explainer.recommender, recommender, embeddings, X, rows, *ids)
     _learn(fitted, recommender, catalogue, embeddings, train_users)

@@ -130,6 +130,10 @@ class User:
         label = f"a new user ({', '.join(words)})" if words else "a new user"
         return cls(label, embedding, np.empty(0, dtype=np.intp), wish=wish)
 
+    def is_row_number(self, tag_model: TagModel) -> bool:
+        """Return whether the label is the number of a row, as no ids were given."""
+        return tag_model.catalogue.users.labels is None and not isinstance(self.label, str)
+
     def scores(self, tag_model: TagModel) -> NDArray:
         """Return what all items are worth to the user: taste, and what is asked for now."""
         return worth(tag_model, self.embedding, self.wish)
