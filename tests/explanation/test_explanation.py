@@ -205,4 +205,4 @@ def test_says_that_the_user_is_a_row_where_no_ids_were_given(data):
     assert str(by_id).splitlines()[0] == "user        42"
     assert repr(by_id).startswith("Explanation(user=42, item=")
     new = explainer.fit(data.interactions).explain(tags={}, item=data.item_ids[0])
-    assert str(new).splitlines()[1] == "user        a new user"
+    assert str(new).splitlines()[0] == "user        a new user"
