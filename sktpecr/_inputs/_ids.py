@@ -24,6 +24,8 @@ class Ids:
         if labels is not None and not hasattr(labels, "__iter__"):
             raise ValueError(f"{parameter} must be a list of ids, one per {kind}, got {labels!r}")
         self.labels = _as_object_or_native(labels) if labels is not None else None
+        if self.labels is not None:
+            self.labels.flags.writeable = False  # whoever sorts them would move rows
         self.n = n
         self._rows: dict[Any, int] | None = None
         if self.labels is None:
@@ -183,7 +185,7 @@ def missing_rows(labels: NDArray) -> NDArray:
 def _as_object_or_native(labels: Iterable[Any]) -> NDArray:
     """Make a 1-d array of labels; tuples stay tuples, mixed types stay as they are."""
     if isinstance(labels, np.ndarray) and labels.ndim == 1:
-        return labels
+        return labels.copy()
     # Of a million labels none is to cost a line of Python.
     to_list = getattr(labels, "tolist", getattr(labels, "to_list", None))
     listed = to_list() if to_list is not None else list(labels)

@@ -478,7 +478,7 @@ class Conversation:
         Raises
         ------
         ValueError
-            If an id is neither text nor a number nor a tuple of them.
+            If an id is neither text nor a number nor a UUID nor a tuple of them.
         """
         items = self._start.tag_model.catalogue.items
         solver = self._refiner.solver

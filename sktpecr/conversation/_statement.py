@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 from sktpecr._inputs._feedback import Feedback
 from sktpecr._inputs._ids import Ids, plain
@@ -197,13 +198,15 @@ class Statement:
 
 
 def id_to_plain(label: Any) -> Any:
-    """Return an id as JSON keeps it: text, a number, or a list of them for a tuple."""
+    """Return an id as JSON keeps it: text, a number, an object, or a list for a tuple."""
     label = plain(label)
+    if isinstance(label, UUID):
+        return {"uuid": str(label)}
     if isinstance(label, tuple):
         return [id_to_plain(part) for part in label]
     if isinstance(label, bool) or not isinstance(label, str | int | float):
         raise ValueError(
-            f"JSON keeps ids and names that are text, numbers or tuples of them, got "
+            f"JSON keeps ids and names that are text, numbers, UUIDs or tuples of them, got "
             f"{type(label).__name__}: {label!r:.80}"
         )
     return label
@@ -213,6 +216,11 @@ def id_from_plain(label: Any) -> Any:
     """Return the id that :func:`id_to_plain` wrote."""
     if isinstance(label, list):
         return tuple(id_from_plain(part) for part in label)
+    if isinstance(label, dict) and label.keys() == {"uuid"}:
+        try:
+            return UUID(label["uuid"])
+        except (ValueError, AttributeError):  # it is no such text, or no text at all
+            raise ValueError(f"an id must be a UUID, got {label['uuid']!r:.80}") from None
     is_id = isinstance(label, str | int | float) and not isinstance(label, bool)
     if not is_id or (isinstance(label, float) and not math.isfinite(label)):
         raise ValueError(f"an id must be text or a number, got {label!r:.80}")

@@ -165,6 +165,10 @@ class User:
         object.__setattr__(user, "_taste", taste)
         return user
 
+    def is_row_number(self, tag_model: TagModel) -> bool:
+        """Return whether the label is the number of a row, as no ids were given."""
+        return tag_model.catalogue.users.labels is None and not isinstance(self.label, str)
+
     def scores(self, tag_model: TagModel) -> NDArray:
         """Return what all items are worth to the user: taste, and what is asked for now."""
         return worth(self.taste(tag_model), self.wish)

@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import uuid
 
 import numpy as np
 import pandas as pd
@@ -146,6 +147,19 @@ def test_new_turn_forgets_what_was_undone():
     conversation.undo()
     with pytest.raises(ValueError, match="no turn to undo"):
         conversation.undo()
+
+
+def test_ids_that_are_uuids_are_kept():
+    users, items = ([uuid.UUID(int=n) for n in range(size)] for size in (60, 80))
+    explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), DATA.item_tags.set_axis(items))
+    explainer.fit(DATA.interactions, user_ids=users)
+    conversation = Conversation(explainer, users[3])
+    conversation.reject(conversation.recommend(1)["item"][0])
+    again = Conversation.from_json(conversation.to_json(), explainer)
+    assert state(again) == state(conversation)
+    text = conversation.to_json().replace(f'"{users[3]}"', "3")
+    with pytest.raises(ValueError, match="an id must be a UUID, got 3"):
+        Conversation.from_json(text, explainer)
 
 
 def test_fork_goes_its_own_way():
