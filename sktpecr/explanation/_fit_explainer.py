@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import threading
 import warnings
 from operator import attrgetter
@@ -124,11 +126,20 @@ def _doubt_tags(tag_model: TagModel) -> None:
         )
 
 
+class _Learned(property):
+    """A fitted attribute, which says of itself what its class's docstring says of it."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        lines = re.search(
+            rf"^    (?:\w+, )*{name}(?:, \w+)* : .*\n((?:        .*\n)+)", owner.__doc__ or "", re.M
+        )
+        self.__doc__ = inspect.cleandoc(lines[1]) if lines else None
+
+
 def learned(path: str) -> Any:
     """Return a property that reads a fitted attribute off the population."""
 
     def read(self: Any) -> Any:
-        """Learned by fit, see the attributes of the class."""
         return attrgetter(path)(self._tag_model)
 
-    return property(read)
+    return _Learned(read)
