@@ -1000,11 +1000,9 @@ class TPECRExplainer(TagTransformer):
         return self._tag_model
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:  # noqa: N803: as scikit-learn calls it
-        said: str = super().__repr__(N_CHAR_MAX)
         fitted = vars(self).get("_tag_model")
-        if fitted is None or fitted.catalogue.users.labels is not None:
-            return said
-        return f"{said}, fitted on {len(fitted.catalogue.users)} rows (no user ids given)"
+        note = "" if fitted is None else fitted.catalogue.row_number_note
+        return f"{super().__repr__(N_CHAR_MAX)}{note}"
 
     def _fitted_extractor(self) -> TagPreferenceExtractor:
         return self.tag_model_.extractor
