@@ -1,0 +1,80 @@
+"""Answers that would bring an item into the list."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sktpecr.conversation._conversation import Conversation
+from sktpecr.conversation._conversation_turn import ConversationTurn
+
+AMOUNTS = ("a bit", "more", "a lot")
+# An item may have hundreds of tags: so many of its own are tried, and of those that it lacks, alone
+# and two at a time.
+_N_OWN, _N_FOREIGN, _N_PAIRED = 6, 3, 4
+_N_ANSWERS = 3
+# An answer that leaves the item further down than so many lists is no way to it.
+_NEAR = 5
+
+
+class Bringing(NamedTuple):
+    """An answer that brings an item in: the rank that it then has, and what the answer does."""
+
+    like: tuple[Hashable, ...]
+    dislike: tuple[Hashable, ...]
+    amount: str
+    rank: int
+    turn: ConversationTurn
+
+
+def answers_for(conversation: Conversation, item: Hashable) -> list[Bringing]:
+    """Return the smallest answers that bring an item in, or the one that comes closest."""
+    tags = list(_tags_to_say(conversation, item))
+    alone: list[tuple[Any, ...]] = [(each,) for each in tags]
+    pairs: list[tuple[Any, ...]] = list(combinations(tags[:_N_PAIRED], 2))
+    tried: list[Bringing] = []
+    for amount, answers in [*((amount, alone) for amount in AMOUNTS), ("a lot", pairs)]:
+        some = [_tried(conversation, item, answer, amount) for answer in answers]
+        found = [each for each in some if each.rank <= conversation.n]
+        if found:  # what takes more than this does is not offered beside it
+            return sorted(found, key=lambda each: -each.turn.kept)[:_N_ANSWERS]
+        tried += some
+    column = conversation.state.tag_model.catalogue.items.row(item)
+    now = conversation.state.ranks(np.array([column]))[0]
+    closest = min(tried, key=lambda each: each.rank, default=None)
+    return [closest] if closest and closest.rank < min(now, _NEAR * conversation.n) else []
+
+
+def _tried(
+    conversation: Conversation, item: Hashable, answer: tuple[Any, ...], amount: str
+) -> Bringing:
+    """Return what an answer does."""
+    like, dislike = (
+        tuple(tag for kind, tag in answer if kind == wanted) for wanted in ("like", "dislike")
+    )
+    said = {"like": dict.fromkeys(like, 1.0), "dislike": dict.fromkeys(dislike, 1.0)}
+    feedback: dict[str, Any] = {kind: tags for kind, tags in said.items() if tags}
+    turn = conversation.preview(**feedback, amount=amount)
+    column = turn.after.tag_model.catalogue.items.row(item)
+    rank = float(turn.after.ranks(np.array([column]))[0])
+    return Bringing(like, dislike, amount, int(rank), turn)
+
+
+def _tags_to_say(conversation: Conversation, item: Hashable) -> Iterator[tuple[str, Hashable]]:
+    """Yield tags of the item to ask for, the rarest first, and those of the list that it lacks."""
+    state, model = conversation.state, conversation.state.tag_model
+    own = model.extractor.tags_of(model.catalogue.items.row(item)) > 0
+    listed = np.array(
+        [model.extractor.tags_of(column) > 0 for column in state.listed(conversation.n)]
+    ).sum(axis=0)
+    n_tagged = np.array([len(model.extractor.items_of(tag)) for tag in range(len(own))])
+    for tag in np.argsort(np.where(own & state.shown, n_tagged, np.inf), kind="stable")[:_N_OWN]:
+        if own[tag] and state.shown[tag]:
+            yield "like", model.tags[tag]
+    counts = np.where(~own & state.shown, listed, 0)
+    for tag in np.argsort(-counts, kind="stable")[:_N_FOREIGN]:
+        if counts[tag]:
+            yield "dislike", model.tags[tag]
