@@ -29,7 +29,6 @@ _DESKTOP = {"viewport": {"width": 1200, "height": 900}, "reduced_motion": "reduc
 _PHONE = {"viewport": {"width": 390, "height": 844}, "reduced_motion": "reduce"}
 _RTL = ["סיפור על אהבה וחושך (2015)", "مدينة تحت الشمس (1998)"]
 _LONG = "Those Magnificent Men in Their Flying Machines or How I Flew from London to Paris (1965)"
-_N_COLORS = 128
 
 
 def main(folder: Path) -> None:
@@ -92,7 +91,7 @@ def _desktop(browser: Browser, url: str, folder: Path) -> None:
     page.click("#details summary")
     page.evaluate("document.querySelector('#bars-title').scrollIntoView()")
     _save(page, folder / "compared.png")
-    page.fill("#find-other-input", "Poltergeist")
+    page.fill("#find-other-input", "Signs")
     page.wait_for_selector("#find-other-results li")
     page.press("#find-other-input", "Enter")
     page.wait_for_selector("#answer-not h3")
@@ -188,7 +187,10 @@ def _save(page: Page, path: Path) -> None:
     page.wait_for_timeout(300)
     page.screenshot(path=path)
     with Image.open(path) as drawn:
-        small = drawn.convert("RGB").quantize(_N_COLORS, dither=Image.Dither.NONE)
+        # Small colored things keep their color beside large areas.
+        small = drawn.convert("RGB").quantize(
+            256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+        )
     small.save(path, optimize=True)
 
 
