@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from sktpecr._inputs._feedback import AMOUNTS
 from sktpecr._inputs._numbers import check_n
 from sktpecr.conversation._conversation_state import ConversationState
 from sktpecr.conversation._conversation_turn import ConversationTurn
@@ -292,6 +293,51 @@ class Conversation:
         """
         said, after = self.state.refined(self._refiner, self.n, **feedback)
         return ConversationTurn(said, self.state, after, self.n)
+
+    def preview_amounts(
+        self, like: Tags | None = None, dislike: Tags | None = None, *, keep: float = 0.5
+    ) -> dict[str, ConversationTurn]:
+        """Show what each of the three amounts would change; nothing is kept.
+
+        Parameters
+        ----------
+        like, dislike : tag name, list of tag names or dict of tag name to strength, optional
+            What to show more and less of.
+        keep : float, default=0.5
+            Share of the list that must stay, see :meth:`FeedbackRefiner.refine`.
+
+        Returns
+        -------
+        dict of str to ConversationTurn
+            For "a bit", "more" and "a lot", in this order, what :meth:`preview` returns: its
+            ``items`` say what enters the list and what leaves it. Two are alike where the list
+            cannot show more.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`preview` does.
+
+        Examples
+        --------
+        >>> from sklearn.decomposition import TruncatedSVD
+        >>> from sktpecr import Conversation, TPECRExplainer
+        >>> from sktpecr.datasets import make_tagged_interactions
+        >>> data = make_tagged_interactions(random_state=0)
+        >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+        >>> conversation = Conversation(explainer.fit(data.interactions), user=3, n=5)
+        >>> for amount, turn in conversation.preview_amounts(like="tag_1").items():
+        ...     print(amount, turn.items.query("change == 'enters'")["item"].tolist())
+        a bit ['item_029']
+        more ['item_029', 'item_185']
+        a lot ['item_029', 'item_185']
+        """
+        state = self._state
+        previews = state.refined_amounts(self._refiner, self.n, like, dislike, keep)
+        return {
+            amount: ConversationTurn(said, state, after, self.n)
+            for amount, (said, after) in zip(AMOUNTS, previews, strict=True)
+        }
 
     def reject(self, item: Hashable) -> ConversationTurn:
         """List an item no more; nothing is inferred from it.

@@ -614,10 +614,12 @@ class TPECRExplainer(TagTransformer):
             Length of each list.
         n_tags : int, default=5
             At most so many tags of each item.
-        pairs : DataFrame of pandas or polars, optional
+        pairs : DataFrame of pandas or polars, or path, optional
             What somebody else listed: columns user and item, and score or rank if there are such;
             each pair once. It takes the place of lists made here: `n_items` and `exclude_seen`
-            do not count, and `users` and `items` are not given.
+            do not count, and `users` and `items` are not given. A path names a Parquet file, or a
+            folder of them, whose rows are sorted by user: it is read a row group at a time,
+            however many pairs there are; needs pyarrow.
         items : iterable of hashable, optional
             Raw ids of the items that may be recommended. All by default.
         to : path, optional

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from sktpecr.explanation._explanation import Explanation
 from sktpecr.explanation._words import change_in_words, complete_words
 from sktpecr.refinement._answer import Listing, count_of
 from sktpecr.tags._tag_model import TagModel
-from sktpecr.tags._user import Turn, User, worth
+from sktpecr.tags._user import User, worth
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,6 +51,8 @@ class Refinement:
         What is asked for now, in this turn and before: evidence on items.
     wanted : dict of int to int, optional
         Column of a tag to how many of its items were asked for.
+    taste : ndarray of shape (n_items,), optional
+        Scores of the embedding, where they are known.
     listing : Listing
         The list that answers are judged by.
 
@@ -96,6 +97,7 @@ class Refinement:
         *,
         wish: NDArray | None = None,
         wanted: dict[int, int] | None = None,
+        taste: NDArray | None = None,
         listing: Listing,
     ) -> None:
         self._tag_model = tag_model
@@ -106,7 +108,8 @@ class Refinement:
         self.requested = requested
         self.covariance = covariance
         self._values = values
-        self._wish, self._wanted, self._listing = wish, wanted or {}, listing
+        self._wish, self._wanted, self._taste = wish, wanted or {}, taste
+        self._listing = listing
 
     @lazily
     def tag_preferences(self) -> NDArray:
@@ -119,7 +122,7 @@ class Refinement:
 
         The scores of the refined embedding, and what is asked for now in their units.
         """
-        return worth(self._tag_model, self.embedding, self._wish)
+        return worth(self._after.taste(self._tag_model), self._wish)
 
     @lazily
     def scores_before(self) -> NDArray:
@@ -226,10 +229,13 @@ class Refinement:
                 "after must be a Refinement made with the same explainer, as it was fitted then; "
                 "say the same again to the new one"
             )
-        before = self._user
-        turn = Turn(before.embedding, self.feedback, self._values, before.wish)
-        turns = *before.turns, turn
-        return replace(before, embedding=self.embedding, turns=turns, wish=self._wish)
+        return self._after
+
+    @lazily
+    def _after(self) -> User:
+        """The user as refined."""
+        said = self.feedback, self._values
+        return self._user.refined(*said, self.embedding, self._wish, self._taste)
 
     def forget(self) -> Refinement:
         """End what was asked for only for now.

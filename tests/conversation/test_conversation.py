@@ -170,6 +170,35 @@ def test_preview_is_the_turn_and_keeps_nothing():
 
 
 @pytest.mark.parametrize(
+    "said",
+    [
+        {"like": TAGS[0]},
+        {"dislike": TAGS[:2], "keep": 0.8},
+        {"like": {TAGS[0]: 2.0, TAGS[1]: 1.0}, "dislike": TAGS[2]},
+    ],
+)
+def test_preview_of_amounts_is_the_preview_of_each(said):
+    conversation = Conversation(EXPLAINER, user=USER)
+    conversation.like(TAGS[3])
+    conversation.reject(conversation.recommend(1)["item"].iloc[0])
+    before = state(conversation)
+    seen = conversation.preview_amounts(**said)
+    assert state(conversation) == before
+    assert list(seen) == ["a bit", "more", "a lot"]
+    for amount, turn in seen.items():
+        alone = conversation.preview(**said, amount=amount)
+        assert turn.to_dict() == alone.to_dict()
+        assert turn.said == alone.said
+
+
+def test_amounts_of_a_hidden_tag_are_refused():
+    conversation = Conversation(EXPLAINER, user=USER)
+    conversation.hide(TAGS[0])
+    with pytest.raises(ValueError, match="is hidden in this conversation"):
+        conversation.preview_amounts(like=TAGS[0])
+
+
+@pytest.mark.parametrize(
     ("wrong", "message"),
     [
         ({"like": "tag1"}, "unknown tag 'tag1'; did you mean"),
