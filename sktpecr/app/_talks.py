@@ -13,7 +13,6 @@ from sktpecr.app._directory import Directory
 from sktpecr.app._page_words import all_words, tile_words
 from sktpecr.app._store import ConversationStore
 from sktpecr.app._view import View
-from sktpecr.app._why_not import AMOUNTS
 from sktpecr.conversation._conversation import Conversation
 from sktpecr.conversation._conversation_turn import ConversationTurn
 from sktpecr.explanation._tpecr_explainer import TPECRExplainer
@@ -123,12 +122,16 @@ class Talks:
         """Return what each amount of an answer would bring into the list, and take out of it."""
         feedback = self._feedback(said)
         with self._lock(id):
-            conversation = self._conversation(id)
-            turns = [conversation.preview(**feedback | {"amount": each}) for each in AMOUNTS]
+            turns = self._conversation(id).preview_amounts(
+                feedback.get("like"), feedback.get("dislike")
+            )
         return [
-            schemas.Preview(amount=amount, came=self._changed(turn, "enters"), left=left)
-            for amount, turn in zip(AMOUNTS, turns, strict=True)
-            for left in (self._changed(turn, "leaves"),)
+            schemas.Preview(
+                amount=amount,
+                came=self._changed(turn, "enters"),
+                left=self._changed(turn, "leaves"),
+            )
+            for amount, turn in turns.items()
         ]
 
     def explain(self, id: str, said: schemas.Item) -> schemas.Explanation:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from sktpecr._inputs._feedback import AMOUNTS
 from sktpecr.conversation._conversation import Conversation
 from sktpecr.conversation._conversation_turn import ConversationTurn
 
-AMOUNTS = ("a bit", "more", "a lot")
 # An item may have hundreds of tags: so many of its own are tried, and of those that it lacks, alone
 # and two at a time.
 _N_OWN, _N_FOREIGN, _N_PAIRED = 6, 3, 4
@@ -33,15 +33,15 @@ class Bringing(NamedTuple):
 def answers_for(conversation: Conversation, item: Hashable) -> list[Bringing]:
     """Return the smallest answers that bring an item in, or the one that comes closest."""
     tags = list(_tags_to_say(conversation, item))
-    alone: list[tuple[Any, ...]] = [(each,) for each in tags]
-    pairs: list[tuple[Any, ...]] = list(combinations(tags[:_N_PAIRED], 2))
     tried: list[Bringing] = []
-    for amount, answers in [*((amount, alone) for amount in AMOUNTS), ("a lot", pairs)]:
-        some = [_tried(conversation, item, answer, amount) for answer in answers]
-        found = [each for each in some if each.rank <= conversation.n]
-        if found:  # what takes more than this does is not offered beside it
-            return sorted(found, key=lambda each: -each.turn.kept)[:_N_ANSWERS]
-        tried += some
+    for answers in ([(each,) for each in tags], combinations(tags[:_N_PAIRED], 2)):
+        tried += [each for answer in answers for each in _tried(conversation, item, answer)]
+        for amount in AMOUNTS:
+            found = [
+                each for each in tried if each.amount == amount and each.rank <= conversation.n
+            ]
+            if found:  # what takes more than this does is not offered beside it
+                return sorted(found, key=lambda each: -each.turn.kept)[:_N_ANSWERS]
     column = conversation.state.tag_model.catalogue.items.row(item)
     now = conversation.state.ranks(np.array([column]))[0]
     closest = min(tried, key=lambda each: each.rank, default=None)
@@ -49,18 +49,16 @@ def answers_for(conversation: Conversation, item: Hashable) -> list[Bringing]:
 
 
 def _tried(
-    conversation: Conversation, item: Hashable, answer: tuple[Any, ...], amount: str
-) -> Bringing:
-    """Return what an answer does."""
+    conversation: Conversation, item: Hashable, answer: Iterable[tuple[str, Hashable]]
+) -> Iterator[Bringing]:
+    """Yield what each amount of an answer does."""
     like, dislike = (
         tuple(tag for kind, tag in answer if kind == wanted) for wanted in ("like", "dislike")
     )
-    said = {"like": dict.fromkeys(like, 1.0), "dislike": dict.fromkeys(dislike, 1.0)}
-    feedback: dict[str, Any] = {kind: tags for kind, tags in said.items() if tags}
-    turn = conversation.preview(**feedback, amount=amount)
-    column = turn.after.tag_model.catalogue.items.row(item)
-    rank = float(turn.after.ranks(np.array([column]))[0])
-    return Bringing(like, dislike, amount, int(rank), turn)
+    for amount, turn in conversation.preview_amounts(list(like), list(dislike)).items():
+        column = turn.after.tag_model.catalogue.items.row(item)
+        rank = int(turn.after.ranks(np.array([column]))[0])
+        yield Bringing(like, dislike, amount, rank, turn)
 
 
 def _tags_to_say(conversation: Conversation, item: Hashable) -> Iterator[tuple[str, Hashable]]:

@@ -332,7 +332,7 @@ class Conversation:
         more ['item_029', 'item_185']
         a lot ['item_029', 'item_185']
         """
-        state = self._state
+        state = self.state
         previews = state.refined_amounts(self._refiner, self.n, like, dislike, keep)
         return {
             amount: ConversationTurn(said, state, after, self.n)
