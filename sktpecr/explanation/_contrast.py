@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sktpecr._inputs._ids import plain_fields
+from sktpecr._inputs._ids import plain, plain_fields
 from sktpecr.explanation._reasons import LIKED
 from sktpecr.explanation._words import (
     by_size,
@@ -127,6 +127,31 @@ class Contrast:
             }
         )
         return frame.iloc[by_size(self.contributions)].reset_index(drop=True)
+
+    def without(self, tags: Iterable[Hashable]) -> Contrast:
+        """Leave tags out, and count what they contribute as what no tag sees.
+
+        Parameters
+        ----------
+        tags : iterable of hashable
+            Names of the tags.
+
+        Returns
+        -------
+        Contrast
+            Of the other tags.
+        """
+        hidden = set(tags)
+        if not hidden:
+            return self
+        shown = np.array([plain(name) not in hidden for name in self.tag_names], dtype=bool)
+        fewer = {
+            each.name: value[shown]
+            for each in fields(self)
+            if isinstance(value := getattr(self, each.name), np.ndarray)
+        }
+        left = float(self.contributions[~shown].sum())
+        return replace(self, **fewer, residual=self.residual + left)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain Python values, ready for JSON where the ids are.

@@ -655,7 +655,8 @@ class TPECRExplainer(TagTransformer):
             If an id is unknown or a number not what it should be, a named user has no
             interactions, a pair comes twice, or the folder holds something else.
         RuntimeError
-            If parts failed: the others are in the folder, and the next call tries them again.
+            If parts failed: the others are in the folder, and the next call tries them again. If
+            another call is writing to the folder.
 
         Warns
         -----

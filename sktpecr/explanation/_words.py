@@ -99,20 +99,22 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
 )
 
 
-def complete_words(words: Mapping[str, str] | None) -> Mapping[str, str]:
+def complete_words(
+    words: Mapping[str, str] | None, english: Mapping[str, str] = ENGLISH
+) -> Mapping[str, str]:
     """Return all sentences, some of them replaced, or say what is wrong with these."""
     for name, template in (words or {}).items():
-        if name not in ENGLISH:
-            near = difflib.get_close_matches(str(name), ENGLISH, n=3)
+        if name not in english:
+            near = difflib.get_close_matches(str(name), english, n=3)
             hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
             raise ValueError(f"words: sktpecr.ENGLISH has no sentence named {name!r}{hint}")
-        allowed, found = _fields(ENGLISH[name]), _fields(template)
+        allowed, found = _fields(english[name]), _fields(template)
         if not found <= allowed:
             raise ValueError(
                 f"words[{name!r}] may hold {', '.join(f'{{{each}}}' for each in sorted(allowed))}, "
                 f"got {', '.join(f'{{{each}}}' for each in sorted(found - allowed))}"
             )
-    return {**ENGLISH, **(words or {})}
+    return {**english, **(words or {})}
 
 
 def _fields(template: str) -> set[str]:
