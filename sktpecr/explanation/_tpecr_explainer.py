@@ -404,7 +404,7 @@ class TPECRExplainer(TagTransformer):
         interactions: Any = None,
         tags: Mapping[Hashable, float] | None = None,
     ) -> Contrast:
-        r"""Explain by tags why one item stands above another.
+        r"""Explain by tags why one item ranks above another.
 
         Parameters
         ----------
@@ -440,7 +440,7 @@ class TPECRExplainer(TagTransformer):
         >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
         >>> explainer = explainer.fit(data.interactions)
         >>> explainer.contrast(3, data.item_ids[1], data.item_ids[0]).to_text()
-        'item_001 stands above item_000 because you like tag_3 more than most people.'
+        'item_001 ranks above item_000 because you like tag_3 more than most people.'
         """
         somebody = User.of(self.tag_model_, user, interactions, tags)
         return contrast_items(self.tag_model_, somebody, item, other)
