@@ -164,7 +164,7 @@ class Contrast:
         return plain_fields(self)
 
     def to_text(self, words: Mapping[str, str] | None = None, details: bool = False) -> str:
-        """Say in a sentence or two why one item stands above the other.
+        """Say in a sentence or two why one item ranks above the other.
 
         Parameters
         ----------

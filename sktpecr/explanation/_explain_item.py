@@ -81,8 +81,8 @@ def _weighing(tag_model: TagModel, user: User, column: int) -> Callable[[], pd.D
         parts = fold_in_parts(recommender, row)
         if parts is None:
             raise ValueError(
-                f"evidence adds up where folding in is linear, and that of "
-                f"{type(recommender).__name__} is not"
+                f"evidence needs a recommender that folds users in linearly, as ALS and SVD do; "
+                f"{type(recommender).__name__} does not"
             )
         return evidence_table(
             tag_model.account,

@@ -145,7 +145,7 @@ class Explanation:
     def certificate(self) -> Certificate:
         """How far the explanation can be trusted, a :class:`Certificate`."""
         if self._measure is None:
-            raise ValueError("this explanation was built by hand: nothing measures it")
+            raise ValueError("an explanation that explain() did not return has no certificate")
         return self._measure(self)
 
     @property
@@ -168,15 +168,15 @@ class Explanation:
         """
         if self._weigh is None:
             raise ValueError(
-                "evidence is there for a known user with interactions, where the score is a dot "
-                "product, the attribution is the account, and nothing was said yet"
+                "evidence needs a known user with interactions and without feedback, a score that "
+                "is a dot product, and AccountAttribution"
             )
         return self._weigh()
 
     @lazily
     def _told(self) -> Told:
         if self._tell is None:
-            raise ValueError("this explanation was built by hand: nothing finds reasons for it")
+            raise ValueError("an explanation that explain() did not return has no reasons")
         return self._tell(hidden=self._hidden)
 
     def to_frame(self) -> pd.DataFrame:

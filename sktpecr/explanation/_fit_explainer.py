@@ -117,8 +117,8 @@ def _doubt_tags(tag_model: TagModel) -> None:
     # Of dealt tags one in a hundred is taken for one that says something.
     if told < by_chance and binom.sf(n_used - 1, n_tags, 0.01) > 0.01:
         warnings.warn(
-            f"item_tags say no more of the scores than tags dealt at random over the items: "
-            f"{n_used} of {n_tags} tags say anything. Either the rows of item_tags are in another "
+            f"item_tags explain the scores no better than random tags would: only {n_used} of "
+            f"{n_tags} tags explain anything. Either the rows of item_tags are in another "
             f"order than the columns of X (bring them in line with item_tags.reindex(item_ids)), "
             f"or these tags have nothing to do with what people like",
             UserWarning,

@@ -405,7 +405,7 @@ class TPECRExplainer(TagTransformer):
         interactions: Any = None,
         tags: Mapping[Hashable, float] | None = None,
     ) -> Contrast:
-        r"""Explain by tags why one item stands above another.
+        r"""Explain by tags why one item ranks above another.
 
         Parameters
         ----------
@@ -441,7 +441,7 @@ class TPECRExplainer(TagTransformer):
         >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
         >>> explainer = explainer.fit(data.interactions)
         >>> explainer.contrast(3, data.item_ids[1], data.item_ids[0]).to_text()
-        'item_001 stands above item_000 because you like tag_3 more than most people.'
+        'item_001 ranks above item_000 because you like tag_3 more than most people.'
         """
         somebody = User.of(self.tag_model_, user, interactions, tags)
         return contrast_items(self.tag_model_, somebody, item, other)
@@ -1000,7 +1000,7 @@ class TPECRExplainer(TagTransformer):
             fit_on_stored_users(self)
         return self._tag_model
 
-    def __repr__(self, N_CHAR_MAX: int = 700) -> str:  # noqa: N803: as scikit-learn calls it
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:  # noqa: N803
         fitted = vars(self).get("_tag_model")
         note = "" if fitted is None else fitted.catalogue.row_number_note
         return f"{super().__repr__(N_CHAR_MAX)}{note}"

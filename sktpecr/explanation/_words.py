@@ -50,27 +50,26 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "no_tags": "It has no tags.",
         "no_tags_nearest": "It has no tags: people who like {items} like it, too.",
         "no_tags_popular": "It has no tags: it is popular with everybody.",
-        "no_tags_shown": "It has no tags that may be shown.",
-        "no_tags_shown_nearest": "It has no tags that may be shown: people who like {items} like "
-        "it, too.",
-        "no_tags_shown_popular": "It has no tags that may be shown: it is popular with everybody.",
-        "by_tags": "It is new: its tags are all that is known of it.",
-        "sum": "Score {value}: {base} at average tag preferences, {tags} for tags, {residual} for "
-        "what no tag tells.",
+        "no_tags_shown": "All its tags are hidden.",
+        "no_tags_shown_nearest": "All its tags are hidden: people who like {items} like it, too.",
+        "no_tags_shown_popular": "All its tags are hidden: it is popular with everybody.",
+        "by_tags": "It is new: only its tags are known.",
+        "sum": "Score {value}: {base} at average tag preferences, {tags} for tags, {residual} not "
+        "explained by tags.",
         "sum_shown": "Score {value}: {base} at average tag preferences, {tags} for tags, "
-        "{residual} for what no tag shown tells.",
-        "sum_level": "Score {value}: {base} from the average user, {activity} as all your scores "
-        "are {level}, {tags} for its tags, {residual} for what no tag tells.",
-        "sum_level_shown": "Score {value}: {base} from the average user, {activity} as all your "
-        "scores are {level}, {tags} for its tags, {residual} for what no tag shown tells.",
+        "{residual} not explained by the tags shown.",
+        "sum_level": "Score {value}: {base} from the average user, {activity} because all your "
+        "scores are {level}, {tags} for its tags, {residual} not explained by tags.",
+        "sum_level_shown": "Score {value}: {base} from the average user, {activity} because all "
+        "your scores are {level}, {tags} for its tags, {residual} not explained by the tags shown.",
         "higher": "higher",
         "lower": "lower",
-        "contrast_for": "{item} stands above {other} because you like {tags} {much}.",
+        "contrast_for": "{item} ranks above {other} because you like {tags} {much}.",
         "contrast_despite": "{other} has {tags}, which you like less than most people.",
-        "contrast_little": "{item} stands above {other}; no tag tells why.",
-        "contrast_level": "{item} and {other} stand level.",
-        "contrast_sum": "Difference {value}: {base} before tags, {tags} for tags, {residual} for "
-        "what no tag tells.",
+        "contrast_little": "{item} ranks above {other}; no tag explains why.",
+        "contrast_level": "{item} and {other} have the same score.",
+        "contrast_sum": "Difference {value}: {base} before tags, {tags} for tags, {residual} not "
+        "explained by tags.",
         "comma": "{first}, {rest}",
         "and": "{first} and {last}",
         "said_more": "more {tag}",
@@ -83,7 +82,7 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "said_a_lot": "a lot {said}",
         "said_until": "{count} of {tag}",
         "said_not_these": "not these {n}",
-        "said_forget": "forget what was only for now",
+        "said_forget": "forget what was asked for this session only",
         "said_nothing": "no feedback",
         "turn": "Said: {said}.",
         "and_more": "{first} and {n} more",
@@ -92,9 +91,8 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "list_left": "{left} left; {kept} of your first {n} stayed.",
         "list_same": "No change in your first {n}; ask for more.",
         "list_kept": "Your first {n} stayed.",
-        "short_available": "Of {tag} you see {count} of the {available} that the catalogue has.",
-        "short_kept": "Of {tag} you see {count}: {wanted} would cost more of your list than it may "
-        "lose.",
+        "short_available": "Your list has {count} of {tag}; the catalogue has {available}.",
+        "short_kept": "Your list has {count} of {tag}; {wanted} would replace too much of it.",
     }
 )
 

@@ -240,8 +240,8 @@ class Refinement:
         """
         if tag_model is not self._tag_model:
             raise ValueError(
-                "after must be a Refinement made with the same explainer, as it was fitted then; "
-                "say the same again to the new one"
+                "after must be a Refinement of this explainer, made since its last fit; give the "
+                "feedback again to the newly fitted one"
             )
         return self._after
 

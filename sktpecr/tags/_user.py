@@ -221,8 +221,8 @@ def one_row(catalogue: Catalogue, interactions: Any) -> sp.csr_matrix:
             )
     if not row.nnz:
         raise ValueError(
-            "interactions has no items, so nothing would be known of the user; give tags instead, "
-            "of which {} is the average user"
+            "interactions has no items, so nothing is known about the user; give tags instead "
+            "({} is the average user)"
         )
     return row
 

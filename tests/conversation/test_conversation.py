@@ -337,7 +337,7 @@ def test_explanation_with_every_tag_hidden():
     for tag in TAGS:
         turn = conversation.hide(tag)
     explanation = conversation.explain(ITEMS[5])
-    assert "no tags that may be shown" in explanation.to_text()
+    assert "All its tags are hidden" in explanation.to_text()
     assert len(conversation.suggest_question()) == 0
     assert len(turn.tags) == 0
 
@@ -584,7 +584,7 @@ def test_explainer_fitted_again_ends_the_conversation():
     conversation.like(TAGS[0])
     before = state(conversation)
     explainer.fit(DATA.interactions[:, ::-1], user_ids=DATA.user_ids)
-    with pytest.raises(ValueError, match="say the same again to the new one"):
+    with pytest.raises(ValueError, match="give the feedback again to the newly fitted one"):
         conversation.like(TAGS[1])
     assert state(conversation) == before
     assert Conversation.from_json(conversation.to_json(), explainer).like(TAGS[1])
@@ -622,7 +622,7 @@ def test_without_interactions_nothing_is_known_of_what_was_seen():
     conversation = Conversation(explainer, user=2, solver="closed_form")
     assert len(conversation.recommend(100)) == 9
     conversation.like("tag_0")
-    with pytest.raises(ValueError, match="dislike keeps what else is in the user's history"):
+    with pytest.raises(ValueError, match="dislike needs the user's history"):
         conversation.dislike("tag_1")
     assert len(conversation.history) == 1
 
