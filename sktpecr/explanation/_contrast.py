@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from sktpecr._inputs._ids import plain_fields
 from sktpecr.explanation._reasons import LIKED
-from sktpecr.explanation._words import by_size, complete_words, how_much, joined, worth_saying
+from sktpecr.explanation._words import (
+    by_size,
+    complete_words,
+    how_much,
+    joined,
+    spoken,
+    worth_saying,
+)
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._user import User
 
@@ -158,14 +165,14 @@ class Contrast:
         ]
         sentences = []
         if liked:
-            tags = joined([str(self.tag_names[tag]) for tag in liked], say)
+            tags = joined([spoken(self.tag_names[tag]) for tag in liked], say)
             much = say[how_much(min(self.likings[tag] for tag in liked))]
             sentences.append(say["contrast_for"].format(tags=tags, much=much, **names))
         elif not disliked:
             template = "contrast_little" if self.score else "contrast_level"
             sentences.append(say[template].format(**names))
         if disliked:
-            tags = joined([str(self.tag_names[tag]) for tag in disliked], say)
+            tags = joined([spoken(self.tag_names[tag]) for tag in disliked], say)
             sentences.append(say["contrast_despite"].format(tags=tags, other=names["other"]))
         text = " ".join(sentences)
         return f"{text}\n{self._sum(say)}" if details else text
