@@ -18,6 +18,7 @@ from sktpecr.explanation._words import (
     complete_words,
     how_much,
     joined,
+    spoken,
     whom,
     worth_saying,
 )
@@ -193,14 +194,14 @@ class Contrast:
         ]
         sentences = []
         if liked:
-            tags = joined([str(self.tag_names[tag]) for tag in liked], say)
+            tags = joined([spoken(self.tag_names[tag]) for tag in liked], say)
             much = say[how_much(min(self.likings[tag] for tag in liked))]
             sentences.append(say["contrast_for"].format(tags=tags, much=much, **names))
         elif not disliked:
             template = "contrast_little" if self.score else "contrast_level"
             sentences.append(say[template].format(**names))
         if disliked:
-            tags = joined([str(self.tag_names[tag]) for tag in disliked], say)
+            tags = joined([spoken(self.tag_names[tag]) for tag in disliked], say)
             sentences.append(say["contrast_despite"].format(tags=tags, other=names["other"]))
         text = " ".join(sentences)
         return f"{text}\n{self._sum(say)}" if details else text

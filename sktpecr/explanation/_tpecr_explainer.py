@@ -1000,7 +1000,7 @@ class TPECRExplainer(TagTransformer):
             fit_on_stored_users(self)
         return self._tag_model
 
-    def __repr__(self, N_CHAR_MAX: int = 700) -> str:  # noqa: N803
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         fitted = vars(self).get("_tag_model")
         note = "" if fitted is None else fitted.catalogue.row_number_note
         return f"{super().__repr__(N_CHAR_MAX)}{note}"
