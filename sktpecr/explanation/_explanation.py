@@ -22,6 +22,7 @@ from sktpecr.explanation._words import (
     by_size,
     complete_words,
     reasons_in_words,
+    spoken,
     whom,
     without_reasons_in_words,
 )
@@ -146,7 +147,7 @@ class Explanation:
     def certificate(self) -> Certificate:
         """How far the explanation can be trusted, a :class:`Certificate`."""
         if self._measure is None:
-            raise ValueError("this explanation was built by hand: nothing measures it")
+            raise ValueError("an explanation that explain() did not return has no certificate")
         return self._measure(self)
 
     @property
@@ -169,15 +170,15 @@ class Explanation:
         """
         if self._weigh is None:
             raise ValueError(
-                "evidence is there for a known user with interactions, where the score is a dot "
-                "product, the attribution is the account, and nothing was said yet"
+                "evidence needs a known user with interactions and without feedback, a score that "
+                "is a dot product, and AccountAttribution"
             )
         return self._weigh()
 
     @lazily
     def _told(self) -> Told:
         if self._tell is None:
-            raise ValueError("this explanation was built by hand: nothing finds reasons for it")
+            raise ValueError("an explanation that explain() did not return has no reasons")
         return self._tell(hidden=self._hidden)
 
     def to_frame(self) -> pd.DataFrame:
@@ -297,7 +298,10 @@ class Explanation:
             If there is no sentence of such a name, or it holds what it may not.
         """
         say = complete_words(words)
-        told, against = self._told, [str(each.tag) for each in self.reasons if not each.speaks_for]
+        told, against = (
+            self._told,
+            [spoken(each.tag) for each in self.reasons if not each.speaks_for],
+        )
         if len(self.reasons) > len(against):
             sentences = [reasons_in_words(self.reasons, told.names, say)]
         else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import threading
 import warnings
 from operator import attrgetter
@@ -123,8 +125,8 @@ def _doubt_tags(tag_model: TagModel) -> None:
     # Of dealt tags one in a hundred is taken for one that says something.
     if told < by_chance and binom.sf(n_used - 1, n_tags, 0.01) > 0.01:
         warnings.warn(
-            f"item_tags say no more of the scores than tags dealt at random over the items: "
-            f"{n_used} of {n_tags} tags say anything. Either the rows of item_tags are in another "
+            f"item_tags explain the scores no better than random tags would: only {n_used} of "
+            f"{n_tags} tags explain anything. Either the rows of item_tags are in another "
             f"order than the columns of X (bring them in line with item_tags.reindex(item_ids)), "
             f"or these tags have nothing to do with what people like",
             UserWarning,
@@ -132,11 +134,20 @@ def _doubt_tags(tag_model: TagModel) -> None:
         )
 
 
+class _Learned(property):
+    """A fitted attribute, which says of itself what its class's docstring says of it."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        lines = re.search(
+            rf"^    (?:\w+, )*{name}(?:, \w+)* : .*\n((?:        .*\n)+)", owner.__doc__ or "", re.M
+        )
+        self.__doc__ = inspect.cleandoc(lines[1]) if lines else None
+
+
 def learned(path: str) -> Any:
     """Return a property that reads a fitted attribute off the population."""
 
     def read(self: Any) -> Any:
-        """Learned by fit, see the attributes of the class."""
         return attrgetter(path)(self._tag_model)
 
-    return property(read)
+    return _Learned(read)

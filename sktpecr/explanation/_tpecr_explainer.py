@@ -405,7 +405,7 @@ class TPECRExplainer(TagTransformer):
         interactions: Any = None,
         tags: Mapping[Hashable, float] | None = None,
     ) -> Contrast:
-        r"""Explain by tags why one item stands above another.
+        r"""Explain by tags why one item ranks above another.
 
         Parameters
         ----------
@@ -441,7 +441,7 @@ class TPECRExplainer(TagTransformer):
         >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
         >>> explainer = explainer.fit(data.interactions)
         >>> explainer.contrast(3, data.item_ids[1], data.item_ids[0]).to_text()
-        'item_001 stands above item_000 because you like tag_3 more than most people.'
+        'item_001 ranks above item_000 because you like tag_3 more than most people.'
         """
         somebody = User.of(self.tag_model_, user, interactions, tags)
         return contrast_items(self.tag_model_, somebody, item, other)
@@ -615,10 +615,12 @@ class TPECRExplainer(TagTransformer):
             Length of each list.
         n_tags : int, default=5
             At most so many tags of each item.
-        pairs : DataFrame of pandas or polars, optional
+        pairs : DataFrame of pandas or polars, or path, optional
             What somebody else listed: columns user and item, and score or rank if there are such;
             each pair once. It takes the place of lists made here: `n_items` and `exclude_seen`
-            do not count, and `users` and `items` are not given.
+            do not count, and `users` and `items` are not given. A path names a Parquet file, or a
+            folder of them, whose rows are sorted by user: it is read a row group at a time,
+            however many pairs there are; needs pyarrow.
         items : iterable of hashable, optional
             Raw ids of the items that may be recommended. All by default.
         to : path, optional
@@ -653,7 +655,8 @@ class TPECRExplainer(TagTransformer):
             If an id is unknown or a number not what it should be, a named user has no
             interactions, a pair comes twice, or the folder holds something else.
         RuntimeError
-            If parts failed: the others are in the folder, and the next call tries them again.
+            If parts failed: the others are in the folder, and the next call tries them again. If
+            another call is writing to the folder.
 
         Warns
         -----
@@ -997,12 +1000,10 @@ class TPECRExplainer(TagTransformer):
             fit_on_stored_users(self)
         return self._tag_model
 
-    def __repr__(self, N_CHAR_MAX: int = 700) -> str:  # noqa: N803: as scikit-learn calls it
-        said: str = super().__repr__(N_CHAR_MAX)
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         fitted = vars(self).get("_tag_model")
-        if fitted is None or fitted.catalogue.users.labels is not None:
-            return said
-        return f"{said}, fitted on {len(fitted.catalogue.users)} rows (no user ids given)"
+        note = "" if fitted is None else fitted.catalogue.row_number_note
+        return f"{super().__repr__(N_CHAR_MAX)}{note}"
 
     def _fitted_extractor(self) -> TagPreferenceExtractor:
         return self.tag_model_.extractor

@@ -71,7 +71,7 @@ class NewItemsRecommender(FactorRecommender):
     Warns
     -----
     UserWarning
-        If tags tell nothing of how trained items score: `r2_` is not above 0.
+        If tags do not predict the scores of trained items: `r2_` is not above 0.
 
     See Also
     --------
@@ -125,8 +125,8 @@ class NewItemsRecommender(FactorRecommender):
         )
         if not self.r2_ > 0:
             warnings.warn(
-                "the tags of the trained items tell nothing of how they score, so that new items "
-                "score nearly as the average one does; use tags that tell more, or train again",
+                "the tags of the trained items do not predict their scores, so new items score "
+                "close to the average item; use other tags, or train again",
                 stacklevel=2,
             )
         kept = float(optional(self._trained, "fidelity"))

@@ -93,7 +93,10 @@ class Wish:
     def _evidence(self, probability: NDArray, liked: bool) -> NDArray:
         """Return log P of an answer, less that of an item of probability 0."""
         wrong = self.error_rate if liked else 1 - self.error_rate
-        return np.log1p((1 - 2 * wrong) / wrong * probability)
+        # On most items there is none.
+        evidence, on = np.zeros(len(probability)), np.flatnonzero(probability)
+        evidence[on] = np.log1p((1 - 2 * wrong) / wrong * probability[on])
+        return evidence
 
     def _near(self, item: int) -> NDArray:
         """Return the cosine of every item with one, at least 0."""

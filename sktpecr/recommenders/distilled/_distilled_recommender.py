@@ -241,7 +241,7 @@ class DistilledRecommender(FittedRecommender):
             warnings.warn(
                 f"the factors reproduce {max(0.0, self.r2_):.0%} of the variance of the box's "
                 f"scores and {self.top_k_agreement_:.0%} of its lists, with {width} factors and "
-                f"{self.n_asked_} pairs asked: explanations say little about the box; raise "
+                f"{self.n_asked_} pairs asked: explanations describe the box poorly; raise "
                 f"n_factors ({self.n_factors}) or budget ({self.budget})",
                 stacklevel=2,
             )
