@@ -73,7 +73,7 @@ export function close() {
 export function give(said, button, toasted = null) {
   return during(async () => {
     const look = state.why?.item, before = state.talk;
-    const talk = await ask("POST", path("/turns"), { turn: before.turn, ...(look ? { look } : {}), ...said });
+    const talk = await ask("POST", path("/turns"), { version: before.version, ...(look ? { look } : {}), ...said });
     close();
     if (opener?.isConnected) opener.focus({ preventScroll: true });
     opener = null;
