@@ -113,7 +113,7 @@ export function toast(text, back = null) {
 function restore() {
   return during(async () => {
     let talk = state.talk;
-    while (talk.can_redo) talk = await ask("POST", path("/turns"), { turn: talk.turn, action: "redo" });
+    while (talk.can_redo) talk = await ask("POST", path("/turns"), { version: talk.version, action: "redo" });
     await state.show(talk, { isAnswer: true });
     toast(happened(talk.last), null);
   }, at("undo"));
