@@ -16,7 +16,6 @@ from sktpecr.app._directory import Directory
 from sktpecr.app._why_not import answers_for
 from sktpecr.conversation._conversation import Conversation
 from sktpecr.conversation._conversation_turn import ConversationTurn
-from sktpecr.conversation._statement import knows
 from sktpecr.explanation._contrast import Contrast
 from sktpecr.explanation._explanation import Explanation
 from sktpecr.explanation._words import by_size, complete_words
@@ -61,7 +60,7 @@ class View:
             )
         asked = conversation.suggest_question(_N_QUESTIONS)["tag"]
         user = conversation.user
-        known = user if knows(self.directory.catalogue.users, user) else None
+        known = user if user in self.directory.catalogue.users else None
         replay = conversation.replay
         return schemas.State(
             id=id,
@@ -217,7 +216,7 @@ class View:
     def _said(self, turn: ConversationTurn) -> schemas.Said:
         said, directory = turn.said, self.directory
         rejected = None
-        if said.reject is not None:
+        if said.reject is not None and said.reject in directory.catalogue.items:
             rejected = directory.titles[directory.catalogue.items.row(said.reject)]
         hides = None if said.hide is None else directory.tags.text(said.hide)
         return schemas.Said(words=said.to_text(self._all_words, rejected), hides=hides)
