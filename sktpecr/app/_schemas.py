@@ -159,7 +159,6 @@ class Reason(BaseModel):
 
 class Explanation(Film):
     text: str
-    certificate: str
     told: float | None = Field(description="share of what sets people's scores apart, by its tags")
     told_by_chance: float | None
     score: float

@@ -110,14 +110,15 @@ class View:
         found = known if known is not None else _explained(conversation, item)
         if found is None:
             return None
-        certificate = found.certificate
+        # What the certificate says of the item alone: the whole of it takes a quarter of a turn.
+        account = self.directory.tag_model.account
+        column = self.directory.catalogue.items.row(item)
         rank, n_ranked, asked = standing(conversation, item)
         return schemas.Explanation(
             **self._film(item),
             text=found.to_text(self.words),
-            certificate=str(certificate),
-            told=_or_none(certificate.told),
-            told_by_chance=_or_none(certificate.told_by_chance),
+            told=_or_none(account.explained_[column]),
+            told_by_chance=_or_none(account.explained_by_chance_[column]),
             score=found.score,
             base_value=found.base_value,
             activity=found.activity,
