@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,17 +24,22 @@ class ConversationTurn:
     ----------
     said : Statement
         What was said; prints as words.
-    before, after : ConversationState
+    before, after : ConversationState, or callable that returns one
         Where the conversation stood.
     n : int
         Length of the list that the turn is judged by.
+    followed : Statement, optional
+        What of it the model follows, none if it follows nothing.
+    left_out : tuple of str, default=()
+        What the model does not follow.
 
     Attributes
     ----------
     said : Statement
         What was said; prints as words.
-    after : ConversationState
-        Where the conversation stood then.
+    left_out : tuple of str
+        What of it this model does not know, or refuses, and why; empty but where
+        :meth:`Conversation.from_json` read what was said to another model.
 
     Examples
     --------
@@ -52,10 +57,28 @@ class ConversationTurn:
     """
 
     def __init__(
-        self, said: Statement, before: ConversationState, after: ConversationState, n: int
+        self,
+        said: Statement,
+        before: ConversationState | Callable[[], ConversationState],
+        after: ConversationState | Callable[[], ConversationState],
+        n: int,
+        followed: Statement | None = None,
+        left_out: tuple[str, ...] = (),
     ) -> None:
-        self.said = said
-        self._before, self.after, self._n = before, after, n
+        self.said, self.left_out = said, left_out
+        self._states, self._n = (before, after), n
+        self._followed = followed if left_out else said
+
+    @property
+    def after(self) -> ConversationState:
+        """Where the conversation stood then."""
+        state = self._states[1]
+        return state() if callable(state) else state
+
+    @property
+    def _before(self) -> ConversationState:
+        state = self._states[0]
+        return state() if callable(state) else state
 
     @property
     def items(self) -> pd.DataFrame:
@@ -88,18 +111,19 @@ class ConversationTurn:
         deviations of the population; what was spoken of first, then the largest change.
         """
         tag_model, after = self.after.tag_model, self.after.refinement
-        before = self._before.refinement
+        before, followed = self._before.refinement, self._followed
         asked = tag_model.vs_mean(after.requested) - tag_model.vs_mean(before.tag_preferences)
         delivered = tag_model.in_std(after.tag_preferences - before.tag_preferences)
-        if after is before:
-            asked = delivered = np.zeros(len(tag_model.tags))
         words = np.full(len(asked), "", dtype=object)
-        for word, pairs in (
-            ("more", self.said.like),
-            ("less", self.said.dislike),
-            ("set", self.said.set),
-        ):
-            words[[tag_model.tags.row(tag) for tag, _ in pairs]] = word
+        if followed is None or not followed.tags:
+            asked = delivered = np.zeros(len(tag_model.tags))
+        else:
+            for word, pairs in (
+                ("more", followed.like),
+                ("less", followed.dislike),
+                ("set", followed.set),
+            ):
+                words[[tag_model.tags.row(tag) for tag, _ in pairs]] = word
         shown = np.flatnonzero(self.after.shown & self._before.shown)
         order = shown[np.lexsort([-np.abs(delivered[shown]), words[shown] == ""])]
         return pd.DataFrame(
@@ -176,8 +200,10 @@ class ConversationTurn:
     @property
     def _rejected(self) -> str | None:
         """Name of the item that was rejected, if one was."""
-        catalogue, item = self.after.tag_model.catalogue, self.said.reject
-        return None if item is None else catalogue.item_names[catalogue.items.row(item)]
+        if self._followed is None or self._followed.reject is None:
+            return None
+        catalogue = self.after.tag_model.catalogue
+        return catalogue.item_names[catalogue.items.row(self._followed.reject)]
 
     def _sentences(self, say: Mapping[str, str]) -> Iterator[str]:
         items, after = self.items, self.after.refinement
@@ -187,9 +213,9 @@ class ConversationTurn:
             for change in ("enters", "leaves")
         )
         before = len(items) - len(came)
-        asked = bool(self.said.tags)
+        asked = self._followed is not None and bool(self._followed.tags)
         yield change_in_words(came, left, before - len(left), before, asked, say)
-        if after is not self._before.refinement:
+        if asked:
             yield from after.shortfalls(say)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from sktpecr._inputs._ids import plain_fields
 from sktpecr.explanation._reasons import LIKED
-from sktpecr.explanation._words import by_size, complete_words, how_much, joined, worth_saying
+from sktpecr.explanation._words import (
+    by_size,
+    complete_words,
+    how_much,
+    joined,
+    whom,
+    worth_saying,
+)
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._user import User
 
@@ -61,6 +68,8 @@ class Contrast:
         Difference of the recommender's own scores.
     fidelity : float
         The smaller one of the two explanations.
+    _is_row : optional
+        See :class:`Explanation`: not to be given.
 
     Notes
     -----
@@ -97,6 +106,7 @@ class Contrast:
     value: float
     score: float
     fidelity: float
+    _is_row: bool = field(default=False, repr=False)
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row per tag, the largest contribution first.
@@ -184,10 +194,10 @@ class Contrast:
         more = len(self.tag_names) - len(frame)
         return "\n".join(
             [
-                f"method      {self.method}",
-                f"user        {self.user}",
+                f"user        {whom(self.user, self._is_row)}",
                 f"item        {self.item}  {self.item_name}",
                 f"other       {self.other}  {self.other_name}",
+                f"method      {self.method}",
                 f"score       {self.score:+.3g}",
                 f"fidelity    {self.fidelity:.3f}",
                 "",
@@ -198,8 +208,9 @@ class Contrast:
         )
 
     def __repr__(self) -> str:
+        user = whom(self.user, self._is_row, repr)
         return (
-            f"Contrast(user={self.user!r}, item={self.item!r}, other={self.other!r}, "
+            f"Contrast(user={user}, item={self.item!r}, other={self.other!r}, "
             f"score={self.score:+.4g})"
         )
 
@@ -252,4 +263,5 @@ def contrast_items(tag_model: TagModel, user: User, item: Hashable, other: Hasha
         value=value,
         score=float(scores[0] - scores[1]),
         fidelity=float(min(attributed.fidelity * tag_model.fidelity(columns))),
+        _is_row=user.is_row_number(tag_model),
     )

@@ -22,6 +22,7 @@ from sktpecr.explanation._words import (
     by_size,
     complete_words,
     reasons_in_words,
+    whom,
     without_reasons_in_words,
 )
 
@@ -337,19 +338,15 @@ class Explanation:
         """
         return plotting.plot_contributions(self, ax=ax, n_tags=n_tags)
 
-    @property
-    def _whom(self) -> str:
-        return f"row {self.user} (no user ids given)" if self._is_row else repr(self.user)
-
     def __str__(self) -> str:
         frame = self.to_frame().head(10)
         table = frame.to_string(index=False, float_format=lambda value: f"{value:+.3f}")
         more = len(self.tag_names) - len(frame)
         return "\n".join(
             [
-                f"method      {self.method}",
-                f"user        {self._whom if self._is_row else self.user}",
+                f"user        {whom(self.user, self._is_row)}",
                 f"item        {self.item}  {self.item_name}",
+                f"method      {self.method}",
                 f"score       {_number(self.score)}",
                 f"fidelity    {self.fidelity:.3f}",
                 "",
@@ -365,7 +362,8 @@ class Explanation:
         return {**vars(self), **found, "_measure": None, "_tell": None, "_weigh": None}
 
     def __repr__(self) -> str:
-        return f"Explanation(user={self._whom}, item={self.item!r}, score={self.score:.4g})"
+        user = whom(self.user, self._is_row, repr)
+        return f"Explanation(user={user}, item={self.item!r}, score={self.score:.4g})"
 
     def _repr_html_(self) -> str:
         table = self.to_frame().to_html(

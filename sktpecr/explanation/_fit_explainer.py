@@ -22,6 +22,7 @@ from sktpecr.attribution import AccountAttribution
 from sktpecr.recommenders import AdapterError, as_recommender
 from sktpecr.recommenders._own_rows import embeddings_of_rows, own_rows
 from sktpecr.recommenders._protocol import (
+    as_it_is,
     check_dot_product,
     is_dot_product,
     n_items_of,
@@ -52,7 +53,7 @@ def fit_on_interactions(
     recommender = resolve_recommender(explainer.recommender, X)
     ids = with_own_ids(recommender, X.shape[0], user_ids, item_ids)
     catalogue = Catalogue(X.shape, X, *ids, item_names)
-    rows = own_rows(recommender, X.shape[0], ids[0], users)
+    rows = own_rows(recommender, X.shape[0], ids[0], users, explainer._is_clone)
     embeddings = embeddings_of_rows(recommender, X, rows)
     fitted.alignment_ = alignment_of(explainer.recommender, recommender, embeddings, X, rows, *ids)
     _learn(fitted, recommender, catalogue, embeddings, train_users)
@@ -68,7 +69,7 @@ def fit_on_stored_users(explainer: Any) -> None:
 
 def _fit_on_stored_users(explainer: Any) -> None:
     try:
-        recommender = as_recommender(explainer.recommender)
+        recommender = as_it_is(as_recommender(explainer.recommender))
         n_users = len(recommender.user_embeddings)
         closed_form = is_dot_product(recommender) and not callable(explainer.aggregate)
     except (AdapterError, NotFittedError):

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from sktpecr._inputs._ids import plain
-from sktpecr.attribution import AccountAttribution
+from sktpecr.attribution import AccountAttribution, Attributed
 from sktpecr.explanation._reason import Reason
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._user import User
@@ -51,14 +51,21 @@ class Told(NamedTuple):
 
 
 def tell(
-    tag_model: TagModel, user: User, column: int, hidden: frozenset[Any] = frozenset(), k: int = 3
+    tag_model: TagModel,
+    user: User,
+    column: int,
+    hidden: frozenset[Any] = frozenset(),
+    k: int = 3,
+    attributed: Attributed | None = None,
 ) -> Told:
     """Return what can be told a person of an item, without tags that are hidden."""
+    # `attributed` is what the account says of this pair, where that was asked for already.
     account, catalogue = tag_model.account, tag_model.catalogue
     preferences = tag_model.tag_preferences_of(user.embedding)
-    attributed = account.attribute(preferences, user.embedding, [column])
-    contributions, likings = attributed.told(preferences)
-    names = tag_model.tags.array()
+    if attributed is None:
+        attributed = account.attribute(preferences, user.embedding, [column])
+    told, likings = attributed.told(preferences)
+    contributions, names = told.copy(), tag_model.tags.array()
     if hidden:
         contributions = np.where([[plain(tag) in hidden for tag in names]], 0.0, contributions)
     # Who said "less" of a tag is not told that it is why.

@@ -217,7 +217,8 @@ class TPECRExplainer(TagTransformer):
             "fold_in" embeds all rows anew, whoever they are. By default rows are found among the
             recommender's users by id, where it has ids and `user_ids` are given, and only those
             that it does not know are embedded anew; without ids there have to be as many rows as
-            it stores users, in its order. A recommender that stores none embeds all rows.
+            it stores users, in its order; a clone, as cross-validation makes, embeds all rows anew
+            then. A recommender that stores none embeds all rows.
 
         Returns
         -------
@@ -227,9 +228,9 @@ class TPECRExplainer(TagTransformer):
         Raises
         ------
         ValueError
-            If ids, names, tags and interactions contradict each other; if there are `user_ids` and
-            another number of rows than the recommender's users, and it has no ids; or if rows or
-            columns of X fit the recommender in another order.
+            If ids, names, tags and interactions contradict each other; if there is another number
+            of rows than the recommender's users, and not ids on both sides; or if rows or columns
+            of X fit the recommender in another order.
 
         Warns
         -----
@@ -237,7 +238,7 @@ class TPECRExplainer(TagTransformer):
             If the recommender cannot tell what users took from what others took
             (``alignment_`` near .5, with a standard error below .02 over at least 200 users); if
             at least 200 users show that tags say no more of scores than tags dealt at random; or
-            if rows are embedded anew because their number is not that of the recommender's users.
+            if a clone embeds all rows anew.
         """
         fit_on_interactions(self, X, user_ids, item_names, train_users, users)
         return self
@@ -997,6 +998,13 @@ class TPECRExplainer(TagTransformer):
         if not hasattr(self, "_tag_model"):
             fit_on_stored_users(self)
         return self._tag_model
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:  # noqa: N803: as scikit-learn calls it
+        said: str = super().__repr__(N_CHAR_MAX)
+        fitted = vars(self).get("_tag_model")
+        if fitted is None or fitted.catalogue.users.labels is not None:
+            return said
+        return f"{said}, fitted on {len(fitted.catalogue.users)} rows (no user ids given)"
 
     def _fitted_extractor(self) -> TagPreferenceExtractor:
         return self.tag_model_.extractor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from string import Formatter
 from types import MappingProxyType
 from typing import Any
@@ -154,6 +154,11 @@ def without_reasons_in_words(
     items = joined([without_year(name) for name in nearest], words)
     disliked = joined(list(against), words)
     return words[lead + more].format(items=items, against=disliked)
+
+
+def whom(user: Any, is_row: bool, label: Callable[[Any], str] = str) -> str:
+    """Return whose explanation it is: a row number is said to be one."""
+    return f"row {user} (no user ids given)" if is_row else label(user)
 
 
 def without_year(name: str) -> str:

@@ -16,7 +16,13 @@ from sktpecr._inputs._item_tags import check_item_tags, is_frame
 from sktpecr._inputs._tables import in_pandas
 from sktpecr._utils._rounding import square_root
 from sktpecr.recommenders._factor_recommender import FactorRecommender
-from sktpecr.recommenders._protocol import fold_in, item_biases_of, item_embeddings_of, optional
+from sktpecr.recommenders._protocol import (
+    as_it_is,
+    fold_in,
+    item_biases_of,
+    item_embeddings_of,
+    optional,
+)
 from sktpecr.recommenders.adapters._as_recommender import as_recommender
 
 _PENALTIES = np.logspace(-2, 5, 15)
@@ -102,7 +108,7 @@ class NewItemsRecommender(FactorRecommender):
     """
 
     def __init__(self, recommender: Any, item_tags: Any, new_item_tags: Any) -> None:
-        self._trained = as_recommender(recommender)
+        self._trained = as_it_is(as_recommender(recommender))
         items = item_embeddings_of(self._trained, "NewItemsRecommender")
         biases = item_biases_of(self._trained)
         self.n_trained = len(items)

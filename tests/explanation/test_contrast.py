@@ -142,10 +142,10 @@ def test_level_items_are_said_to_be_level(contrast):
     assert level.to_text() == "Film 2 and Film 31 have the same score."
 
 
-def test_prints_the_method_first(contrast):
+def test_prints_whom_it_explains_first(contrast):
     lines = str(contrast).splitlines()
-    assert lines[0].startswith("method      ")
-    assert "exact attribution, score per standard deviation of the tag preference" in lines[0]
+    assert lines[0] == "user        user_07"
+    assert "exact attribution, score per standard deviation of the tag preference" in lines[3]
     assert "... 2 more tags" in str(contrast)
     assert "\n".join(lines[-2:]) == contrast.to_text(details=True)
     assert repr(contrast).startswith(
@@ -153,9 +153,16 @@ def test_prints_the_method_first(contrast):
     )
 
 
+def test_without_user_ids_a_row_is_called_one(contrast):
+    by_row = dataclasses.replace(contrast, user=7, _is_row=True)
+    assert str(by_row).startswith("user        row 7 (no user ids given)")
+    assert repr(by_row).startswith("Contrast(user=row 7 (no user ids given), item=")
+
+
 def test_as_json_it_has_every_field(contrast):
     read = json.loads(json.dumps(contrast.to_dict(), allow_nan=False))
-    assert read.keys() == {each.name for each in dataclasses.fields(contrast)}
+    public = {each.name for each in dataclasses.fields(contrast) if each.name[0] != "_"}
+    assert read.keys() == public
     assert (read["item"], read["other"], read["score"]) == ("item_02", "item_31", contrast.score)
     assert read["contributions"] == contrast.contributions.tolist()
     assert read["on_item"] == contrast.on_item.tolist()

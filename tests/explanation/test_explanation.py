@@ -131,9 +131,10 @@ def test_hidden_tags_are_no_reasons():
         explanation.without("drama")
 
 
-def test_prints_the_method_first(explanation):
+def test_prints_whom_it_explains_first(explanation):
     lines = str(explanation).splitlines()
-    assert lines[0].split(maxsplit=1) == [
+    assert lines[0] == "user        user_07"
+    assert lines[2].split(maxsplit=1) == [
         "method",
         "GaussianGenerator, account attribution, score per standard deviation of the taste for the "
         "tag",
@@ -193,12 +194,15 @@ def test_plot_leads_from_the_average_user_to_this_one(explanation):
 def test_says_that_the_user_is_a_row_where_no_ids_were_given(data):
     explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
     by_row = explainer.fit(data.interactions).explain(42, data.item_ids[0])
-    assert str(by_row).splitlines()[1] == "user        row 42 (no user ids given)"
+    assert str(by_row).splitlines()[0] == "user        row 42 (no user ids given)"
     assert repr(by_row).startswith("Explanation(user=row 42 (no user ids given), item=")
     assert by_row.user == 42
+    assert repr(explainer).endswith("fitted on 60 rows (no user ids given)")
+    assert explainer.contrast(42, *data.item_ids[:2])._is_row
     explainer.fit(data.interactions, user_ids=range(1, 61))
+    assert "no user ids given" not in repr(explainer)
     by_id = explainer.explain(42, data.item_ids[0])
-    assert str(by_id).splitlines()[1] == "user        42"
+    assert str(by_id).splitlines()[0] == "user        42"
     assert repr(by_id).startswith("Explanation(user=42, item=")
     new = explainer.fit(data.interactions).explain(tags={}, item=data.item_ids[0])
-    assert str(new).splitlines()[1] == "user        a new user"
+    assert str(new).splitlines()[0] == "user        a new user"

@@ -4,7 +4,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sktpecr._inputs._feedback import AMOUNTS
-from sktpecr.refinement._amount import by_taste, solve_amount, wanted_count
+from sktpecr.refinement._amount import by_taste, solve_amounts, wanted_count
+
+
+def solve_amount(base, evidence, candidates, wanted, *how, **named):
+    return solve_amounts(base, evidence, candidates, [wanted], *how, **named)[0]
 
 
 def count(base, evidence, candidates, strength, n):
@@ -46,7 +50,8 @@ def test_strength_is_the_smallest_that_reaches_what_can_be_reached(given, wanted
 @given(given=lists(), keep=st.floats(0, 1))
 def test_more_is_never_less_and_the_list_keeps_what_it_must(given, keep):
     base, evidence, candidates, n = given
-    found = [solve_amount(base, evidence, candidates, amount, n, keep) for amount in AMOUNTS]
+    found = solve_amounts(base, evidence, candidates, list(AMOUNTS), n, keep)
+    assert found == [solve_amount(base, evidence, candidates, each, n, keep) for each in AMOUNTS]
     strengths = [each.strength for each in found]
     assert strengths == sorted(strengths)
     assert all(each.kept >= keep * min(n, candidates.sum()) for each in found)

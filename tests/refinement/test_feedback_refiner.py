@@ -464,8 +464,15 @@ def test_a_solver_of_ones_own_needs_no_sweep():
 BAD_SWEEPS = {
     "negative": ({"strengths": [1, -1]}, "strength must be at least 0, got -1"),
     "nan": ({"strengths": [np.nan]}, "strength must be a finite number, got nan"),
-    "one": ({"strengths": 1.0}, "strengths must be a list of numbers, got 1.0"),
-    "text": ({"strengths": "1"}, "strengths must be a list of numbers, got '1'"),
+    "one": ({"strengths": 1.0}, "strengths and amounts must be lists, got 1.0"),
+    "text": ({"strengths": "1"}, "strengths and amounts must be lists, got '1'"),
+    "amount": ({"strengths": None, "amounts": ["more"]}, "amount and until need solver='auto'"),
+    "one amount": (
+        {"strengths": None, "amounts": "more"},
+        "strengths and amounts must be lists, got 'more'",
+    ),
+    "both": ({"amounts": ["more"]}, "give either strengths or amounts"),
+    "neither": ({"strengths": None}, "give either strengths or amounts"),
     "tag": ({"like": "tag1"}, "unknown tag 'tag1'; did you mean 'tag_1'"),
     "contradiction": ({"dislike": "tag_1"}, "'tag_1' is in both like and dislike"),
     "user": ({"user": "user_0"}, "unknown user 'user_0'"),
