@@ -73,6 +73,10 @@ class AccountAttribution(BaseEstimator):
         Which tags say more than that. The others have no weights.
     aliases_ : ndarray of int, shape (n_tags,)
         For each tag the largest tag whose taste is nearly the same (correlation above .9).
+    n_items_ : ndarray of int, shape (n_tags,)
+        How many items carry each tag.
+    spread_ : ndarray of shape (n_items,)
+        Standard deviation over users of an item's score, less the level.
     explained_, explained_by_chance_ : ndarray of shape (n_items,)
         Share of the variance of an item's score over users, less the level, that its own tags
         tell; and what as many tags tell that are dealt at random.
@@ -291,7 +295,9 @@ class AccountAttribution(BaseEstimator):
         self.explained_by_chance_ = explained_by_chance(
             strength, self.ridge, self.n_permutations, random_state
         )
-        self.aliases_ = alias_groups(tastes, np.diff(item_tags.tocsc().indptr))
+        self.n_items_ = np.diff(item_tags.tocsc().indptr)
+        self.spread_ = np.sqrt(variances(scores))
+        self.aliases_ = alias_groups(tastes, self.n_items_)
         self.loadings_ = loadings_of(scores, random_state)
 
     def tastes(self, tag_preferences: ArrayLike, embeddings: ArrayLike) -> NDArray:

@@ -18,6 +18,7 @@ from sktpecr.conversation._past import Past
 from sktpecr.conversation._replay import Replay, repeated
 from sktpecr.conversation._saved_conversation import SavedConversation, who_it_is
 from sktpecr.conversation._statement import Statement
+from sktpecr.explanation._contrast import Contrast, contrast_items
 from sktpecr.explanation._explanation import Explanation
 from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 from sktpecr.refinement._feedback_refiner import FeedbackRefiner, Tags
@@ -130,19 +131,25 @@ class Conversation:
         Its ``embedding`` is what a recommender that serves the user needs: the taste that outlives
         the conversation.
         """
-        return self._state.refinement
+        return self.state.refinement
+
+    @property
+    def state(self) -> ConversationState:
+        """Where the conversation stands: user, candidates, what is rejected and hidden."""
+        past, position = self._at
+        return past.state(position)
 
     @property
     def rejected(self) -> list[Any]:
         """Raw ids of the items that are not to be listed."""
         items = self._start.tag_model.catalogue.items
-        return [items[column] for column in sorted(self._state.rejected)]
+        return [items[column] for column in sorted(self.state.rejected)]
 
     @property
     def hidden(self) -> list[Any]:
         """Names of the tags that are not to be shown."""
         tags = self._start.tag_model.tags
-        return [tags[column] for column in sorted(self._state.hidden)]
+        return [tags[column] for column in sorted(self.state.hidden)]
 
     def recommend(self, n: int = 10) -> pd.DataFrame:
         """List the best items as things stand.
@@ -157,7 +164,7 @@ class Conversation:
         DataFrame
             Columns item, name, score, rank, and rank_first: before anything was said.
         """
-        state, n = self._state, check_n(n)
+        state, n = self.state, check_n(n)
         columns, frame = state.tag_model.ranked(state.refinement.scores, state.candidates, n)
         frame["rank_first"] = self._start.ranks(columns).astype(np.intp)
         return frame
@@ -175,8 +182,24 @@ class Conversation:
         Explanation
             Without the tags that are hidden.
         """
-        explanation = self._state.refinement.explain(item)
+        explanation = self.state.refinement.explain(item)
         return explanation.without(self.hidden) if self.hidden else explanation
+
+    def contrast(self, item: Hashable, other: Hashable) -> Contrast:
+        """Explain by tags why one item stands above another as things stand.
+
+        Parameters
+        ----------
+        item, other : hashable
+            Raw item ids.
+
+        Returns
+        -------
+        Contrast
+            Without the tags that are hidden, and without what was asked for only for now.
+        """
+        state = self.state
+        return contrast_items(state.tag_model, state.user, item, other).without(self.hidden)
 
     def like(
         self, tags: Tags, strength: float | None = None, *, amount: str | None = None
@@ -256,7 +279,7 @@ class Conversation:
         ValueError
             As :meth:`FeedbackRefiner.refine` does, and if a tag is hidden.
         """
-        return self._keep(self._state.refined(self._refiner, self.n, **feedback))
+        return self._keep(self.state.refined(self._refiner, self.n, **feedback))
 
     def preview(self, **feedback: Any) -> ConversationTurn:
         """Show what feedback would change; nothing is kept.
@@ -272,8 +295,8 @@ class Conversation:
         ConversationTurn
             What it would change.
         """
-        said, after = self._state.refined(self._refiner, self.n, **feedback)
-        return ConversationTurn(said, self._state, after, self.n)
+        said, after = self.state.refined(self._refiner, self.n, **feedback)
+        return ConversationTurn(said, self.state, after, self.n)
 
     def preview_amounts(
         self, like: Tags | None = None, dislike: Tags | None = None, *, keep: float = 0.5
@@ -313,7 +336,7 @@ class Conversation:
         more ['item_029', 'item_185']
         a lot ['item_029', 'item_185']
         """
-        state = self._state
+        state = self.state
         previews = state.refined_amounts(self._refiner, self.n, like, dislike, keep)
         return {
             amount: ConversationTurn(said, state, after, self.n)
@@ -333,7 +356,7 @@ class Conversation:
         ConversationTurn
             What it changed.
         """
-        return self._keep(self._state.rejecting(item))
+        return self._keep(self.state.rejecting(item))
 
     def not_these(self) -> ConversationTurn:
         """List none of the `n` items of the list again; nothing more is inferred from them.
@@ -359,10 +382,10 @@ class Conversation:
         >>> conversation.not_these().kept
         0.0
         """
-        listed = self._state.listed(self.n)
+        listed = self.state.listed(self.n)
         if not len(listed):
             raise ValueError("there is nothing in the list to leave out")
-        return self._keep(self._state.passing(listed))
+        return self._keep(self.state.passing(listed))
 
     def forget(self) -> ConversationTurn:
         """End what was asked for only for now; what became taste stays, and what is not listed.
@@ -372,7 +395,7 @@ class Conversation:
         ConversationTurn
             What it changed.
         """
-        return self._keep(self._state.forgetting())
+        return self._keep(self.state.forgetting())
 
     def hide(self, tag: Hashable) -> ConversationTurn:
         """Show a tag no more, neither in explanations nor in turns, and ask nothing about it.
@@ -390,7 +413,7 @@ class Conversation:
         ConversationTurn
             What it changed.
         """
-        return self._keep(self._state.hiding(tag))
+        return self._keep(self.state.hiding(tag))
 
     def undo(self) -> ConversationTurn:
         """Take the last turn back.
@@ -465,7 +488,7 @@ class Conversation:
             See :meth:`TPECRExplainer.suggest_question`; without tags that are hidden, or were
             spoken of already.
         """
-        return self._state.questions().head(check_n(n))
+        return self.state.questions().head(check_n(n))
 
     def to_json(self) -> str:
         """Return what was said, undone turns as well, as JSON.
@@ -489,7 +512,7 @@ class Conversation:
             n=self.n,
             said=self._at[0].said,
             position=self._at[1],
-            listed=tuple(items[column] for column in self._state.listed(self.n)),
+            listed=tuple(items[column] for column in self.state.listed(self.n)),
         ).to_json()
 
     @classmethod
@@ -527,14 +550,9 @@ class Conversation:
         conversation = cls(explainer, **who, **how)
         past, also = repeated(saved, conversation._at[0])
         conversation._at = past, saved.position
-        seen, listed = saved.listed, conversation._state.listed(saved.n)
+        seen, listed = saved.listed, conversation.state.listed(saved.n)
         conversation.replay = Replay.of(tag_model.catalogue, seen, listed, left_out + also)
         return conversation
-
-    @property
-    def _state(self) -> ConversationState:
-        past, position = self._at
-        return past.state(position)
 
     @property
     def _nbytes(self) -> int:

@@ -87,21 +87,7 @@ class ConversationTurn:
         Columns item, name, rank_before, rank, change ("enters", "stays" or "leaves"); a rank is
         missing where the item may not be listed.
         """
-        first, second = self._before.listed(self._n), self.after.listed(self._n)
-        columns = np.concatenate([second, first[~np.isin(first, second)]])
-        catalogue = self.after.tag_model.catalogue
-        change = np.where(np.isin(columns, first), "stays", "enters").astype(object)
-        change[len(second) :] = "leaves"
-        frame = pd.DataFrame(
-            {
-                "item": catalogue.item_ids[columns],
-                "name": catalogue.item_names[columns],
-                "rank_before": pd.array(self._before.ranks(columns), dtype="Int64"),
-                "rank": pd.array(self.after.ranks(columns), dtype="Int64"),
-                "change": change,
-            }
-        )
-        return frame.sort_values("rank", kind="stable", ignore_index=True)
+        return self._items.copy()
 
     @property
     def tags(self) -> pd.DataFrame:
@@ -134,6 +120,24 @@ class ConversationTurn:
                 "delivered": delivered[order],
             }
         )
+
+    @lazily
+    def _items(self) -> pd.DataFrame:
+        first, second = self._before.listed(self._n), self.after.listed(self._n)
+        columns = np.concatenate([second, first[~np.isin(first, second)]])
+        catalogue = self.after.tag_model.catalogue
+        change = np.where(np.isin(columns, first), "stays", "enters").astype(object)
+        change[len(second) :] = "leaves"
+        frame = pd.DataFrame(
+            {
+                "item": catalogue.item_ids[columns],
+                "name": catalogue.item_names[columns],
+                "rank_before": pd.array(self._before.ranks(columns), dtype="Int64"),
+                "rank": pd.array(self.after.ranks(columns), dtype="Int64"),
+                "change": change,
+            }
+        )
+        return frame.sort_values("rank", kind="stable", ignore_index=True)
 
     @lazily
     def kept(self) -> float:
@@ -197,6 +201,23 @@ class ConversationTurn:
         """
         return " ".join(self._sentences(complete_words(words)))
 
+    def shortfalls(self, words: Mapping[str, str] | None = None) -> list[str]:
+        """Say of which tags less is to be seen than this turn asked for.
+
+        Parameters
+        ----------
+        words : mapping of str to str, optional
+            See :meth:`to_text`.
+
+        Returns
+        -------
+        list of str
+            A sentence for each; none where everything asked for is there.
+        """
+        if self._followed is None or not self._followed.tags:
+            return []
+        return self.after.refinement.shortfalls(complete_words(words))
+
     @property
     def _rejected(self) -> str | None:
         """Name of the item that was rejected, if one was."""
@@ -206,7 +227,7 @@ class ConversationTurn:
         return catalogue.item_names[catalogue.items.row(self._followed.reject)]
 
     def _sentences(self, say: Mapping[str, str]) -> Iterator[str]:
-        items, after = self.items, self.after.refinement
+        items = self.items
         yield say["turn"].format(said=self.said.to_text(say, self._rejected))
         came, left = (
             [str(name) for name in items["name"][items["change"] == change]]
@@ -215,8 +236,7 @@ class ConversationTurn:
         before = len(items) - len(came)
         asked = self._followed is not None and bool(self._followed.tags)
         yield change_in_words(came, left, before - len(left), before, asked, say)
-        if asked:
-            yield from after.shortfalls(say)
+        yield from self.shortfalls(say)
 
 
 def _none_if_missing(value: Any) -> Any:

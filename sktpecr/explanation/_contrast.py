@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sktpecr._inputs._ids import plain_fields
+from sktpecr._inputs._ids import plain, plain_fields
 from sktpecr.explanation._reasons import LIKED
 from sktpecr.explanation._words import (
     by_size,
     complete_words,
     how_much,
     joined,
+    spoken,
     whom,
     worth_saying,
 )
@@ -128,6 +129,31 @@ class Contrast:
         )
         return frame.iloc[by_size(self.contributions)].reset_index(drop=True)
 
+    def without(self, tags: Iterable[Hashable]) -> Contrast:
+        """Leave tags out, and count what they contribute as what no tag sees.
+
+        Parameters
+        ----------
+        tags : iterable of hashable
+            Names of the tags.
+
+        Returns
+        -------
+        Contrast
+            Of the other tags.
+        """
+        hidden = set(tags)
+        if not hidden:
+            return self
+        shown = np.array([plain(name) not in hidden for name in self.tag_names], dtype=bool)
+        fewer = {
+            each.name: value[shown]
+            for each in fields(self)
+            if isinstance(value := getattr(self, each.name), np.ndarray)
+        }
+        left = float(self.contributions[~shown].sum())
+        return replace(self, **fewer, residual=self.residual + left)
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain Python values, ready for JSON where the ids are.
 
@@ -168,14 +194,14 @@ class Contrast:
         ]
         sentences = []
         if liked:
-            tags = joined([str(self.tag_names[tag]) for tag in liked], say)
+            tags = joined([spoken(self.tag_names[tag]) for tag in liked], say)
             much = say[how_much(min(self.likings[tag] for tag in liked))]
             sentences.append(say["contrast_for"].format(tags=tags, much=much, **names))
         elif not disliked:
             template = "contrast_little" if self.score else "contrast_level"
             sentences.append(say[template].format(**names))
         if disliked:
-            tags = joined([str(self.tag_names[tag]) for tag in disliked], say)
+            tags = joined([spoken(self.tag_names[tag]) for tag in disliked], say)
             sentences.append(say["contrast_despite"].format(tags=tags, other=names["other"]))
         text = " ".join(sentences)
         return f"{text}\n{self._sum(say)}" if details else text

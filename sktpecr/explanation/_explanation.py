@@ -22,6 +22,7 @@ from sktpecr.explanation._words import (
     by_size,
     complete_words,
     reasons_in_words,
+    spoken,
     whom,
     without_reasons_in_words,
 )
@@ -296,7 +297,10 @@ class Explanation:
             If there is no sentence of such a name, or it holds what it may not.
         """
         say = complete_words(words)
-        told, against = self._told, [str(each.tag) for each in self.reasons if not each.speaks_for]
+        told, against = (
+            self._told,
+            [spoken(each.tag) for each in self.reasons if not each.speaks_for],
+        )
         if len(self.reasons) > len(against):
             sentences = [reasons_in_words(self.reasons, told.names, say)]
         else:

@@ -655,7 +655,8 @@ class TPECRExplainer(TagTransformer):
             If an id is unknown or a number not what it should be, a named user has no
             interactions, a pair comes twice, or the folder holds something else.
         RuntimeError
-            If parts failed: the others are in the folder, and the next call tries them again.
+            If parts failed: the others are in the folder, and the next call tries them again. If
+            another call is writing to the folder.
 
         Warns
         -----
@@ -999,12 +1000,10 @@ class TPECRExplainer(TagTransformer):
             fit_on_stored_users(self)
         return self._tag_model
 
-    def __repr__(self, N_CHAR_MAX: int = 700) -> str:  # noqa: N803: as scikit-learn calls it
-        said: str = super().__repr__(N_CHAR_MAX)
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         fitted = vars(self).get("_tag_model")
-        if fitted is None or fitted.catalogue.users.labels is not None:
-            return said
-        return f"{said}, fitted on {len(fitted.catalogue.users)} rows (no user ids given)"
+        note = "" if fitted is None else fitted.catalogue.row_number_note
+        return f"{super().__repr__(N_CHAR_MAX)}{note}"
 
     def _fitted_extractor(self) -> TagPreferenceExtractor:
         return self.tag_model_.extractor

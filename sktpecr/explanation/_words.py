@@ -40,8 +40,8 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "more": "more than most people",
         "a_bit_more": "a bit more than most people",
         "no_reason": "No tag is the reason here.",
-        "no_reason_nearest": "No tag is the reason here: people who like {items} like it, too.",
-        "no_reason_popular": "No tag is the reason here: it is popular with everybody.",
+        "no_reason_nearest": "People who like {items} like it, too.",
+        "no_reason_popular": "It is popular with everybody.",
         "despite": "No tag speaks for it, and you like {against} less than most people.",
         "despite_nearest": "People who like {items} like it, too, though you like {against} less "
         "than most people.",
@@ -97,20 +97,22 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
 )
 
 
-def complete_words(words: Mapping[str, str] | None) -> Mapping[str, str]:
+def complete_words(
+    words: Mapping[str, str] | None, english: Mapping[str, str] = ENGLISH
+) -> Mapping[str, str]:
     """Return all sentences, some of them replaced, or say what is wrong with these."""
     for name, template in (words or {}).items():
-        if name not in ENGLISH:
-            near = difflib.get_close_matches(str(name), ENGLISH, n=3)
+        if name not in english:
+            near = difflib.get_close_matches(str(name), english, n=3)
             hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
             raise ValueError(f"words: sktpecr.ENGLISH has no sentence named {name!r}{hint}")
-        allowed, found = _fields(ENGLISH[name]), _fields(template)
+        allowed, found = _fields(english[name]), _fields(template)
         if not found <= allowed:
             raise ValueError(
                 f"words[{name!r}] may hold {', '.join(f'{{{each}}}' for each in sorted(allowed))}, "
                 f"got {', '.join(f'{{{each}}}' for each in sorted(found - allowed))}"
             )
-    return {**ENGLISH, **(words or {})}
+    return {**english, **(words or {})}
 
 
 def _fields(template: str) -> set[str]:
@@ -131,15 +133,15 @@ def reasons_in_words(
 ) -> str:
     """Say in a sentence what speaks for an item, and what speaks against it."""
     speaking = [reason for reason in reasons if reason.speaks_for][:_NAMED]
-    against = [str(reason.tag) for reason in reasons if not reason.speaks_for]
-    # Of tags that mean nearly the same one is enough, where there is another reason.
-    tags = speaking[0].tags[:_NAMED] if len(speaking) == 1 else [each.tag for each in speaking]
+    against = [spoken(reason.tag) for reason in reasons if not reason.speaks_for]
+    # Of tags that mean nearly the same one is enough.
+    tags = [spoken(each.tag) for each in speaking]
     found = (item for reason in speaking for item in reason.evidence)
     seen = dict.fromkeys(without_year(names[item]) for item in found)
     # What is said of several tags has to be true of each.
     template = "for" if all(reason.evidence for reason in speaking) else "belief"
     return words[template + ("_despite" if against else "")].format(
-        tags=joined([str(tag) for tag in tags], words),
+        tags=joined(tags, words),
         much=words[how_much(min(reason.liking for reason in speaking))],
         evidence=listed(list(seen)[:3], words),
         against=joined(against, words),
@@ -159,6 +161,12 @@ def without_reasons_in_words(
 def whom(user: Any, is_row: bool, label: Callable[[Any], str] = str) -> str:
     """Return whose explanation it is: a row number is said to be one."""
     return f"row {user} (no user ids given)" if is_row else label(user)
+
+
+def spoken(tag: Any) -> str:
+    """Return a tag as people say it: what stands for the spaces of a name in lower case goes."""
+    text = str(tag)
+    return text.replace("-", " ") if text.islower() and " " not in text else text
 
 
 def without_year(name: str) -> str:

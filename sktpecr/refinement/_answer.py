@@ -103,8 +103,8 @@ def _for_now(
     temperature, prior = temperature_of(scores), scores.astype(np.float64)
     if not np.isfinite(temperature):
         raise ValueError(
-            "the spread of the user's scores is too large for floating-point numbers; scale the "
-            "recommender's embeddings or the interactions down"
+            "the spread of the user's scores is too large for floating-point numbers; scale "
+            "the recommender's embeddings or the interactions down"
         )
     start = np.zeros(len(prior)) if wish is None else wish
     wishes = [start] * len(wanted)

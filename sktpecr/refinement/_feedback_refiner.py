@@ -426,7 +426,8 @@ class FeedbackRefiner(BaseEstimator):
         ValueError
             If `feedback` is no such table, or an id is unknown.
         RuntimeError
-            If parts failed: the others are in the folder, and the next call tries them again.
+            If parts failed: the others are in the folder, and the next call tries them again. If
+            another call is writing to the folder.
 
         Warns
         -----

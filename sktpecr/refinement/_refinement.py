@@ -131,17 +131,16 @@ class Refinement:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of what is kept for every item."""
-        after = vars(self).get("_after")
-        taste = self._taste if after is None else after.known_taste
-        kept = (self._wish, vars(self).get("scores"), self._listing.candidates, taste)
+        """Bytes of what is kept for every item, at most."""
+        kept = [self._wish, vars(self).get("scores"), self._listing.candidates]
+        kept += [self._taste, self._user.kept_taste]
         return sum(array.nbytes for array in kept if array is not None)
 
     def rest(self) -> None:
         """Let go of what can be computed again, until it is asked for."""
-        vars(self).pop("scores", None)
+        for name in ("scores", "_after"):
+            vars(self).pop(name, None)
         self._taste = None
-        vars(self).pop("_after", None)
         self._user.rest()
 
     def recommend(

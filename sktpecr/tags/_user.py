@@ -141,12 +141,12 @@ class User:
         return taste
 
     @property
-    def known_taste(self) -> NDArray | None:
-        """The scores of the embedding where they have been asked for."""
+    def kept_taste(self) -> NDArray | None:
+        """The scores of the embedding, if they were asked for."""
         return self._taste
 
     def rest(self) -> None:
-        """Let go of the scores of the embedding, until they are asked for."""
+        """Let go of what can be computed again, until it is asked for."""
         object.__setattr__(self, "_taste", None)
 
     def refined(
@@ -159,8 +159,8 @@ class User:
     ) -> User:
         """Return the user after feedback; `taste` are the scores of the embedding, if known."""
         # Of the wishes the first alone is asked for again: each has a number for every item.
-        first = None if self.turns else self.wish
-        turns = *self.turns, Turn(self.embedding, said, values, first)
+        wished = None if self.turns else self.wish
+        turns = *self.turns, Turn(self.embedding, said, values, wished)
         user = replace(self, embedding=embedding, turns=turns, wish=wish)
         object.__setattr__(user, "_taste", taste)
         return user

@@ -99,6 +99,16 @@ def test_to_frame_has_a_row_per_tag_the_largest_contribution_first(contrast):
     np.testing.assert_array_equal(by_tag["on_other"], TAGS.iloc[31] > 0)
 
 
+def test_without_a_tag_it_still_adds_up_and_names_it_nowhere(contrast):
+    gone = contrast.to_frame()["tag"][0]
+    fewer = contrast.without([gone])
+    assert gone not in fewer.to_frame()["tag"].tolist()
+    assert gone not in fewer.to_text()
+    total = fewer.base_value + fewer.contributions.sum() + fewer.residual
+    np.testing.assert_allclose(total, contrast.value, atol=1e-9)
+    assert len(fewer.to_frame()) == len(contrast.to_frame()) - 1
+
+
 def test_text_says_what_is_liked_of_the_one_and_not_of_the_other():
     kinds = set()
     for user in DATA.user_ids[:10]:
