@@ -448,7 +448,7 @@ def test_a_turn_that_another_model_refuses_is_kept_and_marked():
     np.testing.assert_array_equal(again.refinement.embedding, refined.embedding)
     marks = [bool(turn.left_out) for turn in again.history]
     assert marks == [False, True, False]
-    assert "refuses (dislike keeps what else" in again.history[1].left_out[0]
+    assert "refuses (dislike needs the user" in again.history[1].left_out[0]
     assert again.history[1].kept == 1.0
     assert not again.history[1].tags["delivered"].any()
     again.like(TAGS[3])  # it goes on
