@@ -172,9 +172,7 @@ class Refinement:
         self, n: int, exclude_seen: bool, exclude: Iterable[Hashable] = ()
     ) -> tuple[NDArray, NDArray]:
         """Return columns of the best items after the feedback, and their ranks before it."""
-        candidates = self._tag_model.catalogue.candidates(
-            self._user.known_history, exclude_seen, exclude
-        )
+        candidates = self._user.candidates(self._tag_model.catalogue, exclude_seen, exclude)
         columns = top_items(self.scores, candidates, n)
         return columns, ranks_of(columns, self.scores_before, candidates)
 
@@ -195,7 +193,7 @@ class Refinement:
         """
         catalogue = self._tag_model.catalogue
         column = catalogue.items.row(item)
-        candidates = catalogue.candidates(self._user.known_history, exclude_seen)
+        candidates = self._user.candidates(catalogue, exclude_seen)
         return int(ranks_of(np.array([column]), self.scores, candidates)[0])
 
     def explain(self, item: Hashable) -> Explanation:
