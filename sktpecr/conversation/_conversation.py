@@ -239,7 +239,8 @@ class Conversation:
         Parameters
         ----------
         **feedback
-            Any of like, dislike, set, strength, units, amount, until and keep, see
+            Any of like, dislike, set, together, less_than, strength, units, amount, until, keep
+            and hold, see
             :meth:`FeedbackRefiner.refine`.
 
         Returns
@@ -260,7 +261,8 @@ class Conversation:
         Parameters
         ----------
         **feedback
-            Any of like, dislike, set, strength, units, amount, until and keep, see
+            Any of like, dislike, set, together, less_than, strength, units, amount, until, keep
+            and hold, see
             :meth:`FeedbackRefiner.refine`.
 
         Returns

@@ -174,14 +174,15 @@ class ConversationTurn:
         return " ".join(self._sentences(complete_words(words)))
 
     @property
-    def _rejected(self) -> str | None:
-        """Name of the item that was rejected, if one was."""
-        catalogue, item = self.after.tag_model.catalogue, self.said.reject
-        return None if item is None else catalogue.item_names[catalogue.items.row(item)]
+    def _names(self) -> dict[Any, str]:
+        """Names of the items that are spoken of, by id."""
+        catalogue = self.after.tag_model.catalogue
+        rows = catalogue.items.row
+        return {item: str(catalogue.item_names[rows(item)]) for item in self.said.items}
 
     def _sentences(self, say: Mapping[str, str]) -> Iterator[str]:
         items, after = self.items, self.after.refinement
-        yield say["turn"].format(said=self.said.to_text(say, self._rejected))
+        yield say["turn"].format(said=self.said.to_text(say, self._names))
         came, left = (
             [str(name) for name in items["name"][items["change"] == change]]
             for change in ("enters", "leaves")
