@@ -43,6 +43,11 @@ class LimeAttribution(BaseEstimator):
         first power of two that is at least four times the number of tags.
     n_competitors : int, default=99
         Number of items that the item is ranked against, drawn once per user.
+    reach : {"own", "median"}, default="own"
+        With ``target="rank"``, the rank that the item has to reach: the one it has now, as in the
+        paper, or its median over the perturbations. An item that leads whatever the tags are stays
+        first in nearly all of them, so that nothing is left to learn from and the fidelity is near
+        0; "median" splits them in halves.
     num_features : int, optional
         At most how many tags get an importance, chosen as the lime package does. All by
         default.
@@ -108,6 +113,7 @@ class LimeAttribution(BaseEstimator):
         "center": [StrOptions({"instance", "population"})],
         "n_samples": [Interval(Integral, 2, None, closed="left"), None],
         "n_competitors": [Interval(Integral, 1, None, closed="left")],
+        "reach": [StrOptions({"own", "median"})],
         "num_features": [Interval(Integral, 1, None, closed="left"), None],
         "engine": [StrOptions({"sobol", "vectorized", "lime"})],
         "random_state": ["random_state"],
@@ -120,6 +126,7 @@ class LimeAttribution(BaseEstimator):
         center: str = "instance",
         n_samples: int | None = None,
         n_competitors: int = 99,
+        reach: str = "own",
         num_features: int | None = None,
         engine: str = "sobol",
         random_state: int | np.random.RandomState | None = None,
@@ -128,6 +135,7 @@ class LimeAttribution(BaseEstimator):
         self.center = center
         self.n_samples = n_samples
         self.n_competitors = n_competitors
+        self.reach = reach
         self.num_features = num_features
         self.engine = engine
         self.random_state = random_state
@@ -249,7 +257,7 @@ class LimeAttribution(BaseEstimator):
     def _targets(
         self, score: Callable[[NDArray], NDArray], embedding: NDArray, columns: NDArray
     ) -> NDArray:
-        """Return scores, or how far above the rank in row 0 items are: shape (n_rows, n_items)."""
+        """Return scores, or how far items are above the rank to reach: shape (n_rows, n_items)."""
         if self.target == "score":
             return np.asarray(score(columns), dtype=np.float64)
         competitors = self._competitors(embedding, self._n_items)
@@ -261,9 +269,12 @@ class LimeAttribution(BaseEstimator):
         # Row by row in memory, as sorting likes it; an index would turn the array over.
         own = scores.take(places[: len(columns)], axis=1)
         rivals = scores.take(places[len(columns) :], axis=1)
-        # It ranks no worse than in row 0 as long as the rival one place below its rank there is
-        # not above it.
-        above = (rivals[:1, :, np.newaxis] > own[:1, np.newaxis]).sum(axis=1)[0]
+        # It ranks no worse than that as long as the rival one place below is not above it.
+        if self.reach == "own":
+            above = (rivals[:1, :, np.newaxis] > own[:1, np.newaxis]).sum(axis=1)[0]
+        else:
+            ranks = [(rivals[1:] > each[1:, np.newaxis]).sum(axis=1) for each in own.T]
+            above = np.median(np.array(ranks, dtype=np.intp), axis=1).astype(np.intp)
         rivals.sort(axis=1)
         rivals = rivals[:, ::-1]
         margins = np.ones_like(own, dtype=np.float64)

@@ -59,6 +59,18 @@ class ConversationState:
         mask[list(self.hidden)] = False
         return mask
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what is kept for every item."""
+        kept = vars(self).get("candidates", np.empty(0))
+        return self.refinement.nbytes + kept.nbytes
+
+    def rest(self) -> None:
+        """Let go of what can be computed again, until it is asked for."""
+        for name in ("user", "candidates"):
+            vars(self).pop(name, None)
+        self.refinement.rest()
+
     def questions(self) -> pd.DataFrame:
         """Rank what can be asked of the user: no tag that is hidden or was spoken of."""
         tag_model, user, turns = self.tag_model, self.user, self.refinement.turns

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 from sktpecr._inputs._feedback import Feedback
 from sktpecr._inputs._ids import Ids, plain
@@ -109,7 +110,7 @@ class Statement:
         for pair, _ in read["together"]:
             if not isinstance(pair, tuple):
                 raise ValueError(f"together must be of lists of tags, got {pair!r:.80}")
-        return cls(
+        statement = cls(
             **read,
             less_than=pairs_from_plain(said.get("less_than", []), "less_than", items=True),
             units=said.get("units", "std"),
@@ -118,6 +119,21 @@ class Statement:
             **{name: id_from_plain(said[name]) for name in ("reject", "hide") if name in said},
             not_these=tuple(map(id_from_plain, passed)),
             forget="forget" in said,
+        )
+        statement._check()
+        return statement
+
+    def _check(self) -> None:
+        """Raise unless it could be said to some model."""
+        if self.units not in ("std", "raw"):
+            raise ValueError(f"units must be 'std' or 'raw', got {self.units!r:.80}")
+        if not 0 <= finite_number(self.keep, "keep") <= 1:
+            raise ValueError(f"keep must be a share from 0 to 1, got {self.keep!r:.80}")
+        said = self.feedback
+        names = dict.fromkeys(self.tags)
+        given = {name: said[name] for name in _FEEDBACK}
+        Feedback.parse(
+            Ids("tag", names, len(names), "tags"), **given, strength=1.0, amount=self.amount
         )
 
     @property
@@ -161,20 +177,18 @@ class Statement:
         if self.reject is not None or self.hide is not None:
             label = self.hide if self.reject is None else self.reject
             ids = tag_model.tags if self.reject is None else tag_model.catalogue.items
-            return (self, []) if knows(ids, label) else (None, [f"{ids.kind} {label!r}"])
+            return (self, []) if label in ids else (None, [f"{ids.kind} {label!r}"])
         tags, items = tag_model.tags, tag_model.catalogue.items
         if self.not_these:
-            known = tuple(item for item in self.not_these if knows(items, item))
+            known = tuple(item for item in self.not_these if item in items)
             unknown = [f"item {item!r}" for item in self.not_these if item not in known]
             return (replace(self, not_these=known) if known else None), unknown
-        unknown = [f"tag {tag!r}" for tag in self.tags if not knows(tags, tag)]
-        unknown += [f"item {item!r}" for _, item in self.less_than if not knows(items, item)]
+        unknown = [f"tag {tag!r}" for tag in self.tags if tag not in tags]
+        unknown += [f"item {item!r}" for _, item in self.less_than if item not in items]
 
         def all_known(name: str, tag: Any, value: Any) -> bool:
             named = tag if name == "together" else (tag,)
-            return all(knows(tags, each) for each in named) and (
-                name != "less_than" or knows(items, value)
-            )
+            return all(each in tags for each in named) and (name != "less_than" or value in items)
 
         kept: dict[str, Any] = {}
         for name in _FEEDBACK:
@@ -221,23 +235,16 @@ class Statement:
         return self.to_text()
 
 
-def knows(ids: Ids, label: Any) -> bool:
-    """Return whether an id, or a row number where there are no ids, is known."""
-    try:
-        ids.row(label)
-    except ValueError:
-        return False
-    return True
-
-
 def id_to_plain(label: Any) -> Any:
-    """Return an id as JSON keeps it: text, a number, or a list of them for a tuple."""
+    """Return an id as JSON keeps it: text, a number, an object, or a list for a tuple."""
     label = plain(label)
+    if isinstance(label, UUID):
+        return {"uuid": str(label)}
     if isinstance(label, tuple):
         return [id_to_plain(part) for part in label]
     if isinstance(label, bool) or not isinstance(label, str | int | float):
         raise ValueError(
-            f"JSON keeps ids and names that are text, numbers or tuples of them, got "
+            f"JSON keeps ids and names that are text, numbers, UUIDs or tuples of them, got "
             f"{type(label).__name__}: {label!r:.80}"
         )
     return label
@@ -247,6 +254,11 @@ def id_from_plain(label: Any) -> Any:
     """Return the id that :func:`id_to_plain` wrote."""
     if isinstance(label, list):
         return tuple(id_from_plain(part) for part in label)
+    if isinstance(label, dict) and label.keys() == {"uuid"}:
+        try:
+            return UUID(label["uuid"])
+        except (ValueError, AttributeError):  # it is no such text, or no text at all
+            raise ValueError(f"an id must be a UUID, got {label['uuid']!r:.80}") from None
     is_id = isinstance(label, str | int | float) and not isinstance(label, bool)
     if not is_id or (isinstance(label, float) and not math.isfinite(label)):
         raise ValueError(f"an id must be text or a number, got {label!r:.80}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import copy, deepcopy
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from sktpecr._inputs._catalogue import Catalogue
 from sktpecr._utils._lazily import lazily
-from sktpecr._utils._ranking import top_items
+from sktpecr._utils._ranking import top_items_but
 from sktpecr.explanation._some_users import GivenPairs, SomeUsers
 from sktpecr.recommenders._factor_recommender import FactorRecommender
 from sktpecr.recommenders._protocol import is_dot_product, item_biases_of
@@ -99,9 +98,10 @@ class BatchWork:
         if users.pairs is not None:
             return self._given(users.embeddings, users.pairs)
         scores = self.tag_model.recommender.score_items(users.embeddings)
+        unlisted = np.flatnonzero(~self.listed)
         lists = [
-            top_items(scores[place], allowed, self.n_items)
-            for place, allowed in enumerate(self._allowed(users))
+            top_items_but(own, (unlisted, users.seen_by(place)), self.n_items)
+            for place, own in enumerate(scores)
         ]
         n_listed = np.array([len(each) for each in lists])
         places, items = np.repeat(np.arange(len(lists)), n_listed), np.concatenate(lists)
@@ -130,15 +130,6 @@ class BatchWork:
             ranks[order] = np.arange(1, len(items) + 1) - indptr[places]
         return Listed(places, items, ranks, scores)
 
-    def _allowed(self, users: SomeUsers) -> Iterator[NDArray]:
-        """Yield which items each user may be recommended; not to be kept by who asks."""
-        allowed = self.listed.copy()
-        for place in range(len(users.ids)):
-            own = users.seen_by(place)
-            allowed[own] = False
-            yield allowed
-            allowed[own] = self.listed[own]
-
     @lazily
     def _tag_model_without_users(self) -> TagModel:
         whole, recommender = self.tag_model, self.tag_model.recommender
@@ -147,6 +138,7 @@ class BatchWork:
             catalogue=Catalogue((0, 0), None, None, None, None),
             user_embeddings=_none_of(whole.user_embeddings),
             learners=_none_of(whole.learners),
+            folded=_none_of(whole.folded),
         )
         # What is in the memo is taken for copied already, wherever it turns up.
         given = whole.extractor.item_tags

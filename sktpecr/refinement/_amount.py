@@ -41,10 +41,10 @@ class Amount:
         if self.met:
             return changed
         if self.count == self.available < self.wanted:
-            return f"{changed}: all that the catalogue has"
+            return f"{changed}: no more in the catalogue"
         if self.wanted > self.available:
-            return f"{changed}: {self.count} of the {self.available} that the catalogue has"
-        return f"{changed}: {self.wanted} would cost more of the list than it may lose"
+            return f"{changed}: {self.count} of the {self.available} in the catalogue"
+        return f"{changed}: {self.wanted} would replace too much of the list"
 
 
 def wanted_count(amount: str, before: int, n: int, liked: bool) -> int:

@@ -107,8 +107,8 @@ def _for_now(
     temperature, prior = temperature_of(scores), scores.astype(np.float64)
     if not np.isfinite(temperature):
         raise ValueError(
-            "how far the user's scores are apart is beyond what numbers can hold; scale the "
-            "recommender's embeddings or the interactions down"
+            "the spread of the user's scores is too large for floating-point numbers; scale "
+            "the recommender's embeddings or the interactions down"
         )
     start = np.zeros(len(prior)) if wish is None else wish
     wishes = [start] * len(wanted)
@@ -152,8 +152,8 @@ def _followed(
     unmoved = [tag for tag in values if not tag_model.std[tag]]
     if unmoved:
         raise ValueError(
-            f"set cannot be met: {tag_model.tags[unmoved[0]]!r} is the same for everybody in this "
-            f"recommender's view, so that nothing can move it; leave it out"
+            f"set cannot be met: the recommender gives all users the same preference for "
+            f"{tag_model.tags[unmoved[0]]!r}, so it cannot change; leave it out"
         )
     asked = start
     for _ in range(_ROUNDS):
@@ -164,7 +164,7 @@ def _followed(
         changes = tag_model.followed(dict(zip(wanted, left, strict=True)))
         asked = own + tag_model.std * changes
         if not np.isfinite(asked).all():
-            raise ValueError("what is set is beyond what numbers can hold; ask for less")
+            raise ValueError("set is too large for floating-point numbers; ask for less")
         embedding = edited_embeddings(tag_model, embedding, changes[np.newaxis])[0]
     return embedding, asked
 

@@ -431,7 +431,8 @@ class FeedbackRefiner(BaseEstimator):
         ValueError
             If `feedback` is no such table, or an id is unknown.
         RuntimeError
-            If parts failed: the others are in the folder, and the next call tries them again.
+            If parts failed: the others are in the folder, and the next call tries them again. If
+            another call is writing to the folder.
 
         Warns
         -----
@@ -512,8 +513,8 @@ class FeedbackRefiner(BaseEstimator):
                 )
                 finite = np.isfinite(embedding).all() and np.isfinite(refinement.scores).all()
             if not finite:
-                what = f"strength {feedback.strength:g}" if feedback.strength else "what is set"
-                raise ValueError(f"{what} is beyond what numbers can hold; ask for less")
+                what = f"strength {feedback.strength:g}" if feedback.strength else "set"
+                raise ValueError(f"{what} is too large for floating-point numbers; ask for less")
             refinements.append(refinement)
         return refinements
 
@@ -533,8 +534,8 @@ class FeedbackRefiner(BaseEstimator):
             return
         if not user.has_known_history and any(each.dislike for each in feedbacks):
             raise ValueError(
-                "dislike keeps what else is in the user's history, and the explainer was not "
-                "given any interactions; call its fit(interactions) first, or use set="
+                "dislike needs the user's history, and the explainer was fitted without "
+                "interactions; call its fit(interactions) first, or use set="
             )
         solver = _SOLVERS[self.solver]() if isinstance(self.solver, str) else self.solver
         if hasattr(solver, "sweep"):

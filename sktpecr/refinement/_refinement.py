@@ -124,10 +124,24 @@ class Refinement:
         """
         return worth(self._after.taste(self._tag_model), self._wish)
 
-    @lazily
+    @property
     def scores_before(self) -> NDArray:
         """What all items were worth before the feedback, shape (n_items,)."""
         return self._user.scores(self._tag_model)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what is kept for every item, at most."""
+        kept = [self._wish, vars(self).get("scores"), self._listing.candidates]
+        kept += [self._taste, self._user.kept_taste]
+        return sum(array.nbytes for array in kept if array is not None)
+
+    def rest(self) -> None:
+        """Let go of what can be computed again, until it is asked for."""
+        for name in ("scores", "_after"):
+            vars(self).pop(name, None)
+        self._taste = None
+        self._user.rest()
 
     def recommend(
         self, n: int = 10, *, exclude_seen: bool = True, exclude: Iterable[Hashable] = ()
@@ -235,8 +249,8 @@ class Refinement:
         """
         if tag_model is not self._tag_model:
             raise ValueError(
-                "after must be a Refinement made with the same explainer, as it was fitted then; "
-                "say the same again to the new one"
+                "after must be a Refinement of this explainer, made since its last fit; give the "
+                "feedback again to the newly fitted one"
             )
         return self._after
 

@@ -152,8 +152,8 @@ def _step(movement: Callable[[float], float], target: float, first: float) -> fl
             return float(brentq(lambda k: movement(k) - target, 0.0, step, rtol=_STEP_TOLERANCE))
         step *= 2.0
     raise ValueError(
-        "strength is beyond what the recommender can do: the list does not move that far however "
-        "far the user does; ask for less"
+        "strength is too large for this recommender: no embedding moves the list that far; ask for "
+        "less"
     )
 
 

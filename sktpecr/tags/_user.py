@@ -44,6 +44,7 @@ class User:
     is_known: bool = True
     has_known_history: bool = True  # Whether `history` is all of it
     row: int | None = None  # In the catalogue; None for somebody new
+    is_folded: bool = False  # Whether the embedding was made of interactions, and is not stored
     turns: tuple[Turn, ...] = ()  # What the user said before; that is in the embedding already
     wish: NDArray | None = None  # What is asked for now: evidence on items, shape (n_items,)
     # A turn asks for them several times, and each time is a pass over all items.
@@ -82,7 +83,9 @@ class User:
             else:
                 row = one_row(tag_model.catalogue, interactions)
                 label = f"a new user ({row.nnz} {'item' if row.nnz == 1 else 'items'})"
-                somebody = cls(label, fold_in(tag_model.recommender, row)[0], row.indices)
+                somebody = cls(
+                    label, fold_in(tag_model.recommender, row)[0], row.indices, is_folded=True
+                )
             embedding = somebody.embedding
             if not (np.isfinite(embedding).all() and np.isfinite(somebody.scores(tag_model)).all()):
                 raise ValueError(
@@ -103,6 +106,7 @@ class User:
             is_known=bool(history.size) or not has_interactions,
             has_known_history=has_interactions,
             row=row,
+            is_folded=bool(tag_model.folded[row]),
         )
 
     @classmethod
@@ -140,6 +144,15 @@ class User:
             object.__setattr__(self, "_taste", taste)
         return taste
 
+    @property
+    def kept_taste(self) -> NDArray | None:
+        """The scores of the embedding, if they were asked for."""
+        return self._taste
+
+    def rest(self) -> None:
+        """Let go of what can be computed again, until it is asked for."""
+        object.__setattr__(self, "_taste", None)
+
     def refined(
         self,
         said: Feedback,
@@ -149,10 +162,16 @@ class User:
         taste: NDArray | None = None,
     ) -> User:
         """Return the user after feedback; `taste` are the scores of the embedding, if known."""
-        turns = *self.turns, Turn(self.embedding, said, values, self.wish)
+        # Of the wishes the first alone is asked for again: each has a number for every item.
+        wished = None if self.turns else self.wish
+        turns = *self.turns, Turn(self.embedding, said, values, wished)
         user = replace(self, embedding=embedding, turns=turns, wish=wish)
         object.__setattr__(user, "_taste", taste)
         return user
+
+    def is_row_number(self, tag_model: TagModel) -> bool:
+        """Return whether the label is the number of a row, as no ids were given."""
+        return tag_model.catalogue.users.labels is None and not isinstance(self.label, str)
 
     def scores(self, tag_model: TagModel) -> NDArray:
         """Return what all items are worth to the user: taste, and what is asked for now."""
@@ -206,8 +225,8 @@ def one_row(catalogue: Catalogue, interactions: Any) -> sp.csr_matrix:
             )
     if not row.nnz:
         raise ValueError(
-            "interactions has no items, so nothing would be known of the user; give tags instead, "
-            "of which {} is the average user"
+            "interactions has no items, so nothing is known about the user; give tags instead "
+            "({} is the average user)"
         )
     return row
 

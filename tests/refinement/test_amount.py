@@ -71,12 +71,12 @@ def test_it_says_what_cannot_be_done():
     everything = np.ones(10, dtype=bool)
     found = solve_amount(base, evidence, everything, 5, n=6)
     assert not found.met
-    assert str(found).endswith("0 -> 3 of the first 6, 3 of which stay: all that the catalogue has")
+    assert str(found).endswith("0 -> 3 of the first 6, 3 of which stay: no more in the catalogue")
     tight = solve_amount(base, evidence, everything, 5, n=6, keep=0.8)
     assert (tight.count, tight.available) == (1, 3)
-    assert str(tight).endswith("1 of the 3 that the catalogue has")
+    assert str(tight).endswith("1 of the 3 in the catalogue")
     dear = solve_amount(base, evidence, everything, 3, n=6, keep=0.8)
-    assert str(dear).endswith("3 would cost more of the list than it may lose")
+    assert str(dear).endswith("3 would replace too much of the list")
 
 
 def test_nothing_has_to_be_done_for_what_is_there():
