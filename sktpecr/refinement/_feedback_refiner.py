@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from sktpecr._inputs._feedback import Feedback
+from sktpecr._inputs._feedback import Feedback, check_held
 from sktpecr._inputs._numbers import check_n, check_share
 from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 from sktpecr.refinement._answer import Listing, answers
@@ -164,6 +164,8 @@ class FeedbackRefiner(BaseEstimator):
         exclude: Iterable[Hashable] = (),
         candidates: Iterable[Hashable] | None = None,
         hold: str | Iterable[Hashable] = (),
+        together: Any = None,
+        less_than: Mapping[Hashable, Hashable] | None = None,
     ) -> Any:  # Refinement, or a list of them for a list of users
         """Refine a user's recommendations.
 
@@ -209,6 +211,12 @@ class FeedbackRefiner(BaseEstimator):
             Tags that stay where they are when others are `set`. The rest moves along as tags of
             the population do, and the items of a tag that is set move its way; with "all" no tag
             that is not named follows, which other solvers always have.
+        together : tuple of tag names, list of them or dict of them to strength, optional
+            What to show more of where all of these tags are on one item. Only for now, and with
+            `amount` as `like` is.
+        less_than : dict of tag name to item id, optional
+            Items that have too much of a tag: what has as much of it is less likely, as one
+            answer. Only for now.
 
         Returns
         -------
@@ -234,19 +242,21 @@ class FeedbackRefiner(BaseEstimator):
         if units not in ("std", "raw"):
             raise ValueError(f"units must be 'std' or 'raw', got {units!r}")
         # Who gives no number asks for what can be seen.
-        no_number = strength is None and not any(isinstance(v, Mapping) for v in (like, dislike))
+        said = like, dislike, together
+        no_number = strength is None and not any(isinstance(each, Mapping) for each in said)
         if amount is None and no_number and self.solver == "auto":
             amount = "more"
         strength = 1.0 if strength is None else strength
-        feedback = Feedback.parse(tag_model.tags, like, dislike, set, strength, amount, until)
-        self._check_amounts(feedback.amount or feedback.until)
+        also = until, together, less_than, tag_model.catalogue.items
+        feedback = Feedback.parse(tag_model.tags, like, dislike, set, strength, amount, *also)
+        self._check_amounts(feedback.amount or until or together or less_than)
         values = tag_model.in_units_of_score(feedback.set) if units == "std" else feedback.set
         users = [
             User.of(tag_model, one, interactions, tags, after)
             for one in (user if _are_many(user) else [user])
         ]
         users = [one.listed_among(tag_model.catalogue, candidates) for one in users]
-        held = None if hold == "all" else tuple(tag_model.tags.rows(_names(hold)))
+        held = None if hold == "all" else tuple(tag_model.tags.rows(check_held(hold)))
         shown = check_n(n), check_share(keep, "keep"), exclude, held
         refined = [self._refine(tag_model, one, [feedback], values, *shown)[0] for one in users]
         warn_of_hard_tags(tag_model, feedback, refined)
@@ -306,12 +316,7 @@ class FeedbackRefiner(BaseEstimator):
         said = (like, dislike, set, strength, units)
         who: dict[str, Any] = {"interactions": interactions, "tags": tags, "after": after}
         refined = self.refine(user, *said, **who, amount=amount, n=n)
-        everything = refined.recommend(len(refined.scores), exclude_seen=exclude_seen)
-        before, now = everything["rank_before"] <= n, everything["rank"] <= n
-        changes = [now & ~before, before & ~now]
-        everything["change"] = np.select(changes, ["enters", "leaves"], "stays")
-        columns = ["item", "name", "rank_before", "rank", "change"]
-        return everything.loc[before | now, columns].reset_index(drop=True)
+        return refined._changes(n, exclude_seen)
 
     def sweep(
         self,
@@ -483,7 +488,8 @@ class FeedbackRefiner(BaseEstimator):
     def _check_amounts(self, asked_for: Any) -> None:
         if asked_for and self.solver != "auto":
             raise ValueError(
-                f"amount and until need solver='auto', got solver={self.solver!r}: use strength"
+                f"amount, until, together and less_than need solver='auto', got "
+                f"solver={self.solver!r}: use strength"
             )
 
     def _refine(
@@ -552,9 +558,3 @@ class FeedbackRefiner(BaseEstimator):
 def _are_many(user: Any) -> TypeGuard[list[Any]]:
     """Tell a list of users from one user; a tuple can be an id."""
     return isinstance(user, list) or (hasattr(user, "__array__") and np.ndim(user) == 1)
-
-
-def _names(hold: Any) -> list[Hashable]:
-    if isinstance(hold, str | bytes) or not hasattr(hold, "__iter__"):
-        raise ValueError(f"hold must be 'all' or a list of tag names, got {hold!r}")
-    return list(hold)
