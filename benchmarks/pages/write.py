@@ -47,6 +47,7 @@ def write(docs: Path = DOCS) -> list[str]:
     figures = docs / FIGURES
     figures.mkdir(parents=True, exist_ok=True)
     rivals.draw(everything, figures / rivals.FIGURE)
+    speed.draw(everything, figures / speed.FIGURE)
     return written
 
 

@@ -72,7 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command += f" --data {options.data} --model {model} --data-dir FOLDER"
         find = partial(GOALS[goal], place)
         data = options.data, model
-        results.measure(find, options.json, f"speed {goal}", *data, command=command)
+        how = {"command": command, "machine": floor.in_words(place)}
+        results.measure(find, options.json, f"speed {goal}", *data, **how)
     return 0
 
 

@@ -48,6 +48,18 @@ def first_ten(place: Place) -> list[Row]:
         found[rows, seen] = -torch.inf
         return torch.topk(found, 10).indices.numpy()
 
+    def topk_in_blocks() -> NDArray:
+        """As it is used well: scores of few users stay in the cache, in one array for all."""
+        best, scores = torch.empty((len(users), 10), dtype=torch.int64), torch.empty((32, n_items))
+        own = torch.arange(32)[:, None]
+        for start in range(0, len(users), 32):
+            some = slice(start, start + 32)
+            found = scores[: len(users[some])]
+            torch.mm(users[some], items.T, out=found)
+            found[own[: len(found)], seen[some]] = -torch.inf
+            best[some] = torch.topk(found, 10).indices
+        return best.numpy()
+
     model = AlternatingLeastSquares(world.users.shape[1], num_threads=1)
     model.user_factors, model.item_factors = world.users, world.items
     histories = sp.csr_matrix(~candidates, dtype=np.float32)
@@ -60,7 +72,7 @@ def first_ten(place: Place) -> list[Row]:
     if not np.array_equal(top_items(scores, candidates[0], 10), unseen()):
         raise AssertionError("the two lists without seen items differ")
     # Two products round differently: near ties may change places.
-    for other in (topk, implicits):
+    for other in (topk, topk_in_blocks, implicits):
         if np.mean(batch() == other()) < 0.999:
             raise AssertionError(f"the lists of the batch differ from those of {other.__name__}")
     mine, peer, less, of_unseen = medians(
@@ -70,13 +82,16 @@ def first_ten(place: Place) -> list[Row]:
         unseen,
         repeats=51,
     )
-    of_batch, of_topk, of_implicit = medians(batch, topk, implicits, repeats=5)
+    of_batch, of_topk, in_blocks, of_implicit = medians(
+        batch, topk, topk_in_blocks, implicits, repeats=5
+    )
     return [
         row(name, "ms", 1e3 * mine),
         row(name, "times argpartition", peer / mine, holds=peer >= mine),
         row(name, "ms, without 100 seen items", 1e3 * less),
         row(name, "times argpartition, without 100 seen items", of_unseen / less),
         row(name, "ms a user, batch of 256 with the scores", 1e3 * of_batch / len(users)),
-        row(name, "times torch.topk, batch", of_topk / of_batch, holds=of_topk >= 1.5 * of_batch),
+        row(name, "times torch.topk, batch", of_topk / of_batch, holds=of_topk >= 2.5 * of_batch),
+        row(name, "times torch.topk in blocks, batch", in_blocks / of_batch),
         row(name, "times implicit's recommend, batch", of_implicit / of_batch),
     ]
