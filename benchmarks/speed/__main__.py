@@ -39,6 +39,7 @@ GOALS: dict[str, Callable[[Place], list[Row]]] = {
     "P8": feedback.turns,
     "P9": lists.first_ten,
     "P10": lime.many_tags,
+    "P11": lists.million,
     "curves": curves.scaling,
     "app": app.answers,
 }

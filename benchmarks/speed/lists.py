@@ -1,4 +1,4 @@
-"""P9: the first ten of many items."""
+"""P9 and P11: the first ten of many items."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from implicit.als import AlternatingLeastSquares
 from numpy.typing import NDArray
 
 from benchmarks.common.rows import Row, row
-from benchmarks.speed.places import Place
+from benchmarks.speed.places import Place, Sizes, World
 from benchmarks.speed.timing import medians
 from sktpecr._utils._ranking import top_items
+from sktpecr._utils._top_lists import top_lists
 
 
 def first_ten(place: Place) -> list[Row]:
@@ -27,6 +28,8 @@ def first_ten(place: Place) -> list[Row]:
     candidates = np.ones((len(world.users), n_items), dtype=bool)
     candidates[np.arange(len(seen))[:, np.newaxis], seen] = False
     everything = np.ones(n_items, dtype=bool)
+    histories = sp.csr_matrix(~candidates, dtype=np.float32)
+    biases = np.zeros(n_items, dtype=np.float32)
     users, items = torch.from_numpy(world.users), torch.from_numpy(world.items)
     rows = torch.arange(len(users))[:, None]
 
@@ -40,8 +43,8 @@ def first_ten(place: Place) -> list[Row]:
         return argpartition(allowed)
 
     def batch() -> NDArray:
-        found = world.recommender.score_items(world.users)
-        return np.stack([top_items(*each, 10) for each in zip(found, candidates, strict=True)])
+        lists = top_lists(world.users, world.items, biases, 10, everything, histories)
+        return np.stack([columns for columns, _ in lists])
 
     def topk() -> NDArray:
         found = users @ items.T
@@ -62,7 +65,6 @@ def first_ten(place: Place) -> list[Row]:
 
     model = AlternatingLeastSquares(world.users.shape[1], num_threads=1)
     model.user_factors, model.item_factors = world.users, world.items
-    histories = sp.csr_matrix(~candidates, dtype=np.float32)
 
     def implicits() -> NDArray:
         return model.recommend(np.arange(len(world.users)), histories, 10)[0]
@@ -95,3 +97,37 @@ def first_ten(place: Place) -> list[Row]:
         row(name, "times torch.topk in blocks, batch", in_blocks / of_batch),
         row(name, "times implicit's recommend, batch", of_implicit / of_batch),
     ]
+
+
+def million(place: Place) -> list[Row]:
+    """A million items: lists alone, and lists explained through the public door."""
+    n_items = 1_000_000 if place.full else 500
+    name = "speed P11 synthetic a million items"
+    alone, few_users = _of_many_factors(n_items)
+    explainer = World.random(Sizes(1_000, n_items, 19, 64)).explainer()
+    some = explainer.user_ids_[:256]
+    (explained,) = medians(lambda: explainer.explain_batch(some, n_items=10, n_tags=5), repeats=3)
+    ms = 1e3 * explained / len(some)
+    return [
+        row(name, "ms a user, lists alone, 256 factors", 1e3 * alone, holds=alone <= 7e-3),
+        row(name, "times four users at a time, all their scores there", few_users / alone),
+        row(name, "ms a user, explain_batch, 64 factors", ms, holds=ms <= 7),
+    ]
+
+
+def _of_many_factors(n_items: int) -> list[float]:
+    """Return the seconds a user of lists in blocks, and of so few users that all scores fit."""
+    rng = np.random.default_rng(0)
+    users, items = (rng.standard_normal((n, 256), dtype=np.float32) for n in (256, n_items))
+    biases, everything = np.zeros(n_items, dtype=np.float32), np.ones(n_items, dtype=bool)
+
+    def ours() -> list[NDArray]:
+        return [columns for columns, _ in top_lists(users, items, biases, 10, everything)]
+
+    def peer() -> list[NDArray]:
+        return [top_items(scores, everything, 10) for scores in users[:4] @ items.T]
+
+    if not np.array_equal(ours()[:4], peer()):
+        raise AssertionError("the lists differ from those of all scores")
+    spent, of_few = medians(ours, peer, repeats=3)
+    return [spent / len(users), of_few / 4]
