@@ -66,7 +66,7 @@ def poisoned(
         for item in new:
             own = account.contributions(now, [0], [item])
             for k in named:
-                reasons = account_reasons(account, own, 0, now[0], k) if len(own.data) else []
+                reasons = account_reasons(account, own, 0, item, now[0], k) if len(own.data) else []
                 says = account.says_more_than_chance([item])[0]
                 tags = [t for each in reasons if each.speaks_for for t in each.tags]
                 named[k].append(bool(says and tag in tags))
@@ -104,7 +104,7 @@ def _planted_cases(
         own = account.contributions(tastes, pairs[:, 0], items)
         says = account.says_more_than_chance(items)
         for row in np.flatnonzero(says):
-            reasons = account_reasons(account, own, row, tastes[user], 3)
+            reasons = account_reasons(account, own, row, items[row], tastes[user], 3)
             if reasons:
                 largest = max(reasons, key=lambda each: abs(each.contribution))
                 right["account"].append(first[row] in largest.tags)

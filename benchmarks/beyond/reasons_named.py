@@ -147,7 +147,9 @@ def tell_account(
     for row in np.flatnonzero(says):
         named += [
             (row, reason.tag, reason.contribution, reason.liking)
-            for reason in account_reasons(account, own, row, tastes[pairs[row, 0]], 3)
+            for reason in account_reasons(
+                account, own, row, pairs[row, 1], tastes[pairs[row, 0]], 3
+            )
         ]
     table = np.array(named).reshape(-1, 4)
     rows, columns = table[:, :2].astype(np.intp).T
@@ -155,12 +157,17 @@ def tell_account(
 
 
 def account_reasons(
-    account: AccountAttribution, own: sp.csr_matrix, row: int, tastes: NDArray, k: int
+    account: AccountAttribution,
+    own: sp.csr_matrix,
+    row: int,
+    item: int,
+    tastes: NDArray,
+    k: int,
 ) -> list[Reason]:
     part = slice(own.indptr[row], own.indptr[row + 1])
     columns = own.indices[part]
     likings = tastes[columns] / account.scale_[columns]
-    tags = OwnTags(columns, own.data[part], likings, account.aliases_[columns])
+    tags = OwnTags.of(account, item, columns, own.data[part], likings)
     return select_reasons(tags, np.arange(own.shape[1]), k=k)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import os
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,9 +43,9 @@ _ABOUT = (
     "knows the id of a conversation can read it."
 )
 _REFUSED = (
-    "400: what is wrong with the request. 403: it comes from another origin. 404: there is no such "
-    "conversation, or no more. 408: the body took too long. 413: the body is too large. 415: the "
-    "body is not application/json."
+    "400: what is wrong with the request. 403: it comes from another origin, or would change what "
+    "was shared to be looked at. 404: there is no such conversation, or no more. 408: the body "
+    "took too long. 413: the body is too large. 415: the body is not application/json."
 )
 
 
@@ -52,6 +54,7 @@ _REFUSED = (
         "allowed_hosts": [list, tuple],
         "max_conversations": [Interval(Integral, 1, None, closed="left")],
         "max_age": [Interval(Real, 0, np.inf, closed="right")],
+        "words": [Mapping, None],
     },
     prefer_skip_nested_validation=False,
 )
@@ -62,6 +65,7 @@ def create_app(
     allowed_hosts: Sequence[str] = _LOCAL,
     max_conversations: int = 10_000,
     max_age: float = 30 * 86400.0,
+    words: Mapping[str, str] | None = None,
 ) -> FastAPI:
     """Make the web application for an explainer, to be run by any ASGI server.
 
@@ -77,6 +81,9 @@ def create_app(
         How many conversations are kept; the ones touched longest ago go first.
     max_age : float, default=30 days
         Seconds after which a conversation that nobody touches is gone.
+    words : mapping of str to str, optional
+        A translation: templates in place of those of ``sktpecr.ENGLISH``, and of those that begin
+        with ``page_``, which ``/api/model`` lists; see :meth:`Explanation.to_text`.
 
     Returns
     -------
@@ -120,7 +127,7 @@ def create_app(
         raise ImportError(_NEEDS_EXTRA.format(error)) from error
 
     kept = ConversationStore(store, max_conversations=max_conversations, max_age=max_age)
-    talks = Talks(explainer, kept)
+    talks = Talks(explainer, kept, words)
     hosts = list(allowed_hosts)
     app = FastAPI(
         title="sktpecr conversations",
@@ -137,18 +144,22 @@ def create_app(
         responses={"4XX": {"model": Error, "description": _REFUSED}},
     )
     app.state.talks = talks
-    for path in ("/", "/app.js", "/app.css", "/icon.svg"):
-        page = _page(path.lstrip("/") or "index.html")
-        app.add_route(path, page, include_in_schema=False)
+    for name in sorted(each.name for each in _STATIC.iterdir()):
+        path = "/" if name == "index.html" else f"/{name}"
+        app.add_route(path, _page(name, talks.page), include_in_schema=False)
     one = "/api/conversations/{id}"
     app.get("/api/model")(talks.model)
+    app.get("/api/search")(talks.search)
     app.post("/api/conversations", status_code=201)(talks.begin)
     app.get(one)(talks.state)
     app.delete(one, status_code=204)(talks.forget)
     app.post(f"{one}/turns", responses={409: {"model": Stale}})(talks.speak)
     app.post(f"{one}/preview")(talks.preview)
+    app.post(f"{one}/amounts")(talks.amounts)
     app.post(f"{one}/explain")(talks.explain)
-    app.get(f"{one}/question")(talks.question)
+    app.post(f"{one}/why_not")(talks.why_not)
+    app.post(f"{one}/compare")(talks.compare)
+    app.post(f"{one}/share", status_code=201)(talks.share)
     app.get(f"{one}/export")(talks.export)
     return app
 
@@ -196,10 +207,15 @@ def serve(
     uvicorn.run(app, host=host, port=port, log_level="warning", server_header=False)
 
 
-def _page(name: str) -> Callable[[Request], Response]:
-    from fastapi.responses import FileResponse
+def _page(name: str, words: Mapping[str, str]) -> Callable[[Request], Response]:
+    from fastapi.responses import FileResponse, HTMLResponse
 
-    return lambda request: FileResponse(_STATIC / name)
+    if name != "index.html":
+        return lambda request: FileResponse(_STATIC / name)
+    # The words are in place before any script runs, and where none does.
+    text = (_STATIC / name).read_text(encoding="utf-8")
+    text = re.sub(r"{{(\w+)}}", lambda found: html.escape(words[found[1]]), text)
+    return lambda request: HTMLResponse(text)
 
 
 def _guarded(app: Any) -> Any:
@@ -250,7 +266,11 @@ def _handlers() -> dict[Any, Any]:
     from starlette.exceptions import HTTPException
 
     from sktpecr.app._schemas import complaint
-    from sktpecr.app._talks import StaleTurnError, UnknownConversationError
+    from sktpecr.app._talks import (
+        SharedConversationError,
+        StaleTurnError,
+        UnknownConversationError,
+    )
 
     def own_fault(request: Request, error: Exception) -> Response:
         raise error  # an answer that is none: a ValueError, and yet nobody's but ours
@@ -262,6 +282,7 @@ def _handlers() -> dict[Any, Any]:
         StaleTurnError: lambda _, error: _refusal(
             409, error, state=error.state.model_dump(mode="json")
         ),
+        SharedConversationError: lambda _, error: _refusal(403, error),
         ValidationError: own_fault,
         ValueError: lambda _, error: _refusal(400, error),
         Exception: lambda _, error: _refusal(500, "the server failed; nothing was lost", _HEADERS),

@@ -39,9 +39,9 @@ class ConversationStore:
             self._connection.close()
             raise ValueError(f"store {os.fspath(path)!r} is no SQLite file: {error}") from None
 
-    def create(self, document: str) -> str:
+    def create(self, document: str, prefix: str = "") -> str:
         """Keep a new conversation; return its id, which nobody can guess."""
-        name = secrets.token_urlsafe(16)
+        name = prefix + secrets.token_urlsafe(16)
         self.save(name, document)
         return name
 

@@ -73,6 +73,10 @@ class AccountAttribution(BaseEstimator):
         Which tags say more than that. The others have no weights.
     aliases_ : ndarray of int, shape (n_tags,)
         For each tag the largest tag whose taste is nearly the same (correlation above .9).
+    n_items_ : ndarray of int, shape (n_tags,)
+        How many items carry each tag.
+    spread_ : ndarray of shape (n_items,)
+        Standard deviation over users of an item's score, less the level.
     explained_, explained_by_chance_ : ndarray of shape (n_items,)
         Share of the variance of an item's score over users, less the level, that its own tags
         tell; and what as many tags tell that are dealt at random.
@@ -81,6 +85,9 @@ class AccountAttribution(BaseEstimator):
         level and own tags together over the sampled users.
     average_scores_ : ndarray of shape (n_items,)
         Score of the average user.
+    average_item_ : ndarray of shape (n_factors,) or None
+        Mean item embedding, whose product with a user's is the level, where the score is a dot
+        product.
     loadings_ : ndarray of shape (n_items, n_loadings)
         Rows of length 1, whose products are the correlations over users of the scores of two
         items, less the level.
@@ -208,7 +215,7 @@ class AccountAttribution(BaseEstimator):
         levelled = without_level(rows, level)
         self._learn(levelled, level, tags, random_state)
         self.fidelity_ = np.ones(tags.shape[0])
-        if self._average_item is None:
+        if self.average_item_ is None:
             left, whole = (variances(scores) for scores in (levelled.scores, rows.scores))
             self.fidelity_ -= left * (1 - self.explained_) / np.where(whole > 0, whole, np.inf)
         return self
@@ -224,13 +231,13 @@ class AccountAttribution(BaseEstimator):
         recommender = self._composite.recommender
         n_trained = getattr(recommender, "n_trained", None)
         self._average_preferences = preferences.mean(axis=0)
-        self._average_item: NDArray | None = None
+        self.average_item_: NDArray | None = None
         if tag_matrix is not None and hasattr(recommender, "item_embeddings"):
             matrix = np.asarray(tag_matrix, dtype=np.float64)
             rows, self.average_scores_ = closed_form_rows(recommender, users, matrix)
             items = np.asarray(recommender.item_embeddings, dtype=np.float64)[:n_trained]
-            self._average_item = items.mean(axis=0)
-            self._average_level = float(users.mean(axis=0) @ self._average_item)
+            self.average_item_ = items.mean(axis=0)
+            self._average_level = float(users.mean(axis=0) @ self.average_item_)
             return rows
         some = random_state.permutation(len(users))[: self.n_samples]
         rows, self.average_scores_ = sampled_rows(recommender, users, preferences, some)
@@ -288,7 +295,9 @@ class AccountAttribution(BaseEstimator):
         self.explained_by_chance_ = explained_by_chance(
             strength, self.ridge, self.n_permutations, random_state
         )
-        self.aliases_ = alias_groups(tastes, np.diff(item_tags.tocsc().indptr))
+        self.n_items_ = np.diff(item_tags.tocsc().indptr)
+        self.spread_ = np.sqrt(variances(scores))
+        self.aliases_ = alias_groups(tastes, self.n_items_)
         self.loadings_ = loadings_of(scores, random_state)
 
     def tastes(self, tag_preferences: ArrayLike, embeddings: ArrayLike) -> NDArray:
@@ -429,14 +438,14 @@ class AccountAttribution(BaseEstimator):
             If `fit` was given no tag matrix: the score is not linear in the embedding then.
         """
         check_is_fitted(self)
-        if self._average_item is None:
+        if self.average_item_ is None:
             raise ValueError(
                 "directions needs a score that is a dot product, and a fit with tag_matrix; got "
                 "neither, so contributions do not grow the same way everywhere"
             )
         part = slice(*self.weights_.indptr[item : item + 2])
         tags = self.weights_.indices[part]
-        growing = tag_matrix[tags] - np.outer(self.gamma_[tags], self._average_item)
+        growing = tag_matrix[tags] - np.outer(self.gamma_[tags], self.average_item_)
         return tags, self.weights_.data[part, np.newaxis] * growing
 
     def alike(self, item: int, others: ArrayLike) -> NDArray:
@@ -470,8 +479,8 @@ class AccountAttribution(BaseEstimator):
 
     def _levels(self, embeddings: NDArray) -> NDArray:
         """Return users' mean scores over all items, less the population's, shape (n,)."""
-        if self._average_item is not None:
-            return embeddings @ self._average_item - self._average_level
+        if self.average_item_ is not None:
+            return embeddings @ self.average_item_ - self._average_level
         recommender = self._composite.recommender
         n_trained = getattr(recommender, "n_trained", None)
         size = max(1, 2**22 // len(self.average_scores_))

@@ -46,6 +46,11 @@ class LimeAttribution(BaseEstimator):
         first power of two that is at least four times the number of tags.
     n_competitors : int, default=99
         Number of items that the item is ranked against, drawn once per user.
+    reach : {"own", "median"}, default="own"
+        With ``target="rank"``, the rank that the item has to reach: the one it has now, as in the
+        paper, or its median over the perturbations. An item that leads whatever the tags are stays
+        first in nearly all of them, so that nothing is left to learn from and the fidelity is near
+        0; "median" splits them in halves.
     num_features : int, optional
         At most how many tags get an importance, chosen as the lime package does. All by
         default.
@@ -111,6 +116,7 @@ class LimeAttribution(BaseEstimator):
         "center": [StrOptions({"instance", "population"})],
         "n_samples": [Interval(Integral, 2, None, closed="left"), None],
         "n_competitors": [Interval(Integral, 1, None, closed="left")],
+        "reach": [StrOptions({"own", "median"})],
         "num_features": [Interval(Integral, 1, None, closed="left"), None],
         "engine": [StrOptions({"sobol", "vectorized", "lime"})],
         "random_state": ["random_state"],
@@ -123,6 +129,7 @@ class LimeAttribution(BaseEstimator):
         center: str = "instance",
         n_samples: int | None = None,
         n_competitors: int = 99,
+        reach: str = "own",
         num_features: int | None = None,
         engine: str = "sobol",
         random_state: int | np.random.RandomState | None = None,
@@ -131,6 +138,7 @@ class LimeAttribution(BaseEstimator):
         self.center = center
         self.n_samples = n_samples
         self.n_competitors = n_competitors
+        self.reach = reach
         self.num_features = num_features
         self.engine = engine
         self.random_state = random_state
@@ -262,7 +270,7 @@ class LimeAttribution(BaseEstimator):
         columns: NDArray,
         roughly: Callable[[NDArray], NDArray | None] = lambda scored: None,
     ) -> NDArray:
-        """Return scores, or how far above the rank in row 0 items are: shape (n_rows, n_items).
+        """Return scores, or how far items are above the rank to reach: shape (n_rows, n_items).
 
         What scores roughly is a faster way: where it leaves open who is above whom, `score` is
         asked about these rows.
@@ -274,19 +282,39 @@ class LimeAttribution(BaseEstimator):
         # even by rounding, which in a matrix product depends on the column.
         scored = np.concatenate([rivals, np.setdiff1d(columns, rivals)])
         order = np.argsort(scored)
-        own = order[np.searchsorted(scored, columns, sorter=order)]
-        scores = roughly(scored)
-        if scores is None:
-            return _margins(score(scored), own, len(rivals))[0]
-        size = np.abs(scores).max()
-        margins, above = _margins(scores, own, len(rivals))
-        # An item against itself, as a rival, is no near tie.
-        near = (np.abs(margins) <= _ROUNDING * size) & ((margins != 0) | (own >= len(rivals)))
-        rows = np.union1d(np.flatnonzero(near.any(axis=1)), 0)
-        margins[rows], ranked = _margins(score(scored, rows), own, len(rivals))
-        if not np.array_equal(above, ranked):  # near ties in row 0, against which all are held
-            return _margins(score(scored), own, len(rivals))[0]
-        return margins
+        places = order[np.searchsorted(scored, columns, sorter=order)], len(rivals)
+        rough = roughly(scored)
+        if rough is not None:
+            above, margins = self._margins(rough, *places)
+            # An item against itself, as a rival, is no near tie.
+            near = np.abs(margins) <= _ROUNDING * np.abs(rough).max()
+            near &= (margins != 0) | (places[0] >= len(rivals))
+            rows = np.union1d(np.flatnonzero(near.any(axis=1)), 0)
+            settled = score(scored, rows)
+            if self.reach != "own" or np.array_equal(above, _ranks(settled[:1], *places)[0]):
+                margins[rows] = self._margins(settled, *places, above)[1]
+                return margins
+        return self._margins(score(scored), *places)[1]
+
+    def _margins(
+        self, scores: NDArray, own: NDArray, n_rivals: int, above: NDArray | None = None
+    ) -> tuple[NDArray, NDArray]:
+        """Return how many rivals may be above each item, and how far it is above the next one.
+
+        The first columns are the rivals', which are sorted in place.
+        """
+        if above is None:
+            ranks = _ranks(scores[:1] if self.reach == "own" else scores[1:], own, n_rivals)
+            above = np.median(ranks, axis=0).astype(np.intp)
+        # Item by item in memory: so they are regressed.
+        mine, rivals = np.ascontiguousarray(scores[:, own].T), scores[:, :n_rivals]
+        # It ranks no worse than that as long as the rival one place below is not above it.
+        rivals.sort(axis=1)
+        margins = np.ones_like(mine)
+        for margin, item, n_above in zip(margins, mine, above, strict=True):
+            if n_above < n_rivals:
+                np.subtract(item, rivals[:, -1 - n_above], out=margin)
+        return above, margins.T
 
     def _competitors(self, embedding: NDArray, n_items: int) -> NDArray:
         """Draw a user's competitors, the same in every call."""
@@ -369,22 +397,10 @@ class LimeAttribution(BaseEstimator):
         return np.where(self.scale_ > 0, self.scale_, 1.0)
 
 
-def _margins(scores: NDArray, own: NDArray, n_rivals: int) -> tuple[NDArray, NDArray]:
-    """Return how far items are above the rank that they have in row 0, and who is above there.
-
-    The first columns are the rivals', which are sorted in place.
-    """
-    # Item by item in memory: so they are regressed.
-    mine, theirs = np.ascontiguousarray(scores[:, own].T), scores[:, :n_rivals]
-    # An item ranks no worse than in row 0 as long as the rival one place below its rank there is
-    # not above it.
-    above = (theirs[0] > mine[:, :1]).sum(axis=1)
-    theirs.sort(axis=1)
-    margins = np.ones_like(mine)
-    for margin, item, n_above in zip(margins, mine, above, strict=True):
-        if n_above < n_rivals:
-            np.subtract(item, theirs[:, -1 - n_above], out=margin)
-    return margins.T, above
+def _ranks(scores: NDArray, own: NDArray, n_rivals: int) -> NDArray:
+    """Return how many rivals, in the first columns, are above each item in each row."""
+    rivals = scores[:, :n_rivals]
+    return np.array([(rivals > scores[:, [item]]).sum(axis=1) for item in own], dtype=np.intp).T
 
 
 def _grouped(

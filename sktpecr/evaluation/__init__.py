@@ -12,7 +12,7 @@ from sktpecr.evaluation._generation import evaluate_generation
 from sktpecr.evaluation._held_out import split_interactions
 from sktpecr.evaluation._refinement import choose_tag, evaluate_refinement, read_at_overlap
 from sktpecr.evaluation._summary import summarize
-from sktpecr.explanation._scores import reasons_score, swap_score
+from sktpecr.explanation._scores import reasons_score, stability_score, swap_score
 
 __all__ = [
     "split_interactions",
@@ -27,5 +27,6 @@ __all__ = [
     "evaluate_calibration",
     "reasons_score",
     "summarize",
+    "stability_score",
     "swap_score",
 ]

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from sktpecr._inputs._feedback import Feedback
 from sktpecr._inputs._numbers import check_n
+from sktpecr.attribution import AccountAttribution
 from sktpecr.evaluation._explanations import attributed, checked_pairs
 from sktpecr.evaluation._held_out import as_pairs, check_comparable, tag_models_of
 from sktpecr.evaluation._summary import summary_or_cases
 from sktpecr.explanation._faithfulness import agreement
 from sktpecr.metrics import rank
-from sktpecr.refinement._feedback_refiner import FeedbackRefiner, in_units_of_score
+from sktpecr.refinement._feedback_refiner import FeedbackRefiner
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._user import User
 
@@ -39,7 +40,8 @@ def evaluate_calibration(
     ----------
     explainers : TPECRExplainer or dict of str to TPECRExplainer
         Fitted on the same users, items and tags; their importances are what is promised: those of
-        :class:`~sktpecr.attribution.ExactAttribution` are promises with all other tags held.
+        :class:`~sktpecr.attribution.ExactAttribution` are promises with all other tags held. The
+        account makes none: what it names is tried by :func:`evaluate_explanations`.
     refiner : FeedbackRefiner
         What is done; its explainer knows the same users, items and tags.
     pairs : iterable of (user id, item id)
@@ -92,6 +94,14 @@ def evaluate_calibration(
         raise ValueError(f"refiner must be a FeedbackRefiner, got {type(refiner).__name__}")
     n_tags = check_n(n_tags, "n_tags")
     tag_models, pairs = tag_models_of(explainers, baseline), list(as_pairs(pairs))
+    for name, tag_model in tag_models.items():
+        if isinstance(tag_model.attribution, AccountAttribution):
+            raise ValueError(
+                f"explainers: {name!r} has the account for its attribution, which promises nothing "
+                f"of a tag that moves with the others held; give "
+                f"TPECRExplainer(attribution=ExactAttribution()), or see 'named: less obeyed' of "
+                f"evaluate_explanations"
+            )
     first = next(iter(tag_models))
     check_comparable({first: tag_models[first], "refiner": refiner.tag_model_})
     rows = [
@@ -142,7 +152,7 @@ def _done(
     try:
         # Not by refine: what is hard to steer is measured here, and needs no warning each time.
         # The promise is of this tag alone: the others are held.
-        values = in_units_of_score(tag_model, feedback.set)
+        values = tag_model.in_units_of_score(feedback.set)
         refined = refiner._refine(tag_model, user, [feedback], values, hold=None)[0]
     except ValueError:  # beyond this recommender, or this solver
         return np.nan, np.nan, np.nan

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sktpecr._inputs._catalogue import Catalogue
 from sktpecr._utils._lazily import lazily
-from sktpecr._utils._ranking import top_items
+from sktpecr._utils._ranking import top_items_but
 from sktpecr._utils._top_lists import top_lists
 from sktpecr.explanation._some_users import GivenPairs, SomeUsers
 from sktpecr.recommenders._factor_recommender import FactorRecommender
@@ -114,9 +114,9 @@ class BatchWork:
             known = self.n_items, self.listed, users.seen
             yield from top_lists(users.embeddings, factors, biases, *known)
             return
-        scores = recommender.score_items(users.embeddings)
-        for own, allowed in zip(scores, self._allowed(users), strict=True):
-            items = top_items(own, allowed, self.n_items)
+        unlisted = np.flatnonzero(~self.listed)
+        for place, own in enumerate(recommender.score_items(users.embeddings)):
+            items = top_items_but(own, (unlisted, users.seen_by(place)), self.n_items)
             yield items, own[items]
 
     def _given(self, embeddings: NDArray, pairs: GivenPairs) -> Listed:
@@ -140,15 +140,6 @@ class BatchWork:
             ranks = np.empty(len(items), dtype=np.int32)
             ranks[order] = np.arange(1, len(items) + 1) - indptr[places]
         return Listed(places, items, ranks, scores)
-
-    def _allowed(self, users: SomeUsers) -> Iterator[NDArray]:
-        """Yield which items each user may be recommended; not to be kept by who asks."""
-        allowed = self.listed.copy()
-        for place in range(len(users.ids)):
-            own = users.seen_by(place)
-            allowed[own] = False
-            yield allowed
-            allowed[own] = self.listed[own]
 
     @lazily
     def _tag_model_without_users(self) -> TagModel:

@@ -6,12 +6,17 @@ from dataclasses import dataclass
 
 # What importances predict of other tag preferences is not so below this R^2.
 _TOO_LITTLE = 0.1
+# Nor do they fit what they were made from.
+_UNFIT = 0.25
 # Own tags have to tell more than chance by so much of the variance.
 _MORE_THAN_CHANCE = 0.05
 # The composite function is off by more than this share of the spread of the user's scores.
 _OFF = 0.1
 # This share of the signs changes with the seed.
 _FICKLE = 0.1
+
+# Of an item's own tags another comes first, had other users been learned from, more often.
+_KEPT = 0.8
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,10 @@ class Certificate:
         tell: R^2 of the account, see :class:`~sktpecr.attribution.AccountAttribution`.
     told_by_chance : float
         The same when as many tags are dealt at random over the items.
+    kept : float
+        How often the own tag that contributes most stays the first when weights, average and level
+        are learned from half of the users: share of ten random halves. NaN where the score is no
+        dot product, or no own tag contributes.
     composite_distance : float
         Distance of the composite function from the recommender's own score, in standard
         deviations of the user's scores over items. 0 where the generator is exact, and for the
@@ -39,6 +48,9 @@ class Certificate:
         squared correlation with the composite function's scores over 200 random changes of all
         tags around the user. NaN where no change moves the score, and for the account, which
         says nothing of changes with all other tags held.
+    fidelity : float
+        R^2 of the surrogate that importances were read from; 1 where there is none to fit, NaN for
+        the account, of which `told` says it.
     seed_spearman, seed_sign_flips : float
         Rank correlation with the importances that another seed gives, and share of signs that
         differ. 1 and 0 for what is not sampled; the correlation is NaN where all are alike.
@@ -64,8 +76,10 @@ class Certificate:
     completeness_error: float
     told: float
     told_by_chance: float
+    kept: float
     composite_distance: float
     faithfulness: float
+    fidelity: float
     seed_spearman: float
     seed_sign_flips: float
 
@@ -80,6 +94,16 @@ class Certificate:
             sentences = [f"{told}: no more than tags dealt at random ({self.told_by_chance:.0%})."]
         else:
             sentences = [f"{told}; tags dealt at random tell {self.told_by_chance:.0%}."]
+        if self.kept < _KEPT:
+            sentences.append(
+                f"Learned from half of the users, its first tag stays the first in "
+                f"{self.kept:.0%} of cases."
+            )
+        if self.fidelity < _UNFIT:
+            sentences.append(
+                f"The importances fit {self.fidelity:.0%} of how what they explain moves; where it "
+                f"is a rank that hardly does, try one that moves (reach='median')."
+            )
         if self.faithfulness < _TOO_LITTLE:
             sentences.append("What the importances predict of other tag preferences is not so.")
         if self.composite_distance > _OFF:

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sktpecr.attribution import AccountAttribution
+from sktpecr.attribution._resampled import contributions_by
 from sktpecr.explanation._certificate import Certificate
 from sktpecr.explanation._evidence import evidence_table
 from sktpecr.explanation._explanation import Explanation
@@ -33,6 +34,7 @@ def explain_item(tag_model: TagModel, user: User, column: int) -> Explanation:
     base_value, value = float(attributed.base_values[0]), float(attributed.values[0])
     scores = tag_model.scores_of(embedding)
     prediction = tag_model.composite(preferences[np.newaxis], embedding[np.newaxis], [column])
+    accounted = attributed if isinstance(attribution, AccountAttribution) else None
     errors, n_trained = attributed.standard_errors, optional(tag_model.recommender, "n_trained")
     return Explanation(
         user=user.label,
@@ -57,9 +59,9 @@ def explain_item(tag_model: TagModel, user: User, column: int) -> Explanation:
         fidelity=float(attributed.fidelity[0] * tag_model.fidelity(column)),
         standard_errors=None if errors is None else errors[0],
         scored_by_tags=n_trained is not None and column >= n_trained,
-        _is_row=tag_model.catalogue.users.labels is None and not isinstance(user.label, str),
+        _is_row=user.is_row_number(tag_model),
         _measure=partial(certify, tag_model, embedding, column),
-        _tell=partial(tell, tag_model, user, column),
+        _tell=partial(tell, tag_model, user, column, attributed=accounted),
         _weigh=_weighing(tag_model, user, column),
     )
 
@@ -79,8 +81,8 @@ def _weighing(tag_model: TagModel, user: User, column: int) -> Callable[[], pd.D
         parts = fold_in_parts(recommender, row)
         if parts is None:
             raise ValueError(
-                f"evidence adds up where folding in is linear, and that of "
-                f"{type(recommender).__name__} is not"
+                f"evidence needs a recommender that folds users in linearly, as ALS and SVD do; "
+                f"{type(recommender).__name__} does not"
             )
         return evidence_table(
             tag_model.account,
@@ -118,12 +120,33 @@ def certify(
         completeness_error=_ratio(abs(parts - explanation.value), np.abs(scores).max()),
         told=float(account.explained_[column]),
         told_by_chance=float(account.explained_by_chance_[column]),
+        kept=_kept(tag_model, embedding, column),
         # The account generates nothing, and says nothing of what would be generated.
         composite_distance=0.0 if tag_model.attribution is account else off,
         faithfulness=faithful,
+        fidelity=np.nan if tag_model.attribution is account else explanation.fidelity,
         seed_spearman=spearman,
         seed_sign_flips=flips,
     )
+
+
+def _kept(tag_model: TagModel, embedding: NDArray, column: int) -> float:
+    """Return how often the own tag that does most is the same, learned from half of the users."""
+    account, tag_matrix = tag_model.account, tag_model.extractor.tag_matrix_
+    own = np.flatnonzero((tag_model.extractor.tags_of(column) > 0) & account.used_)
+    told = account.attribute(tag_model.tag_preferences_of(embedding), embedding, [column])
+    contributions, _ = told.told(account.scale_)
+    first = int(np.abs(contributions[0]).argmax())
+    if tag_matrix is None or account.average_item_ is None or not contributions[0, first]:
+        return np.nan
+    item = np.asarray(tag_model.recommender.item_embeddings[column], dtype=np.float64)
+    of_level = account.average_item_, account.level_, account.ridge
+    firsts = []
+    for half in tag_model.halves:
+        found = contributions_by(half, embedding, item, tag_matrix[own], *of_level)
+        firsts.append(own[np.abs(found).argmax()])
+    same = account.aliases_[firsts] == account.aliases_[first]
+    return float(np.mean(same)) if firsts else np.nan
 
 
 def _ratio(part: float, whole: float) -> float:

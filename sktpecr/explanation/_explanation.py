@@ -22,6 +22,8 @@ from sktpecr.explanation._words import (
     by_size,
     complete_words,
     reasons_in_words,
+    spoken,
+    whom,
     without_reasons_in_words,
 )
 
@@ -144,7 +146,7 @@ class Explanation:
     def certificate(self) -> Certificate:
         """How far the explanation can be trusted, a :class:`Certificate`."""
         if self._measure is None:
-            raise ValueError("this explanation was built by hand: nothing measures it")
+            raise ValueError("an explanation that explain() did not return has no certificate")
         return self._measure(self)
 
     @property
@@ -167,15 +169,15 @@ class Explanation:
         """
         if self._weigh is None:
             raise ValueError(
-                "evidence is there for a known user with interactions, where the score is a dot "
-                "product, the attribution is the account, and nothing was said yet"
+                "evidence needs a known user with interactions and without feedback, a score that "
+                "is a dot product, and AccountAttribution"
             )
         return self._weigh()
 
     @lazily
     def _told(self) -> Told:
         if self._tell is None:
-            raise ValueError("this explanation was built by hand: nothing finds reasons for it")
+            raise ValueError("an explanation that explain() did not return has no reasons")
         return self._tell(hidden=self._hidden)
 
     def to_frame(self) -> pd.DataFrame:
@@ -295,7 +297,10 @@ class Explanation:
             If there is no sentence of such a name, or it holds what it may not.
         """
         say = complete_words(words)
-        told, against = self._told, [str(each.tag) for each in self.reasons if not each.speaks_for]
+        told, against = (
+            self._told,
+            [spoken(each.tag) for each in self.reasons if not each.speaks_for],
+        )
         if len(self.reasons) > len(against):
             sentences = [reasons_in_words(self.reasons, told.names, say)]
         else:
@@ -337,19 +342,15 @@ class Explanation:
         """
         return plotting.plot_contributions(self, ax=ax, n_tags=n_tags)
 
-    @property
-    def _whom(self) -> str:
-        return f"row {self.user} (no user ids given)" if self._is_row else repr(self.user)
-
     def __str__(self) -> str:
         frame = self.to_frame().head(10)
         table = frame.to_string(index=False, float_format=lambda value: f"{value:+.3f}")
         more = len(self.tag_names) - len(frame)
         return "\n".join(
             [
-                f"method      {self.method}",
-                f"user        {self._whom if self._is_row else self.user}",
+                f"user        {whom(self.user, self._is_row)}",
                 f"item        {self.item}  {self.item_name}",
+                f"method      {self.method}",
                 f"score       {_number(self.score)}",
                 f"fidelity    {self.fidelity:.3f}",
                 "",
@@ -365,7 +366,8 @@ class Explanation:
         return {**vars(self), **found, "_measure": None, "_tell": None, "_weigh": None}
 
     def __repr__(self) -> str:
-        return f"Explanation(user={self._whom}, item={self.item!r}, score={self.score:.4g})"
+        user = whom(self.user, self._is_row, repr)
+        return f"Explanation(user={user}, item={self.item!r}, score={self.score:.4g})"
 
     def _repr_html_(self) -> str:
         table = self.to_frame().to_html(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import threading
 import warnings
 from operator import attrgetter
@@ -20,6 +22,7 @@ from sktpecr.attribution import AccountAttribution
 from sktpecr.recommenders import AdapterError, as_recommender
 from sktpecr.recommenders._own_rows import embeddings_of_rows, own_rows
 from sktpecr.recommenders._protocol import (
+    as_it_is,
     check_dot_product,
     is_dot_product,
     n_items_of,
@@ -50,7 +53,7 @@ def fit_on_interactions(
     recommender = resolve_recommender(explainer.recommender, X)
     ids = with_own_ids(recommender, X.shape[0], user_ids, item_ids)
     catalogue = Catalogue(X.shape, X, *ids, item_names)
-    rows = own_rows(recommender, X.shape[0], ids[0], users)
+    rows = own_rows(recommender, X.shape[0], ids[0], users, explainer._is_clone)
     embeddings = embeddings_of_rows(recommender, X, rows)
     fitted.alignment_ = alignment_of(explainer.recommender, recommender, embeddings, X, rows, *ids)
     _learn(fitted, recommender, catalogue, embeddings, train_users)
@@ -66,7 +69,7 @@ def fit_on_stored_users(explainer: Any) -> None:
 
 def _fit_on_stored_users(explainer: Any) -> None:
     try:
-        recommender = as_recommender(explainer.recommender)
+        recommender = as_it_is(as_recommender(explainer.recommender))
         n_users = len(recommender.user_embeddings)
         closed_form = is_dot_product(recommender) and not callable(explainer.aggregate)
     except (AdapterError, NotFittedError):
@@ -114,8 +117,8 @@ def _doubt_tags(tag_model: TagModel) -> None:
     # Of dealt tags one in a hundred is taken for one that says something.
     if told < by_chance and binom.sf(n_used - 1, n_tags, 0.01) > 0.01:
         warnings.warn(
-            f"item_tags say no more of the scores than tags dealt at random over the items: "
-            f"{n_used} of {n_tags} tags say anything. Either the rows of item_tags are in another "
+            f"item_tags explain the scores no better than random tags would: only {n_used} of "
+            f"{n_tags} tags explain anything. Either the rows of item_tags are in another "
             f"order than the columns of X (bring them in line with item_tags.reindex(item_ids)), "
             f"or these tags have nothing to do with what people like",
             UserWarning,
@@ -123,11 +126,20 @@ def _doubt_tags(tag_model: TagModel) -> None:
         )
 
 
+class _Learned(property):
+    """A fitted attribute, which says of itself what its class's docstring says of it."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        lines = re.search(
+            rf"^    (?:\w+, )*{name}(?:, \w+)* : .*\n((?:        .*\n)+)", owner.__doc__ or "", re.M
+        )
+        self.__doc__ = inspect.cleandoc(lines[1]) if lines else None
+
+
 def learned(path: str) -> Any:
     """Return a property that reads a fitted attribute off the population."""
 
     def read(self: Any) -> Any:
-        """Learned by fit, see the attributes of the class."""
         return attrgetter(path)(self._tag_model)
 
-    return property(read)
+    return _Learned(read)

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from sktpecr._inputs._ids import plain
-from sktpecr.attribution import AccountAttribution
+from sktpecr.attribution import AccountAttribution, Attributed
 from sktpecr.explanation._reason import Reason
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._user import User
@@ -18,19 +18,41 @@ from sktpecr.tags._user import User
 LIKED = 0.25
 # Nor is a contribution below this share of the largest.
 SHARE = 0.2
+# Nor one that moves the score by less than these shares of its standard deviation over users,
+# the first for what speaks for it, the second for what speaks against.
+MOVES = 0.1, 0.2
 # An item taken is near to another if their scores correlate by so much over users.
-_NEAR = 0.2
+_NEAR = 0.5
 # Scores of the average user that are higher than so many others' are popularity.
 _POPULAR = 0.75
 
 
 class OwnTags(NamedTuple):
-    """Used tags of one item: columns, contributions, tastes in sd, and the alias of each."""
+    """Used tags of one item, and how far its score varies over users.
+
+    Columns, contributions, tastes in standard deviations, the alias of each, and how many items
+    carry it.
+    """
 
     columns: NDArray
     contributions: NDArray
     likings: NDArray
     aliases: NDArray
+    n_items: NDArray
+    spread: float
+
+    @classmethod
+    def of(
+        cls,
+        account: AccountAttribution,
+        column: int,
+        tags: NDArray,
+        contributions: NDArray,
+        likings: NDArray,
+    ) -> OwnTags:
+        """Return what is to be known of some tags of an item, given what they do and are."""
+        aliases, n_items = account.aliases_[tags], account.n_items_[tags]
+        return cls(tags, contributions, likings, aliases, n_items, float(account.spread_[column]))
 
 
 class History(NamedTuple):
@@ -51,14 +73,21 @@ class Told(NamedTuple):
 
 
 def tell(
-    tag_model: TagModel, user: User, column: int, hidden: frozenset[Any] = frozenset(), k: int = 3
+    tag_model: TagModel,
+    user: User,
+    column: int,
+    hidden: frozenset[Any] = frozenset(),
+    k: int = 3,
+    attributed: Attributed | None = None,
 ) -> Told:
     """Return what can be told a person of an item, without tags that are hidden."""
+    # `attributed` is what the account says of this pair, where that was asked for already.
     account, catalogue = tag_model.account, tag_model.catalogue
     preferences = tag_model.tag_preferences_of(user.embedding)
-    attributed = account.attribute(preferences, user.embedding, [column])
-    contributions, likings = attributed.told(preferences)
-    names = tag_model.tags.array()
+    if attributed is None:
+        attributed = account.attribute(preferences, user.embedding, [column])
+    told, likings = attributed.told(preferences)
+    contributions, names = told.copy(), tag_model.tags.array()
     if hidden:
         contributions = np.where([[plain(tag) in hidden for tag in names]], 0.0, contributions)
     # Who said "less" of a tag is not told that it is why.
@@ -112,7 +141,8 @@ def select_reasons(
     named = [
         (places, contribution)
         for places, contribution in candidates
-        if abs(own.likings[places[0]]) >= LIKED and abs(contribution) >= SHARE * largest
+        if abs(own.likings[places[0]]) >= LIKED
+        and abs(contribution) >= max(SHARE * largest, MOVES[contribution < 0] * own.spread)
     ]
     named.sort(key=lambda each: -abs(each[1]))
     against = [each for each in named if each[1] < 0][: 1 if k > 1 else 0]
@@ -149,7 +179,7 @@ def reasons_of(
     tags = attribution.weights_.indices[
         attribution.weights_.indptr[column] : attribution.weights_.indptr[column + 1]
     ]
-    own = OwnTags(tags, contributions[tags], likings[tags], attribution.aliases_[tags])
+    own = OwnTags.of(attribution, column, tags, contributions[tags], likings[tags])
     taken = history[history != column]
     carries = _carries(item_tags, taken, tags)
     nearness = attribution.alike(column, taken)
@@ -158,13 +188,20 @@ def reasons_of(
 
 def _merged(own: OwnTags) -> list[tuple[list[int], float]]:
     """Return places of own tags that are one in taste and sign, and what they add together."""
+    # The one that most items carry is what people call it.
     groups: dict[tuple[int, bool], list[int]] = {}
     contributions = own.contributions.tolist()
     for place in sorted(range(len(contributions)), key=lambda place: -abs(contributions[place])):
         if contributions[place]:
             key = int(own.aliases[place]), contributions[place] > 0
             groups.setdefault(key, []).append(place)
-    return [(places, sum(contributions[p] for p in places)) for places in groups.values()]
+    return [
+        (
+            sorted(places, key=lambda place: -own.n_items[place]),
+            sum(contributions[place] for place in places),
+        )
+        for places in groups.values()
+    ]
 
 
 def _carries(item_tags: sp.csr_matrix, items: NDArray, tags: NDArray) -> NDArray:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sktpecr.attribution import AccountAttribution
-from sktpecr.explanation._reasons import LIKED, SHARE
+from sktpecr.explanation._reasons import LIKED, MOVES, SHARE
 
 
 class PairReasons(NamedTuple):
@@ -36,14 +36,15 @@ def reasons_of_pairs(
     liking = np.zeros(len(tag))
     np.divide(tastes[users[pair], tag], scale[tag], out=liking, where=scale[tag] > 0)
 
-    # Tags that are one in taste and sign are one reason, named after the largest of them.
+    # Tags that are one in taste and sign are one reason, named as most items do.
     has_alias = np.bincount(account.aliases_, minlength=len(scale))[account.aliases_] > 1
     entry, leader = np.arange(len(tag)), np.arange(len(tag))
     several = np.flatnonzero(has_alias[tag])
     if len(several):
         sign = contribution[several] > 0
         key = (pair[several] * len(scale) + account.aliases_[tag[several]]) * 2 + sign
-        order = np.lexsort([-np.abs(contribution[several]), key])
+        n_items = account.n_items_[tag[several]]
+        order = np.lexsort([-np.abs(contribution[several]), -n_items, key])
         is_first = np.diff(key[order], prepend=-1) != 0
         leader[several[order]] = several[order[is_first]][np.cumsum(is_first) - 1]
         entry[several] = several[order]
@@ -55,7 +56,9 @@ def reasons_of_pairs(
     largest = np.zeros(len(items))
     np.maximum.at(largest, pair[first], np.abs(total[first]))
     size = np.abs(total[first])
-    named = first[(np.abs(liking[first]) >= LIKED) & (size >= SHARE * largest[pair[first]])]
+    moves = np.where(total[first] < 0, MOVES[1], MOVES[0]) * account.spread_[items[pair[first]]]
+    least = np.maximum(SHARE * largest[pair[first]], moves)
+    named = first[(np.abs(liking[first]) >= LIKED) & (size >= least)]
     named = named[_order(pair[named], -np.abs(total[named]), -np.abs(contribution[named]))]
 
     # At most one speaks against, and none does where k is 1.

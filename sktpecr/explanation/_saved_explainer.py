@@ -273,8 +273,8 @@ def _check_answers(values: dict[str, Any], tag_model: TagModel) -> None:
         off = np.abs(now.astype(np.float64) - then).max() / (np.abs(then).max() or 1.0)
         if not off <= _ROUNDING:
             raise ValueError(
-                f"the {name} otherwise than when it was saved, by {off:.1g} of the largest number; "
-                f"pass as recommender= the very model that was explained, or fit again"
+                f"the {name} differently than when it was saved, by {off:.1g} of the largest "
+                f"number; pass the model that was explained as recommender=, or fit again"
             )
 
 

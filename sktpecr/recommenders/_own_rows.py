@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from sktpecr.recommenders._protocol import check_range, fold_in, optional
 
 
-def own_rows(recommender: Any, n_rows: int, user_ids: Any, users: Any) -> NDArray:
+def own_rows(
+    recommender: Any, n_rows: int, user_ids: Any, users: Any, is_clone: bool = False
+) -> NDArray:
     """Return which of the recommender's users each row is, shape (n_rows,), -1 where it is none."""
     if users not in (None, "fold_in"):
         raise ValueError(f"users must be None or 'fold_in', got {users!r}")
@@ -40,9 +42,9 @@ def own_rows(recommender: Any, n_rows: int, user_ids: Any, users: Any) -> NDArra
         "pass the rows that it was trained on, or ids on both sides (user_ids= of fit, and "
         "user_ids of the recommender), or users='fold_in' to embed all rows anew"
     )
-    if user_ids is not None:
+    if user_ids is not None or not is_clone:
         raise ValueError(f"{said}; {ways_out}")
-    # Nobody asks for one of them by id: what cross-validation does, whose parts have no ids.
+    # Cross-validation clones, gives parts of the rows, and asks for nobody.
     warnings.warn(f"{said}: all are embedded anew; {ways_out}", UserWarning, stacklevel=2)
     return nobody
 

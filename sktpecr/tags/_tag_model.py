@@ -19,6 +19,7 @@ from sktpecr._utils._ranking import top_items
 from sktpecr._utils._rounding import spread
 from sktpecr.attribution import AccountAttribution
 from sktpecr.attribution._composite import CompositeFunction
+from sktpecr.attribution._resampled import Half, halves_of
 from sktpecr.generators import CVAEGenerator, GaussianGenerator
 from sktpecr.generators._swap import Swap
 from sktpecr.recommenders._protocol import optional
@@ -243,6 +244,11 @@ class TagModel:
         return taken(self.user_embeddings, self.learners).astype(np.float64).mean(axis=0)
 
     @lazily
+    def halves(self) -> list[Half]:
+        """Halves of the learners, on which what is said of them is tried again."""
+        return halves_of(taken(self.user_embeddings, self.learners).astype(np.float64))
+
+    @lazily
     def steerability(self) -> Steerability:
         """What feedback on tags can steer, as the learners show it."""
         return self.extractor.steerability(taken(self.user_embeddings, self.learners))
@@ -343,6 +349,21 @@ class TagModel:
         """
         std = self.std[tags]
         return differences / np.where(std > 0, std, np.inf)
+
+    def in_units_of_score(self, values: dict[int, float]) -> dict[int, float]:
+        """Return where tags are to be, in units of the score.
+
+        Parameters
+        ----------
+        values : dict of int to float
+            Columns of tags, and values in standard deviations from the population's mean.
+
+        Returns
+        -------
+        dict of int to float
+            The same columns, and tag preferences.
+        """
+        return {tag: self.mean[tag] + value * self.std[tag] for tag, value in values.items()}
 
     def swapped(self, embeddings: NDArray, random_state: np.random.RandomState) -> Swap:
         """Ask for everybody the tag preferences of somebody else, as Table 4 of the paper does.

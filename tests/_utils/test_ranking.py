@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sktpecr._inputs._numbers import check_n
-from sktpecr._utils._ranking import ranks_of, top_items
+from sktpecr._utils._ranking import ranks_of, top_items, top_items_but
 
 # Few values, so that ties are everywhere.
 ITEMS = st.lists(
@@ -29,6 +29,16 @@ def unzip(items):
 def test_top_items_are_the_first_of_all_candidates_sorted(items, n):
     scores, candidates = unzip(items)
     found = top_items(scores, candidates, n)
+    np.testing.assert_array_equal(found, best_first(scores, candidates)[:n])
+
+
+@given(
+    items=st.lists(st.tuples(st.integers(-3, 9), st.booleans()), max_size=200), n=st.integers(1, 9)
+)
+def test_top_items_but_some_are_those_of_the_others(items, n):
+    scores, candidates = unzip(items) if items else (np.empty(0), np.empty(0, dtype=bool))
+    scores, left_out = scores.astype(np.float32), np.flatnonzero(~candidates)
+    found = top_items_but(scores, (left_out[::2], left_out[1::2]), n)
     np.testing.assert_array_equal(found, best_first(scores, candidates)[:n])
 
 

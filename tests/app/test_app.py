@@ -68,9 +68,12 @@ def test_a_conversation_is_what_the_class_says(client):
     listed = conversation.recommend(10)
     assert [row["item"] for row in state["list"]] == listed["item"].tolist()
     assert [row["rank_first"] for row in state["list"]] == listed["rank_first"].tolist()
-    assert state["turns"] == [str(turn.said) for turn in conversation.history]
-    assert state["hidden"] == ["tag_4"]
-    assert "tag_4" not in json.dumps(state["list"])
+    assert [turn["words"] for turn in state["turns"]] == [
+        turn.said.to_text(item_name=None if turn.said.reject is None else name_of(turn.said.reject))
+        for turn in conversation.history
+    ]
+    assert [turn["hides"] for turn in state["turns"]][-1] == "tag_4"
+    assert "tag_4" not in json.dumps([state["list"], state["look"], state["questions"]])
     item = state["list"][0]["item"]
     found = client.post(f"/api/conversations/{state['id']}/explain", json={"item": item}).json()
     explanation = conversation.explain(item)
@@ -82,6 +85,10 @@ def test_a_conversation_is_what_the_class_says(client):
     exported = client.get(f"/api/conversations/{state['id']}/export").json()
     again = Conversation.from_json(json.dumps(exported), EXPLAINER)
     np.testing.assert_array_equal(again.refinement.embedding, conversation.refinement.embedding)
+
+
+def name_of(item):
+    return NAMES[list(DATA.item_ids).index(item)]
 
 
 def test_moves_are_those_of_the_last_turn(client):
@@ -104,7 +111,7 @@ def test_numbers_that_were_typed_are_ids():
     explainer = TPECRExplainer(TruncatedSVD(6, random_state=0), DATA.item_tags)
     explainer.fit(DATA.interactions)
     with TestClient(create_app(explainer), base_url="http://localhost") as client:
-        assert begin(client, user="7")["user"] == 7
+        assert begin(client, user="7")["user"] == begin(client, user=7)["user"] == "7"
 
 
 def test_a_preview_changes_nothing(client):
@@ -116,12 +123,12 @@ def test_a_preview_changes_nothing(client):
 
 
 def test_the_question_is_one_that_was_not_answered(client):
-    state = begin(client)
+    state, conversation = begin(client), Conversation(EXPLAINER, user=USER)
     for _ in range(5):
-        tag = client.get(f"/api/conversations/{state['id']}/question").json()["tag"]
-        assert tag not in json.dumps(state["turns"])
-        state = speak(client, state, "say", like={tag: 0.5}).json()
-    assert client.get(f"/api/conversations/{state['id']}/question").json() == {"tag": None}
+        assert state["questions"] == conversation.suggest_question(5)["tag"].tolist()
+        conversation.like({state["questions"][0]: 0.5})
+        state = speak(client, state, "say", like={state["questions"][0]: 0.5}).json()
+    assert state["questions"] == []
 
 
 def test_a_restarted_server_goes_on_where_it_was(tmp_path):
@@ -198,7 +205,7 @@ def test_a_turn_that_cannot_be_kept_did_not_happen(client, monkeypatch):
 def test_a_failing_server_tells_nothing_of_itself(monkeypatch):
     app = create_app(EXPLAINER)
     with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
-        monkeypatch.setattr(app.state.talks, "_tag_model", None)
+        monkeypatch.setattr(app.state.talks, "_directory", None)
         answer = client.get("/api/model")
     assert answer.status_code == 500
     assert answer.json() == {"error": "the server failed; nothing was lost"}
@@ -262,7 +269,7 @@ def test_bodies_that_are_none(client, content, status):
 
 
 def test_conversations_that_are_not_there(client):
-    for method, path in (("GET", ""), ("GET", "/export"), ("GET", "/question")):
+    for method, path in (("GET", ""), ("GET", "/export"), ("POST", "/share")):
         assert client.request(method, f"/api/conversations/nobody{path}").status_code == 404
     state = begin(client)
     assert client.delete(f"/api/conversations/{state['id']}").status_code == 204
@@ -272,7 +279,9 @@ def test_conversations_that_are_not_there(client):
 
 
 def test_pages_ask_for_nothing_from_elsewhere(client):
-    for path in ("/", "/app.js", "/app.css", "/icon.svg", "/api/openapi.json"):
+    names = [path.name for path in _STATIC.iterdir() if path.name != "index.html"]
+    assert {"app.js", "app.css", "icon.svg"} < set(names)
+    for path in ("/", "/api/openapi.json", *(f"/{name}" for name in names)):
         answer = client.get(path)
         assert answer.status_code == 200
         assert "default-src 'none'" in answer.headers["content-security-policy"]
@@ -280,11 +289,11 @@ def test_pages_ask_for_nothing_from_elsewhere(client):
         elsewhere = answer.text.replace("http://www.w3.org/2000/svg", "")
         assert "http://" not in elsewhere
         assert "https://" not in elsewhere
-    for path in ("index.html", "app.js"):
+    for path in ("index.html", *(name for name in names if name.endswith(".js"))):
         text = (_STATIC / path).read_text(encoding="utf-8")
         assert "innerHTML" not in text
         assert " style=" not in text
-        assert "onclick" not in text
+        assert " onclick=" not in text
 
 
 def test_mounted_below_a_path_it_stays_there():
@@ -294,7 +303,7 @@ def test_mounted_below_a_path_it_stays_there():
         page = client.get("/recs")  # led to the folder, below which addresses are looked up
         assert page.url == "http://localhost/recs/"
         addresses = re.findall(r'(?:href|src)="([^"#]+)"', page.text)
-        assert len(addresses) == 3
+        assert {"app.css", "app.js", "icon.svg", "./"} == set(addresses)
         for address in addresses:
             found = urljoin(str(page.url), address)
             assert found.startswith("http://localhost/recs/")
@@ -325,10 +334,10 @@ def test_limits_that_are_none_are_refused_at_the_start(limit):
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"user_ids": [(number,) for number in range(40)]}, "user ids of type str or int"),
-        ({"user_ids": np.arange(40.0)}, "user ids of type str or int, got float"),
+        ({"user_ids": [(number,) for number in range(40)]}, "user ids of type str or int or UUID"),
+        ({"user_ids": np.arange(40.0)}, "user ids of type str or int or UUID, got float"),
         ({"item_ids": [f"{number}".encode() for number in range(60)]}, "item ids .* got bytes"),
-        ({"tags": range(5)}, "tag ids of type str, got int"),
+        ({"tags": np.arange(5.0)}, "tag ids of type str or int, got float"),
     ],
 )
 def test_ids_that_no_request_can_say_are_refused_at_the_start(changed, words):
@@ -349,7 +358,7 @@ def test_openapi_describes_every_route(client):
         if isinstance(route, APIRoute)
         for method in route.methods
     }
-    assert len(routes) == 9
+    assert len(routes) == 13
     methods = {"get", "post", "delete"}
     paths = {
         (path, method.upper())
@@ -394,7 +403,7 @@ def test_the_command_line_serves_it(monkeypatch):
     assert served["host"] == "127.0.0.1"
     with TestClient(served["app"], base_url="http://localhost") as client:
         state = begin(client, user="42")
-    assert state["user"] == 42
+    assert state["user"] == "42"
     assert len(state["list"]) == 10
 
 

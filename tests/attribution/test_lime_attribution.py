@@ -47,11 +47,13 @@ def fitted(composite=CURVED, preferences=PREFERENCES, **params):
     return LimeAttribution(**params).fit(composite, preferences, USERS)
 
 
-@pytest.mark.parametrize("target", ["rank", "score"])
+@pytest.mark.parametrize(
+    ("target", "reach"), [("rank", "own"), ("rank", "median"), ("score", "own")]
+)
 @pytest.mark.parametrize("center", ["instance", "population"])
 @pytest.mark.parametrize("num_features", [None, 4, 8])
-def test_equals_the_lime_package_on_the_same_draws(target, center, num_features):
-    params = {"target": target, "center": center, "num_features": num_features}
+def test_equals_the_lime_package_on_the_same_draws(target, reach, center, num_features):
+    params = {"target": target, "reach": reach, "center": center, "num_features": num_features}
     ours, theirs = fitted(**params), fitted(engine="lime", **params)
     for user in (0, 17, 93):
         items = np.array([5, 41])
@@ -414,11 +416,11 @@ class Plainly:
         return None
 
 
-@pytest.mark.parametrize("target", ["rank", "score"])
+@pytest.mark.parametrize("reach", ["own", "median"])
 @pytest.mark.parametrize("engine", ["sobol", "vectorized"])
 @pytest.mark.parametrize("center", ["instance", "population"])
-def test_moves_that_users_share_change_nothing(through_a_network, target, engine, center):
-    how = {"target": target, "engine": engine, "center": center, "n_samples": 2048}
+def test_moves_that_users_share_change_nothing(through_a_network, reach, engine, center):
+    how = {"reach": reach, "engine": engine, "center": center, "n_samples": 2048}
     lime = fitted(through_a_network, **how)
     plainly = fitted(Plainly(through_a_network), **how)
     for user in (0, 17):
@@ -464,3 +466,34 @@ def test_unfitted_says_so():
 def test_bad_parameters_are_named(params):
     with pytest.raises(ValueError, match=f"'{next(iter(params))}' parameter of LimeAttribution"):
         fitted(**params)
+
+
+def test_an_item_that_leads_whatever_its_tags_are_has_a_rank_to_reach():
+    best = np.argmax(CURVED(PREFERENCES[:40], USERS[:40]), axis=1)
+    told = {}
+    for reach in ("own", "median"):
+        lime = fitted(reach=reach, n_competitors=59, n_samples=2000)
+        told[reach] = np.array(
+            [
+                lime.attribute(PREFERENCES[user], USERS[user], [item]).fidelity[0]
+                for user, item in enumerate(best)
+            ]
+        )
+    assert told["own"].min() < 0.2 < 0.25 < told["median"].min()
+    assert np.median(told["median"]) > 0.5
+
+
+@pytest.mark.parametrize("engine", ["sobol", "vectorized"])
+def test_half_of_the_draws_reach_the_median_rank(engine):
+    lime = fitted(reach="median", engine=engine, n_samples=1024)
+    *_, offsets = lime._draw(PREFERENCES[7])
+    middle = PREFERENCES[7] - lime.scale_ * offsets[0]
+
+    def score(scored):
+        return CURVED.around(middle, offsets, lime.scale_, USERS[7], scored)
+
+    items, rivals = np.arange(20), lime._competitors(USERS[7], 60)
+    reached = lime._targets(score, USERS[7], items)[1:] >= 0
+    scores = score(np.arange(60))[1:]
+    ranks = np.array([[np.sum(row[rivals] > row[item]) for item in items] for row in scores])
+    np.testing.assert_array_equal(reached, ranks <= np.floor(np.median(ranks, axis=0)))

@@ -139,3 +139,9 @@ def test_refuses_by_name(params, message):
     given = {"refiner": FeedbackRefiner(EXACT), "pairs": PAIRS, **params}
     with pytest.raises(ValueError, match=message):
         evaluate_calibration(EXACT, **given)
+
+
+def test_the_account_promises_nothing_of_edits_and_that_is_said():
+    account = fitted(attribution=None)
+    with pytest.raises(ValueError, match="promises nothing of a tag that moves"):
+        evaluate_calibration(account, FeedbackRefiner(EXACT), PAIRS)

@@ -3,17 +3,19 @@
 import copy
 import json
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from sklearn.decomposition import TruncatedSVD
 
 from sktpecr import CVAEGenerator, TPECRExplainer
-from sktpecr.attribution import ExactAttribution, LimeAttribution
+from sktpecr.attribution import AccountAttribution, ExactAttribution, LimeAttribution
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import FactorRecommender
 
 DATA = make_tagged_interactions(120, 60, 4, density=0.3, random_state=0)
+HALVES = slice(60), slice(60, 120)
 
 
 def explained(item=5, **params):
@@ -60,6 +62,48 @@ def test_what_own_tags_tell_is_the_r2_of_the_account_over_users(attribution):
         assert certificate.told == pytest.approx(expected, abs=1e-6)
         told_by = f"{certificate.told:.0%}".replace("%", " %")
         assert f"Its own tags tell {told_by} of what" in str(certificate)
+
+
+@pytest.mark.parametrize("level", ["regression", "difference", "none"])
+def test_first_tag_is_held_against_accounts_of_half_of_the_users(level):
+    account = AccountAttribution(level=level, random_state=0)
+    explainer = TPECRExplainer(
+        TruncatedSVD(8, random_state=0), DATA.item_tags, attribution=account
+    ).fit(DATA.interactions)
+    model, used = explainer.tag_model_, explainer.attribution_.used_
+    rng, others = np.random.RandomState(0), []
+    for _ in range(5):
+        order = rng.permutation(120)
+        others += [replace(model, learners=np.isin(range(120), order[part])) for part in HALVES]
+    others = [other.fitted(account) for other in others]
+    # Which tags are used is not tried again.
+    others = [other for other in others if (other.used_ == used).all()]
+    assert others
+    for user, item in [(3, 5), (8, 20), (40, 33), (77, 1)]:
+        embedding = model.user_embeddings[user].astype(float)
+        preferences = model.tag_preferences_of(embedding)
+        firsts = [
+            int(np.abs(each.attribute(preferences, embedding, [item]).contributions).argmax())
+            for each in [explainer.attribution_, *others]
+        ]
+        kept = np.sum(np.array(firsts[1:]) == firsts[0])
+        found = explainer.explain(user, DATA.item_ids[item]).certificate.kept
+        assert kept / 10 - 1e-9 <= found <= (kept + 10 - len(others)) / 10 + 1e-9
+
+
+def test_importances_that_fit_little_are_said():
+    told = replace(explained().certificate, fidelity=0.08)
+    assert "fit 8 % of how what they explain moves" in str(told)
+    assert np.isnan(explained().certificate.fidelity)
+    lime = explained(attribution=noisy())
+    assert lime.certificate.fidelity == lime.fidelity
+
+
+def test_a_first_tag_that_half_of_the_users_do_not_confirm_is_said():
+    told = replace(explained().certificate, kept=0.4)
+    assert "stays the first in 40 % of cases" in str(told)
+    assert "stays" not in str(replace(told, kept=0.9))
+    assert "stays" not in str(replace(told, kept=np.nan))
 
 
 def test_tags_dealt_at_random_are_told_from_real_ones():

@@ -15,7 +15,7 @@ from sktpecr.recommenders import FactorRecommender
 NAMES = np.array(list("abcdefgh"))
 
 
-def own(contributions, likings=None, aliases=None):
+def own(contributions, likings=None, aliases=None, n_items=None, spread=0.0):
     contributions = np.asarray(contributions, dtype=float)
     columns = np.arange(len(contributions))
     return OwnTags(
@@ -23,6 +23,8 @@ def own(contributions, likings=None, aliases=None):
         contributions,
         np.sign(contributions) if likings is None else np.asarray(likings, dtype=float),
         columns if aliases is None else np.asarray(aliases),
+        np.ones(len(columns)) if n_items is None else np.asarray(n_items),
+        spread,
     )
 
 
@@ -57,6 +59,20 @@ def test_aliases_are_one_reason():
     assert (reason.tag, reason.tags) == ("b", ("b", "a"))
     assert reason.contribution == pytest.approx(0.5)
     assert reason.liking == 1.2
+
+
+def test_of_aliases_the_one_on_most_items_is_named():
+    tags = own([0.2, 0.3, 0.1], likings=[1.0, 1.2, 0.9], aliases=[0, 0, 0], n_items=[5, 3, 5])
+    (reason,) = select_reasons(tags, NAMES)
+    assert (reason.tag, reason.tags, reason.liking) == ("a", ("a", "c", "b"), 1.0)
+    assert reason.contribution == pytest.approx(0.6)
+
+
+def test_what_hardly_moves_the_score_is_no_reason_and_less_so_against_it():
+    moved = own([0.2, 0.099, -0.19], spread=1.0)
+    assert told(select_reasons(moved, NAMES)) == [("a", True)]
+    moved = own([0.2, 0.1, -0.2], spread=1.0)
+    assert told(select_reasons(moved, NAMES)) == [("a", True), ("b", True), ("c", False)]
 
 
 def test_aliases_of_other_sign_stay_apart():

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.model_selection import cross_val_score
 
 from sktpecr import TPECRExplainer
 from sktpecr.recommenders import FactorRecommender
@@ -35,14 +37,26 @@ def test_fewer_rows_with_ids_are_found_as_well():
 def test_another_number_of_rows_without_ids_of_the_model_is_an_error(n_rows):
     explainer = TPECRExplainer(FactorRecommender(USERS, ITEMS), TAGS)
     message = f"X has {n_rows} rows, .* stores 6 users.*user_ids= .*, or users='fold_in'"
-    with pytest.raises(ValueError, match=message):
-        explainer.fit(X[:n_rows], user_ids=range(n_rows))
-    with pytest.warns(UserWarning, match=message):  # nobody asks for them by id
-        explainer.fit(X[:n_rows])
+    for user_ids in (range(n_rows), None):
+        with pytest.raises(ValueError, match=message):
+            explainer.fit(X[:n_rows], user_ids=user_ids)
     expected = FactorRecommender(USERS, ITEMS).fold_in(X[:n_rows])
-    np.testing.assert_array_equal(explainer.user_embeddings_, expected)
     explainer.fit(X[:n_rows], user_ids=range(n_rows), users="fold_in")
     np.testing.assert_array_equal(explainer.user_embeddings_, expected)
+    copied = clone(explainer)
+    with pytest.warns(UserWarning, match=message):  # as in cross-validation, which asks for nobody
+        copied.fit(X[:n_rows])
+    np.testing.assert_array_equal(copied.user_embeddings_, expected)
+    with pytest.raises(ValueError, match=message):
+        copied.fit(X[:n_rows], user_ids=range(n_rows))
+    with pytest.raises(ValueError, match=message):  # what was fitted is no clone of its clone
+        explainer.fit(X[:n_rows])
+
+
+def test_parts_of_a_cross_validation_need_no_ids():
+    explainer = TPECRExplainer(FactorRecommender(USERS, ITEMS), TAGS)
+    with pytest.warns(UserWarning, match="stores 6 users"):
+        assert np.isfinite(cross_val_score(explainer, X[:6], cv=2, error_score="raise")).all()
 
 
 def test_fold_in_is_for_all_rows_whoever_they_are():
