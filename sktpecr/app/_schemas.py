@@ -60,7 +60,7 @@ class Two(Item):
 
 class Spoken(BaseModel):
     # Another window may have spoken since.
-    turn: StrictInt = Field(description="the number of turns so far")
+    version: StrictStr = Field(description="a string: the version of the state that is answered")
     look: Label | None = Field(
         None, description="a string or a whole number: id of the item to be explained in the answer"
     )
@@ -182,6 +182,7 @@ class State(BaseModel):
     name: str
     read_only: bool
     turn: int
+    version: str = Field(description="another one whenever anything was said or taken back")
     can_redo: bool
     list: Sequence[Listed]
     turns: Sequence[Said]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
@@ -68,6 +69,7 @@ class View:
             name=self.directory.name_of(known),
             read_only=read_only,
             turn=len(history),
+            version=version_of(conversation),
             can_redo=bool(conversation.undone),
             list=rows,
             turns=[self._said(turn) for turn in history],
@@ -220,6 +222,11 @@ class View:
             rejected = directory.titles[directory.catalogue.items.row(said.reject)]
         hides = None if said.hide is None else directory.tags.text(said.hide)
         return schemas.Said(words=said.to_text(self._all_words, rejected), hides=hides)
+
+
+def version_of(conversation: Conversation) -> str:
+    """Return a token of what was said and what is listed, another one for anything else."""
+    return hashlib.sha256(conversation.to_json().encode()).hexdigest()[:16]
 
 
 def standing(conversation: Conversation, item: Hashable) -> tuple[int | None, int, float]:

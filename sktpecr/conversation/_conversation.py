@@ -555,8 +555,8 @@ class Conversation:
         return conversation
 
     @property
-    def _nbytes(self) -> int:
-        """Bytes of what is kept for every item."""
+    def nbytes(self) -> int:
+        """Bytes of what is kept for every item, at most."""
         return self._at[0].nbytes
 
     def _keep(self, said: tuple[Statement, ConversationState]) -> ConversationTurn:

@@ -100,6 +100,7 @@ def _run(
             seen=taken if exclude_seen else None,
             history=taken if needs_history else None,
             pairs=None if pairs is None else pairs.of(part),
+            kept=_kept(tag_model, own),
         )
 
     names = catalogue.item_names
@@ -153,6 +154,14 @@ def contributions_of(
         )
         found[pairs] = attributed.told(standings[place])[0]
     return found
+
+
+def _kept(tag_model: TagModel, rows: NDArray) -> NDArray | None:
+    """Return what folding in kept of the scores of each user, None where nobody was folded in."""
+    folded = tag_model.folded[rows]
+    if not folded.any() or tag_model.fold_in_fidelity == 1:
+        return None
+    return np.where(folded, tag_model.fold_in_fidelity, 1.0)
 
 
 def _rows_to_explain(tag_model: TagModel, users: Any) -> NDArray:

@@ -44,6 +44,7 @@ class User:
     is_known: bool = True
     has_known_history: bool = True  # Whether `history` is all of it
     row: int | None = None  # In the catalogue; None for somebody new
+    is_folded: bool = False  # Whether the embedding was made of interactions, and is not stored
     turns: tuple[Turn, ...] = ()  # What the user said before; that is in the embedding already
     wish: NDArray | None = None  # What is asked for now: evidence on items, shape (n_items,)
     # A turn asks for them several times, and each time is a pass over all items.
@@ -82,7 +83,9 @@ class User:
             else:
                 row = one_row(tag_model.catalogue, interactions)
                 label = f"a new user ({row.nnz} {'item' if row.nnz == 1 else 'items'})"
-                somebody = cls(label, fold_in(tag_model.recommender, row)[0], row.indices)
+                somebody = cls(
+                    label, fold_in(tag_model.recommender, row)[0], row.indices, is_folded=True
+                )
             embedding = somebody.embedding
             if not (np.isfinite(embedding).all() and np.isfinite(somebody.scores(tag_model)).all()):
                 raise ValueError(
@@ -103,6 +106,7 @@ class User:
             is_known=bool(history.size) or not has_interactions,
             has_known_history=has_interactions,
             row=row,
+            is_folded=bool(tag_model.folded[row]),
         )
 
     @classmethod

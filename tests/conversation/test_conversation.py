@@ -448,7 +448,7 @@ def test_a_turn_that_another_model_refuses_is_kept_and_marked():
     np.testing.assert_array_equal(again.refinement.embedding, refined.embedding)
     marks = [bool(turn.left_out) for turn in again.history]
     assert marks == [False, True, False]
-    assert "refuses (dislike keeps what else" in again.history[1].left_out[0]
+    assert "refuses (dislike needs the user" in again.history[1].left_out[0]
     assert again.history[1].kept == 1.0
     assert not again.history[1].tags["delivered"].any()
     again.like(TAGS[3])  # it goes on
@@ -464,7 +464,7 @@ def test_of_many_turns_few_states_are_kept_and_all_are_reached_to_the_last_bit()
         else:
             conversation.dislike({TAGS[number % 5]: 0.1})
         scores.append(conversation.refinement.scores.tobytes())
-        held.append(conversation._nbytes / (8 * len(ITEMS)))
+        held.append(conversation.nbytes / (8 * len(ITEMS)))
     # A state holds less than three numbers for an item: one in 16 is kept, and 12 of late.
     assert max(held) < 3 * (70 / 16 + 12 + 1)
     for number in reversed(range(70)):
@@ -475,7 +475,7 @@ def test_of_many_turns_few_states_are_kept_and_all_are_reached_to_the_last_bit()
     assert conversation.refinement.scores.tobytes() == scores[70]
     for turn in conversation.history:  # each asks for states long gone
         assert turn.to_text()
-    assert conversation._nbytes / (8 * len(ITEMS)) < 3 * (70 / 16 + 12 + 1)
+    assert conversation.nbytes / (8 * len(ITEMS)) < 3 * (70 / 16 + 12 + 1)
 
 
 def test_turns_have_a_cap():

@@ -73,7 +73,7 @@ export function close() {
 export function give(said, button, toasted = null) {
   return during(async () => {
     const look = state.why?.item, before = state.talk;
-    const talk = await ask("POST", path("/turns"), { turn: before.turn, ...(look ? { look } : {}), ...said });
+    const talk = await ask("POST", path("/turns"), { version: before.version, ...(look ? { look } : {}), ...said });
     close();
     if (opener?.isConnected) opener.focus({ preventScroll: true });
     opener = null;
@@ -114,7 +114,7 @@ export function toast(text, back = null) {
 function restore() {
   return during(async () => {
     let talk = state.talk;
-    while (talk.can_redo) talk = await ask("POST", path("/turns"), { turn: talk.turn, action: "redo" });
+    while (talk.can_redo) talk = await ask("POST", path("/turns"), { version: talk.version, action: "redo" });
     await state.show(talk, { isAnswer: true });
     toast(say("redone", { said: talk.turns.at(-1).words }), null);
   }, at("undo"));
