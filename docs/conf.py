@@ -57,7 +57,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     (
         r"py:.*",
-        r"(collections|implicit|joblib|lime|matplotlib|numpy|pandas|pathlib|scipy|shap|sklearn"
+        r"(collections|copy|implicit|joblib|lime|matplotlib|numpy|pandas|pathlib|scipy|shap|sklearn"
         r"|skorch|torch|typing)(\..*)?",
     ),
     (
