@@ -48,6 +48,7 @@ sphinx_gallery_conf = {
     "min_reported_time": 1_000_000,  # no times: they differ from build to build
     "write_computation_times": False,
     "reset_modules": ("matplotlib",),
+    "remove_config_comments": True,
     "thumbnail_size": (480, 336),
 }
 
