@@ -22,32 +22,33 @@ Scaling
 What to do when
 ---------------
 
-*Weekly*, or as often as the model is trained: ``fit`` an explainer on the new model and ``save`` it.
-Look at ``extractor_.steerability()`` and at the certificates of a few explanations before people see
-them. ``Conversation.from_json`` applies earlier conversations to the new model and says what changed.
-With many users, let ``fit`` learn from a sample (``train_users=``).
+*Weekly*, or as often as the model is trained: ``fit`` an explainer on the new model and ``save``
+it. Look at ``extractor_.steerability()`` and at the certificates of a few explanations before
+people see them. ``Conversation.from_json`` applies earlier conversations to the new model and
+says what changed. With many users, let ``fit`` learn from a sample (``train_users=``).
 
 *Nightly*: ``explain_batch(to=...)`` for all users, or for those whose interactions changed
-(``users=``). The job is resumable: started again, it continues where it stopped. :doc:`guide/batch`
-shows how to spread it over machines.
+(``users=``). The job is resumable: started again, it continues where it stopped.
+:doc:`guide/batch` shows how to spread it over machines.
 
-*At each request*: ``explain`` for one user and item, and ``refine`` for an answer, take a millisecond
-or two (:doc:`speed`). They need the explainer in memory: the factors of all items, the tags, and the
-factors of the users that it serves.
+*At each request*: ``explain`` for one user and item, and ``refine`` for an answer, take a
+millisecond or two (:doc:`speed`). They need the explainer in memory: the factors of all items,
+the tags, and the factors of the users that it serves.
 
 What a night would take
 -----------------------
 
-This table is extrapolated, not measured: the milliseconds per user on one core, times the number of
-users, on cores like the measured one that share only the disk. *In* is factors in single precision
-and 20 interactions per user. *Out* is the size of a user's Parquet rows, with ten items and five tags
-each. Item factors and tags are sent to each worker once, which is little in comparison. Not included
-is what else grows, above all the time to start workers and to list many files.
+This table is extrapolated, not measured: the milliseconds per user on one core, times the number
+of users, on cores like the measured one that share only the disk. *In* is factors in single
+precision and 20 interactions per user. *Out* is the size of a user's Parquet rows, with ten items
+and five tags each. Item factors and tags are sent to each worker once, which is little in
+comparison. Not included is what else grows, above all the time to start workers and to list many
+files.
 
 """
 HELD = """
-The same calculation for jobs that one worker did, from the cost of the most similar size. It is too low
-where a job has more tags than that, and it leaves out writing and fingerprints.
+The same calculation for jobs that one worker did, from the cost of the most similar size. It is
+too low where a job has more tags than that, and it leaves out writing and fingerprints.
 
 """
 # Jobs, and the items and tags that were measured to cost what is taken for theirs.
