@@ -22,7 +22,7 @@ def top_lists(
     listed: NDArray,
     seen: sp.csr_matrix | None = None,
 ) -> Iterator[tuple[NDArray, NDArray]]:
-    """Yield the columns of each user's n best items, best first, ties in column order; and scores."""
+    """Yield the columns of each user's n best items, ties in column order, with scores."""
     # The score is the dot product plus the item's bias. What is not `listed`, or seen by the user,
     # is in no list.
     # `users` (n_users, n_factors); `items` (n_items, n_factors); `biases`, `listed` (n_items,).

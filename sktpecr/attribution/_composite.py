@@ -54,7 +54,7 @@ class CompositeFunction:
         embedding: NDArray,
         items: NDArray,
     ) -> NDArray | None:
-        """Score as :meth:`around` does, in single precision; faster for many users' same offsets."""
+        """Score as :meth:`around` does, faster: in single precision, for offsets many share."""
         # None unless there is a network that can, and scores are dot products.
         shared = getattr(self.generator, "_shared_moves", None)
         if shared is None or not hasattr(self.recommender, "item_embeddings"):
