@@ -241,7 +241,9 @@ class TagModel:
     @lazily
     def average_user(self) -> NDArray:
         """Mean of the learners' embeddings, shape (n_factors,)."""
-        return taken(self.user_embeddings, self.learners).astype(np.float64).mean(axis=0)
+        if self.learners.all():  # nothing to copy
+            return np.mean(self.user_embeddings, axis=0, dtype=np.float64)
+        return taken(self.user_embeddings, self.learners).mean(axis=0, dtype=np.float64)
 
     @lazily
     def halves(self) -> list[Half]:
