@@ -241,9 +241,9 @@ class TagModel:
     @lazily
     def average_user(self) -> NDArray:
         """Mean of the learners' embeddings, shape (n_factors,)."""
-        if self.learners.all():  # nothing to copy
-            return np.mean(self.user_embeddings, axis=0, dtype=np.float64)
-        return taken(self.user_embeddings, self.learners).mean(axis=0, dtype=np.float64)
+        every = self.learners.all()  # then nothing has to be copied
+        users = self.user_embeddings if every else taken(self.user_embeddings, self.learners)
+        return users.mean(axis=0, dtype=np.float64)
 
     @lazily
     def halves(self) -> list[Half]:
