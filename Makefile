@@ -50,7 +50,7 @@ lint: $(DEV) ## ruff, mypy, codespell
 
 docs: $(DEV) ## the manual, into docs/_build/html
 	@rm -rf docs/_build docs/generated docs/auto_examples docs/sg_execution_times.rst
-	@$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build/html
+	@$(BIN)/sphinx-build --jobs 2 --fail-on-warning --keep-going --quiet docs docs/_build/html
 	@$(BIN)/python tools/check_docs.py docs/_build/html
 	@echo "docs/_build/html/index.html"
 

@@ -102,7 +102,7 @@ class TPECRExplainer(TagTransformer):
     Sections 3.1 and 3.2 of the paper [1]_. What is told of a score is exact: the average user's
     score, this user's level over all items, one contribution for each of the item's own tags, and
     a rest that no tag tells, add up to the recommender's own score. How much the tags tell, and
-    what tags dealt at random would tell, is in the certificate.
+    what random tags would tell, is in the certificate.
 
     With a fitted recommender that stores its users' embeddings and the default generator,
     ``fit`` may be left out: the explainer then knows users and items by number, and nothing of
@@ -237,7 +237,7 @@ class TPECRExplainer(TagTransformer):
         UserWarning
             If the recommender cannot tell what users took from what others took
             (``alignment_`` near .5, with a standard error below .02 over at least 200 users); if
-            at least 200 users show that tags say no more of scores than tags dealt at random; or
+            at least 200 users show that tags explain scores no better than random tags; or
             if a clone embeds all rows anew.
         """
         fit_on_interactions(self, X, user_ids, item_names, train_users, users)
