@@ -3,12 +3,16 @@
 import inspect
 import re
 import sys
+import tomllib
+from pathlib import Path
 
 from docutils import nodes
 from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 
 from sktpecr import __version__
+
+ROOT = Path(__file__).resolve().parents[1]
 
 project = "sktpecr"
 author = "the sktpecr developers"
@@ -26,6 +30,7 @@ templates_path = ["_templates"]
 exclude_patterns = ["_build"]
 default_role = "literal"
 
+toc_object_entries_show_parents = "hide"
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # numpydoc's Parameters section has the types
 numpydoc_show_class_members = False  # the template of a class page lists them
@@ -43,6 +48,7 @@ sphinx_gallery_conf = {
     "min_reported_time": 1_000_000,  # no times: they differ from build to build
     "write_computation_times": False,
     "reset_modules": ("matplotlib",),
+    "thumbnail_size": (480, 336),
 }
 
 # A reference to a name of ours that does not exist is an error. There is no intersphinx, since a
@@ -65,21 +71,27 @@ html_math_renderer = "mathml"
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"sktpecr {release}"
+html_logo = html_favicon = "_static/logo.svg"
+html_static_path = ["_static"]
+html_css_files = ["sktpecr.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
+    "logo": {"text": html_title},
     "navigation_with_keys": False,
-    "header_links_before_dropdown": 5,
+    "header_links_before_dropdown": 6,
     "show_prev_next": False,
+    "show_toc_level": 2,
     "footer_start": ["copyright"],
     "footer_end": [],
 }
+_urls = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"].get("urls")
+if _urls:
+    html_theme_options["icon_links"] = [
+        {"name": "Repository", "url": _urls["Repository"], "icon": "fa-brands fa-git-alt"}
+    ]
 # A page without pages below it has nothing to list beside it.
-_ALONE = (
-    *("index", "install", "tour", "how_to", "choosing", "results", "claims"),
-    *("speed", "reliability", "architecture"),
-)
-html_sidebars = {page: [] for page in (*_ALONE, "changelog")}
+html_sidebars = {page: [] for page in ("index", "changelog")}
 
 
 def skip_members_of_others(app, what, name, obj, skip, options):
@@ -90,11 +102,15 @@ def skip_members_of_others(app, what, name, obj, skip, options):
 
 
 def write_pages(app):
-    """Write the pages, tables and the figure that are made of what the benchmarks found."""
-    sys.path.insert(0, str(app.srcdir.parent))  # the benchmarks are not installed
+    """Write the pages, tables and pictures that are made from code and from results."""
+    # Neither benchmarks nor tools are installed.
+    sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
+    import draw_images
+
     from benchmarks.pages.write import write
 
     write(app.srcdir)
+    draw_images.write(app.srcdir / "images")
 
 
 def include_changelog(app, docname, source):
@@ -102,7 +118,7 @@ def include_changelog(app, docname, source):
     if docname != "changelog":
         return
     lines = []
-    for line in (app.srcdir.parent / "CHANGELOG.md").read_text(encoding="utf-8").splitlines():
+    for line in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").splitlines():
         heading = re.fullmatch(r"(#+) \[?(.*?)\]?(?: - (.*))?", line)
         if heading:
             title = " - ".join(filter(None, heading.groups()[1:]))

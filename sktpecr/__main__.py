@@ -14,6 +14,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from sktpecr import FeedbackRefiner, Refinement, TPECRExplainer, __version__, plotting
+from sktpecr._inputs._feedback import AMOUNTS
 from sktpecr.attribution import ExactAttribution
 from sktpecr.datasets import TaggedInteractions, load_movielens
 from sktpecr.evaluation import swap_score
@@ -33,12 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     demo.add_argument("--user", type=int, default=243, help="MovieLens user id (default: 243)")
     demo.add_argument(
-        "--more", nargs="*", default=["Musical"], metavar="GENRE", help="default: Musical"
+        "--more", nargs="*", default=[], metavar="GENRE", help="genres to show more of"
     )
     demo.add_argument(
         "--less", nargs="*", default=["Horror"], metavar="GENRE", help="default: Horror"
     )
-    demo.add_argument("--strength", type=float, default=3.0, help="of the feedback (default: 3)")
+    demo.add_argument(
+        "--amount", choices=list(AMOUNTS), default="more", help="how much more and less of them"
+    )
     demo.add_argument(
         "--out",
         type=Path,
@@ -47,9 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     app = commands.add_parser(
         "app",
-        help="talk with the same model in a browser",
-        description="Train implicit's ALS on the shipped MovieLens films and serve conversations "
-        "about its recommendations, until interrupted. Needs the extra: pip install 'sktpecr[app]'",
+        help="the same model in a browser",
+        description="Train implicit's ALS on the shipped MovieLens films and open its "
+        "recommendations in a browser, until interrupted. Needs: pip install 'sktpecr[app]'",
     )
     app.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1, this machine alone")
     app.add_argument("--port", type=_port, default=8000, help="default: 8000")
@@ -64,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if parsed.command == "app":
             serve(parsed.host, parsed.port, parsed.store)
         else:
-            run(parsed.user, parsed.more, parsed.less, parsed.strength, parsed.out)
+            run(parsed.user, parsed.more, parsed.less, parsed.amount, parsed.out)
     except (ValueError, OSError, ImportError) as error:
         print(f"{parser.prog} {parsed.command}: {error}", file=sys.stderr)
         return 2
@@ -82,11 +85,11 @@ def main_description() -> str:
     return (sys.modules["sktpecr"].__doc__ or "").strip()
 
 
-def run(user: int, more: list[str], less: list[str], strength: float, folder: Path) -> None:
+def run(user: int, more: list[str], less: list[str], amount: str, folder: Path) -> None:
     """Train, explain, refine, print, and write the figures."""
     data, als, explainer = _explained()
 
-    with _step(f"How the model sees user {user}: the genres furthest from the average user's"):
+    with _step(f"What the model thinks user {user} likes, beside the average user"):
         profile = explainer.profile(user)
         ends = profile.iloc[[*range(4), *range(-4, 0)]]
         print(ends.to_string(index=False, float_format="{:+.3f}".format))
@@ -95,20 +98,17 @@ def run(user: int, more: list[str], less: list[str], strength: float, folder: Pa
         listed = explainer.recommend(user, 10)
         print(_table(listed))
 
-    with _step("Why: the first films in words"):
+    with _step("Why: a sentence for each of the first films"):
         for film in listed[:5].itertuples():
             print(f"{film.name}: {explainer.explain(user, film.item).to_text()}")
 
-    with _step("Why the first film is there, in detail"):
+    with _step("Why the first film is recommended, in detail"):
         explanation = explainer.explain(user, listed["item"][0])
         print(explanation)
 
-    refiner = FeedbackRefiner(explainer)
-    with _step(f"The user answers: more {', '.join(more)}; less {', '.join(less)}"):
-        refined = refiner.refine(user, like=more, dislike=less, strength=strength)
-        asked = refined.to_frame().set_index("tag").loc[more + less]
-        print("in standard deviations of the population:")
-        print(asked.to_string(float_format="{:+.2f}".format))
+    refined = FeedbackRefiner(explainer).refine(user, like=more, dislike=less, amount=amount)
+    with _step(f"The user answers: {refined.feedback}"):
+        print(refined.to_text())
 
     with _step("What it recommends now, and where each film stood before"):
         print(_table(_with_moves(refined)))
@@ -116,21 +116,21 @@ def run(user: int, more: list[str], less: list[str], strength: float, folder: Pa
     with _step("Films of these genres among the first 100, before and after"):
         everything = refined.recommend(len(data.item_ids))
         tags = data.item_tags.loc[everything["item"]]
-        for genre in more + less:
+        for genre in dict.fromkeys(more + less):
             counts = [
                 int((tags[genre].to_numpy() > 0)[(everything[rank] <= 100).to_numpy()].sum())
                 for rank in ("rank_before", "rank")
             ]
             print(f"{genre}: {counts[0]} -> {counts[1]}")
 
-    with _step("Why the first film that is new to the list is there"):
+    with _step("Why the first film that came in is recommended"):
         now = refined.recommend(10)
         entered = now[now["rank_before"] > len(now)]
         newest = (entered if len(entered) else now)["item"].iloc[0]
         why = refined.explain(newest)
         print(f"{why.item_name}: {why.to_text()}")
 
-    with _step("The paper as published, beside it: CVAE, rank-label LIME, online update"):
+    with _step("The same with the paper's own settings: CVAE, LIME of ranks, gradient steps"):
         published = published_explainer(als, data.item_tags, random_state=0)
         published.fit(data.interactions, user_ids=data.user_ids, item_names=data.item_names)
         met = swap_score(published, data.interactions), swap_score(explainer, data.interactions)
@@ -181,11 +181,11 @@ def _explained() -> tuple[TaggedInteractions, Any, TPECRExplainer]:
         data = load_movielens()
         print(data)
 
-    with _step("Train a recommender: implicit's ALS with 64 factors"):
+    with _step("Train a recommender: ALS of the implicit library, 64 factors"):
         als = AlternatingLeastSquares(factors=64, random_state=0)
         als.fit(data.interactions, show_progress=False)
 
-    with _step("Fit the explainer: the model stays as it is"):
+    with _step("Fit the explainer; the model stays as it is"):
         explainer = TPECRExplainer(als, item_tags=data.item_tags)
         explainer.fit(data.interactions, user_ids=data.user_ids, item_names=data.item_names)
     return data, als, explainer

@@ -39,7 +39,7 @@ def test_a_generator_trained_on_a_gpu_obeys_as_one_of_the_host():
     for device in ("cpu", "cuda"):
         generator = CVAEGenerator(device=device, max_epochs=60, random_state=0)
         explainer = TPECRExplainer(factors, DATA.item_tags, generator=generator)
-        tag_model = explainer.fit(DATA.interactions)._tag_model
+        tag_model = explainer.fit(DATA.interactions).tag_model_
         swap = tag_model.swapped(factors[0], np.random.RandomState(1))
         left[device] = swap.error_left
     assert left["cuda"] == pytest.approx(left["cpu"], rel=0.2)

@@ -2,8 +2,9 @@
 
     python tools/engines.py FOLDER
 
-FOLDER gets a virtual environment with Spark, Ray and DuckDB, and the tests of docs/guide/batch.rst
-are run in it: elsewhere they are skipped. Spark needs Java. Says what was run with which versions.
+FOLDER gets a virtual environment with Spark, Ray and DuckDB, and the recipes of the guide's pages
+on batches and engines are run in it: elsewhere they are skipped. Spark needs Java. Says what was
+run with which versions.
 pip uses the index that it is configured for.
 """
 
@@ -42,8 +43,11 @@ def tested(python: Path, key: str) -> int:
     """Run the tests of an engine, say how they went, and return 0 if none failed or was skipped."""
     version = f"from importlib.metadata import version; print(version({ENGINES[key]!r}))"
     alone = ["--noconftest", "-c", os.devnull, "--rootdir", ROOT / "tests"]
-    file = ROOT / "tests" / "whole" / f"test_batch_on_{key}.py"
-    done = run([python, "-m", "pytest", *alone, "-q", "-rs", "-p", "no:cacheprovider", file])
+    files = [
+        ROOT / "tests" / "whole" / name for name in (f"test_batch_on_{key}.py", "test_recipes.py")
+    ]
+    how = [*alone, "-q", "-rs", "-p", "no:cacheprovider", "-k", key]
+    done = run([python, "-m", "pytest", *how, *files])
     lines = done.stdout.strip().splitlines() or [done.stderr.strip()[-200:]]
     failed = bool(done.returncode) or "skipped" in lines[-1]
     print(f"{ENGINES[key]} {run([python, '-c', version]).stdout.strip()}: {lines[-1]}", flush=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.common.rows import number
-from benchmarks.pages.tables import csv_table, heading, sections, with_interval
+from benchmarks.pages.tables import counted, csv_table, folded, sections, with_interval
 
 EXPLANATIONS, CHECKS = "beyond explanations", "beyond checks"
 _METRICS = {
@@ -51,8 +51,9 @@ def page(everything: dict[str, Any], experiment: str) -> list[str]:
     """Return the parts of the page of one of the two experiments."""
     parts = [_TEXTS[experiment]]
     for name, made, rows in sections(everything, experiment):
-        parts += heading(name.removeprefix(experiment).strip(), made)
-        parts += _compared(rows) if experiment == EXPLANATIONS else _checked(rows, name)
+        tables = _compared(rows) if experiment == EXPLANATIONS else _checked(rows, name)
+        label = f"{name.removeprefix(experiment).strip()}: {counted(rows)}"
+        parts.append(folded(label, tables, made=made))
     return parts
 
 
@@ -75,8 +76,8 @@ def _compared(rows: list[dict[str, Any]]) -> list[str]:
 
 def _checked(rows: list[dict[str, Any]], name: str) -> list[str]:
     parts = []
-    for counted in (False, True):
-        some = [row for row in rows if ("counterfactuals" in row["name"]) == counted]
+    for of_edits in (False, True):
+        some = [row for row in rows if ("counterfactuals" in row["name"]) == of_edits]
         columns = list(dict.fromkeys(row["column"] for row in some))
         lines = [["", *columns]]
         for each in dict.fromkeys(row["name"] for row in some):
@@ -84,6 +85,6 @@ def _checked(rows: list[dict[str, Any]], name: str) -> list[str]:
             label = each.removeprefix(name).strip()
             lines.append([label, *(here.get(column, "") for column in columns)])
         parts.append(
-            csv_table("counterfactuals, by kind" if counted else "sums of explanations", lines)
+            csv_table("counterfactuals, by kind" if of_edits else "sums of explanations", lines)
         )
     return parts

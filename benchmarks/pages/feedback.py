@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.beyond.dated_films import METRICS
-from benchmarks.pages.tables import csv_table, heading, sections, with_interval
+from benchmarks.pages.tables import counted, csv_table, folded, sections, with_interval
 
 EXPERIMENT = "beyond feedback"
 _TEXT = """\
-Ratings in the order of time: recommenders know the first 70 % of each user's films, the middle
-15 % tell what nobody asked her (the tag whose share grew most is a like, the one whose share
-shrank most a dislike), and the last 15 % judge. Log2 rank tells how often the ranks of her last
-films halved, rose the share of them that rose, recall@100 what was gained of it. Placebos are the
-user's other tags, each counting the same ("other tags") or as often as others chose it ("tags of
-others"); the oracle chooses the tag by the last films themselves; "plain" is the plain step.
-"Middle films told" folds the middle films in and needs no tags. Words are tags that users typed:
-the area under the curve tells how a user's own words rank among all words, with her own typing left
-in the tags, taken out, or with all films that she rated taken out.
+Ratings in the order of time. Recommenders know the first 70 % of each user's films. The middle 15
+% stand for an answer that nobody asked for: the tag whose share grew most is a like, and the one
+whose share shrank most a dislike. The last 15 % judge: *log2 rank* tells how often the ranks of
+these films halved, *rose* the share of them that rose, and ``recall@100`` how much of it was
+gained.
+
+Placebos are the user's other tags, each counting the same ("other tags") or as often as others
+chose it ("tags of others"). The oracle chooses the tag by the last films themselves. "Plain" is
+the plain step. "Middle films told" adds the middle films to the history and needs no tags. Words
+are tags that users typed: the area under the curve tells how a user's own words rank among all
+words, with her own typing left in the tags, taken out, or with all films that she rated taken out.
 """
 
 
@@ -25,7 +27,8 @@ def page(everything: dict[str, Any], experiment: str) -> list[str]:
     """Return the parts of the page."""
     parts = [_TEXT]
     for name, made, rows in sections(everything, experiment):
-        parts += [*heading(name.removeprefix(experiment).strip(), made), *_tables(rows, name)]
+        label = f"{name.removeprefix(experiment).strip()}: {counted(rows)}"
+        parts.append(folded(label, _tables(rows, name), made=made))
     return parts
 
 

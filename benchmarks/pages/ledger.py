@@ -108,5 +108,5 @@ def _lines(where: str, rows: list[dict[str, Any]], met: list[bool | None]) -> li
     for row, meets in zip(rows, met, strict=True):
         paper = "" if row["paper"] is None else f" | {number(row['paper'])}"
         mark = {YES: "", NO: " **no**", OPEN: " *open*"}[meets]
-        lines.append(f"   {row['column']}: {with_interval(row)}{paper}{mark}")
+        lines.append(f"   ``{row['column']}``: {with_interval(row)}{paper}{mark}")
     return lines

@@ -1,4 +1,4 @@
-"""The page of all results: an experiment a section, as tables of their own where they have them."""
+"""The pages of results: one that lists the experiments, and one for each of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.common.rows import figure_file, number
 from benchmarks.pages import explanations, feedback, rivals
-from benchmarks.pages.tables import FIGURES, Section, csv_table, heading, interval, sections
+from benchmarks.pages.tables import FIGURES, counted, csv_table, folded, interval, sections
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -38,15 +38,18 @@ TITLES = {
     "reliability app": "Reliability: the app under load",
 }
 HEAD = """\
-The paper's experiments
-=======================
+Results
+=======
 
-Every number that `python -m benchmarks.paper` has measured for this manual, beside the paper's. The
-intervals are 95 % percentile bootstrap intervals over users or pairs. Where the paper's data are
-not to be had, others stand in: MovieLens-1M and the small release for MovieLens-10M, goodbooks-10k
-for Goodreads-Comics; the paper's numbers are then those of its own data. "Bar" tells whether a
-number meets what this project asked of it; most are only reported. :doc:`claims` draws the
-conclusions. FOLDER is where the files of a data set are.
+Every number that ``python -m benchmarks.paper`` and ``python -m benchmarks.reliability`` measured
+for this manual: an experiment in each row, and all its numbers behind the link. A *bar* is what
+this project asked of a number before it was measured; most numbers have none.
+
+Intervals are 95 % percentile bootstrap intervals over users or pairs. Where the paper's data cannot
+be downloaded any more, others take their place: MovieLens-1M and the small release for
+MovieLens-10M, goodbooks-10k for Goodreads-Comics. The paper's numbers, where they stand beside
+ours, are those of its own data. :doc:`claims` draws the conclusions.
+
 """
 
 
@@ -60,29 +63,65 @@ _PAGES = {
 _BARS = {None: "", True: "met", False: "missed"}
 
 
+def index(everything: dict[str, Any]) -> str:
+    """Return the page that lists the experiments."""
+    lines = [["experiment", "data and models", "numbers", "bars met"]]
+    made = [(name, list(sections(everything, name))) for name in TITLES]
+    for experiment, found in made:
+        rows = [row for *_, some in found for row in some]
+        bars = [row["holds"] for row in rows if row["holds"] is not None]
+        places = ", ".join(name.removeprefix(experiment).strip() for name, *_ in found)
+        met = f"{sum(bars)} of {len(bars)}" if bars else ""
+        if found:
+            lines.append([f":doc:`{place_of(experiment)}`", places, f"{len(rows):,}", met])
+    pages = "\n".join(f"   {place_of(name)}" for name, found in made if found)
+    toctree = f".. toctree::\n   :hidden:\n\n{pages}\n"
+    return f"{HEAD}{csv_table('All experiments', lines, widths='42 34 10 14')}\n{toctree}"
+
+
+def place_of(experiment: str) -> str:
+    """Return where the page of an experiment is, without the ending."""
+    return f"results/{experiment.replace(' ', '-')}"
+
+
+def pages(everything: dict[str, Any]) -> dict[str, str]:
+    """Return a page for each experiment that was run, by the name of its file."""
+    return {
+        f"{place_of(experiment)}.rst": f"{title}\n{'=' * len(title)}\n\n{text}"
+        for experiment, title in TITLES.items()
+        if (text := "\n".join(_parts(everything, experiment)))
+    }
+
+
 def page(everything: dict[str, Any], head: str, titles: dict[str, str]) -> str:
-    """Return a page of the rows of some experiments."""
+    """Return one page of the rows of some experiments, folded, below what is said of them."""
     parts = [head]
     for experiment, title in titles.items():
-        made = list(sections(everything, experiment))
-        if made:
-            parts.append(f"{title}\n{'-' * len(title)}\n")
-            special = _PAGES.get(experiment)
-            parts += special(everything, experiment) if special else _plain(experiment, made)
+        parts += _parts(everything, experiment, title)
     return "\n".join(parts)
 
 
-def _plain(experiment: str, made: list[Section]) -> Iterator[str]:
+def _parts(everything: dict[str, Any], experiment: str, title: str = "") -> Iterator[str]:
+    """Yield what there is of an experiment: folded, a part for each data set and model."""
+    special = _PAGES.get(experiment)
+    if special:
+        yield from special(everything, experiment)
+        return
+    for name, how, rows in sections(everything, experiment):
+        place = name.removeprefix(experiment).strip()
+        label = ", ".join(filter(None, (title, place)))
+        yield folded(f"{label}: {counted(rows)}", _plain(name, rows), made=how)
+
+
+def _plain(name: str, rows: list[dict[str, Any]]) -> Iterator[str]:
     """Yield a table for each name of rows, a number a line, and the figure where there is one."""
-    for name, how, rows in made:
-        yield from heading(name.removeprefix(experiment).strip(), how)
-        for where in dict.fromkeys(row["name"] for row in rows):
-            lines = [["", "here", "95 % interval", "paper", "bar"]]
-            lines += [_line(row) for row in rows if row["name"] == where]
-            yield csv_table(where, lines)
-        figure = f"{FIGURES}/{figure_file(name)}"
-        if (DOCS / figure).exists():
-            yield f".. image:: {figure}\n   :alt: {name}, drawn\n"
+    for where in dict.fromkeys(row["name"] for row in rows):
+        lines = [["number", "here", "95 % interval", "paper", "bar"]]
+        lines += [_line(row) for row in rows if row["name"] == where]
+        yield csv_table(where, lines)
+    figure = f"{FIGURES}/{figure_file(name)}"
+    if (DOCS / figure).exists():
+        yield f".. image:: /{figure}\n   :alt: {name}, drawn\n"
 
 
 def _line(row: dict[str, Any]) -> list[str]:

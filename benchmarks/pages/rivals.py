@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common.rows import belongs, number
-from benchmarks.pages.tables import FIGURES, csv_table, sections, with_interval
+from benchmarks.pages.tables import FIGURES, csv_table, folded, sections, with_interval
 
 EXPERIMENT = "beyond rivals"
 FIGURE = "beyond-rivals.png"
@@ -57,26 +57,32 @@ def page(everything: dict[str, Any], experiment: str) -> list[str]:
             ways.append([label, overlap, *(number(row["here"]) if row else "" for row in right)])
     parts = []
     for rival, meaning in RIVALS.items():
-        found = [
-            row for (name, column), row in rows.items() if column == f"improved ours - {rival}"
-        ]
+        found = _differences(rows, rival)
         above = sum(row["low"] > 0 for row in found)
         open_ = sum(row["low"] <= 0 <= row["high"] for row in found)
         parts.append(
             f"* {rival} ({meaning}): of {len(found)} readings, ours is above in {above}, below in "
             f"{len(found) - above - open_}, and the interval holds 0 in {open_}."
         )
-    return [
-        INTRODUCTION,
-        "\n".join(made) + "\n",
-        "\n".join(parts) + "\n",
+    tables = [
         csv_table("share of targets that rose: ours, and paired differences", shares),
         csv_table(
             "share of cases in which the named tag's own preference went the right way", ways
         ),
-        f".. image:: {FIGURES}/{FIGURE}\n"
-        "   :alt: share of targets that rose against overlap, 16 cells\n",
     ]
+    return [
+        INTRODUCTION,
+        "\n".join(parts) + "\n",
+        f".. image:: /{FIGURES}/{FIGURE}\n"
+        "   :alt: share of targets that rose against overlap, 16 cells\n",
+        folded("All readings, and the commands", [*tables, "\n".join(made)]),
+    ]
+
+
+def readings(everything: dict[str, Any], rival: str) -> tuple[int, int]:
+    """Return how many readings there are against a rival, and in how many ours is above."""
+    found = _differences(_read(everything)[0], rival)
+    return len(found), sum(row["low"] > 0 for row in found)
 
 
 def draw(everything: dict[str, Any], path: Path) -> None:
@@ -121,6 +127,10 @@ def _read(everything: dict[str, Any]) -> tuple[Rows, list[str]]:
     found = [row for row in everything["rows"] if belongs(row["name"], EXPERIMENT)]
     cells = [row["name"].removeprefix(f"{EXPERIMENT} ").rsplit(" ", 1)[0] for row in found]
     return {(row["name"], row["column"]): row for row in found}, list(dict.fromkeys(cells))
+
+
+def _differences(rows: Rows, rival: str) -> list[dict[str, Any]]:
+    return [row for (_, column), row in rows.items() if column == f"improved ours - {rival}"]
 
 
 def _cell(row: dict[str, Any] | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from html import escape
 from typing import Any
 
 from benchmarks.common.rows import belongs, number
@@ -16,18 +17,35 @@ Section = tuple[str, dict[str, Any], list[dict[str, Any]]]
 
 
 def csv_table(title: str, rows: Iterable[Iterable[str]], *, widths: str = "") -> str:
-    """Return a table as reStructuredText; the first of the rows is its header."""
+    """Return a table as reStructuredText without empty columns; the first row is its header."""
+    table = [list(row) for row in rows]
+    width = len(table[0])
+    used = [column for column in range(width) if any(row[column] for row in table[1:])] or [0]
+    if widths:
+        widths = " ".join(widths.split()[column] for column in used)
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([row[column] for column in used] for row in table)
     header, *lines = text.getvalue().splitlines()
     options = [f":header: {header}"] + [f":widths: {widths}"] * bool(widths)
     first = f".. csv-table:: {title}".rstrip()
     return "\n".join([first, *(f"   {line}".rstrip() for line in [*options, "", *lines]), ""])
 
 
-def heading(title: str, made: dict[str, Any]) -> list[str]:
-    """Return the parts that an experiment's section begins with."""
-    return [f"{title}\n{'~' * len(title)}\n", f"``{made['command']}``\n", f"{origin(made)}\n"]
+def folded(summary: str, parts: Iterable[str], *, made: dict[str, Any] | None = None) -> str:
+    """Return parts that show when their summary is clicked on, below the command that made them."""
+    lines = ["", ".. raw:: html", "", f'   <details class="folded"><summary>{escape(summary)}']
+    lines += ["   </summary>", ""]
+    if made:
+        lines += [f"``{made['command']}``", "", origin(made), ""]
+    return "\n".join([*lines, *parts, "", ".. raw:: html", "", "   </details>", ""])
+
+
+def counted(rows: list[dict[str, Any]]) -> str:
+    """Say how many numbers there are, and how many of those with a bar meet it."""
+    bars = [row["holds"] for row in rows if row["holds"] is not None]
+    numbers = f"{len(rows):,} numbers"
+    return f"{numbers}, {sum(bars)} of {len(bars)} bars met" if bars else numbers
 
 
 def origin(made: dict[str, Any]) -> str:

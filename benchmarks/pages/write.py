@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common.results import read
-from benchmarks.pages import adapters, claims, results, rivals, scaling, speed
+from benchmarks.pages import adapters, claims, evidence, results, rivals, scaling, speed
 from benchmarks.pages.results import DOCS
 from benchmarks.pages.tables import FIGURES
 
@@ -29,7 +29,9 @@ def write(docs: Path = DOCS) -> list[str]:
     claimed = tomllib.loads((DOCS / "claims.toml").read_text(encoding="utf-8"))["claim"]
     libraries = RESULTS / "adapters.json"
     pages = {
-        "results.rst": results.page(everything, results.HEAD, results.TITLES),
+        "evidence.rst": evidence.page(claimed, everything),
+        "results.rst": results.index(everything),
+        **results.pages(everything),
         "speed.rst": results.page(everything, speed.HEAD, speed.TITLES),
         "scaling.rst": results.page(everything, scaling.head(everything), scaling.TITLES),
         "claims.rst": claims.page(claimed, everything),
@@ -47,6 +49,7 @@ def write(docs: Path = DOCS) -> list[str]:
     figures = docs / FIGURES
     figures.mkdir(parents=True, exist_ok=True)
     rivals.draw(everything, figures / rivals.FIGURE)
+    speed.draw(everything, figures / speed.FIGURE)
     return written
 
 

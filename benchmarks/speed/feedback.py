@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.common.rows import Row, row
-from benchmarks.speed.places import Place
+from benchmarks.speed.places import Place, World
 from benchmarks.speed.timing import cpu_seconds, medians, same
 from sktpecr import CVAEGenerator, FeedbackRefiner, TPECRExplainer
 from sktpecr._inputs._feedback import Feedback
@@ -40,12 +41,32 @@ def turns(place: Place) -> list[Row]:
         ]
         median = statistics.median(times)
         rows.append(row(name, f"ms, one {kind}, median", 1e3 * median, holds=median < 1e-3))
+    rows += _amounts(world, name)
     n_users = min(2_000, len(world.users))
     said = pd.DataFrame({"user": range(n_users), "feedback": "like"})
     said["tag"] = [tags[number % len(tags)] for number in range(n_users)]
     rate = n_users / cpu_seconds(lambda: refiner.refine_batch(said))
     rows.append(row(name, "turns a second in batch, with lists", rate, holds=rate >= 10_000))
     return rows + (_online(place) if place.data == "synthetic" else [])
+
+
+def _amounts(world: World, name: str) -> list[Row]:
+    """By the default solver: an amount with the next list, and all three with one of them."""
+    refiner, tags = FeedbackRefiner(world.explainer()), list(world.tags)
+    rows = []
+    for kind in ("like", "dislike"):
+        for amounts, most in ((["more"], 1e-3), (["a bit", "more", "a lot"], 2e-3)):
+
+            def turn(number: int, kind: str = kind, amounts: list[str] = amounts) -> None:
+                said = {kind: tags[number % len(tags)]}
+                refiner.sweep(number, **said, amounts=amounts)[0].recommend(10)
+
+            numbers = range(min(200, len(world.users)))
+            times = [cpu_seconds(partial(turn, number)) for number in numbers]
+            median = statistics.median(times)
+            what = f"ms, {kind}, {len(amounts)} amounts and a list, median"
+            rows.append(row(name, what, 1e3 * median, holds=median < most))
+    return rows
 
 
 def _online(place: Place) -> list[Row]:

@@ -58,6 +58,13 @@ class Catalogue:
             return np.ones(len(self.users), dtype=bool)
         return np.diff(self.interactions.indptr) > 0
 
+    @property
+    def row_number_note(self) -> str:
+        """Say that users are row numbers, for whoever reads a repr; empty where they have ids."""
+        if self.users.labels is not None:
+            return ""
+        return f", fitted on {len(self.users)} rows (no user ids given)"
+
     def candidates(
         self, history: NDArray | None, exclude_seen: bool, exclude: Iterable[Hashable] = ()
     ) -> NDArray:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import fields
+from itertools import islice
 from numbers import Integral
 from typing import Any
 
@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-# Looking for near matches is for a person who mistyped, and must not take minutes.
-_MAX_SUGGESTION_POOL = 20_000
+from sktpecr._inputs._near_ids import near_ids, of_another_type
 
 
 class Ids:
@@ -25,6 +24,8 @@ class Ids:
         if labels is not None and not hasattr(labels, "__iter__"):
             raise ValueError(f"{parameter} must be a list of ids, one per {kind}, got {labels!r}")
         self.labels = _as_object_or_native(labels) if labels is not None else None
+        if self.labels is not None:
+            self.labels.flags.writeable = False  # whoever sorts them would move rows
         self.n = n
         self._rows: dict[Any, int] | None = None
         if self.labels is None:
@@ -57,10 +58,7 @@ class Ids:
         return row if self.labels is None else plain(self.labels[row])
 
     def __contains__(self, label: Any) -> bool:
-        try:
-            return self._rows is not None and label in self._rows
-        except TypeError:
-            return False
+        return self.find(label) is not None
 
     def array(self) -> NDArray:
         """Return the labels of all rows."""
@@ -68,19 +66,30 @@ class Ids:
 
     def row(self, label: Any) -> int:
         """Return the row of one label, or raise a ValueError that says what is near."""
+        row = self.find(label)
+        if row is None and self._rows is None:
+            raise ValueError(self._no_row_number(label))
+        if row is None:
+            try:
+                hash(label)
+            except TypeError:
+                raise ValueError(
+                    f"expected one {self.kind} id, got {type(label).__name__}: {label!r:.80}"
+                ) from None
+            raise ValueError(f"unknown {self.kind} {label!r:.80}; {self._near(label)}")
+        return row
+
+    def find(self, label: Any) -> int | None:
+        """Return the row of one label, None if there is none; what is near is not looked for."""
         if isinstance(label, np.ndarray) and label.ndim == 0:
             label = label.item()
         if self._rows is None:
-            return self._row_number(label)
+            is_number = isinstance(label, Integral) and not isinstance(label, bool | np.bool_)
+            return int(label) if is_number and 0 <= int(label) < self.n else None
         try:
-            row = None if self._is_foreign_bool(label) else self._rows.get(label)
+            return None if self._is_foreign_bool(label) else self._rows.get(label)
         except TypeError:
-            raise ValueError(
-                f"expected one {self.kind} id, got {type(label).__name__}: {label!r:.80}"
-            ) from None
-        if row is None:
-            raise ValueError(f"unknown {self.kind} {label!r}; {self._near(label)}")
-        return row
+            return None
 
     def rows(self, labels: Iterable[Any]) -> NDArray:
         """Return the rows of several labels."""
@@ -117,38 +126,32 @@ class Ids:
         """Tell whether a label is True or False where ids are not."""
         if not isinstance(label, bool | np.bool_):
             return False
-        return not any(isinstance(key, bool) and key == label for key in self._rows or ())
+        row = None if self._rows is None else self._rows.get(label)
+        return row is None or not isinstance(self[row], bool)
 
-    def _row_number(self, label: Any) -> int:
+    def _no_row_number(self, label: Any) -> str:
         if not isinstance(label, Integral) or isinstance(label, bool | np.bool_):
-            raise ValueError(
+            return (
                 f"no {self.kind} ids were given, so a {self.kind} is a whole row number from 0 to "
-                f"{self.n - 1}; got {label!r}"
+                f"{self.n - 1}; got {label!r:.80}"
             )
-        if not 0 <= int(label) < self.n:
-            raise ValueError(
-                f"{self.kind} {label!r} is out of range: row numbers go from 0 to {self.n - 1}"
-            )
-        return int(label)
+        return f"{self.kind} {label!r:.80} is out of range: row numbers go from 0 to {self.n - 1}"
 
     def _near(self, label: Any) -> str:
-        keys = list(self._rows or ())
-        text = str(label)
-        as_other_type = [key for key in keys if str(key) == text]
-        if as_other_type:
-            key = as_other_type[0]
+        rows = self._rows or {}
+        key = of_another_type(label, rows)
+        if key is not None:
             return f"did you mean {key!r} ({type(key).__name__}, not {type(label).__name__})?"
         if self.kind == "user":  # whoever asks for one person is told of no other
-            return f"known are {len(keys)} users"
-        pool = {str(key).casefold(): key for key in keys[:_MAX_SUGGESTION_POOL]}
-        close = difflib.get_close_matches(text.casefold(), pool, n=3, cutoff=0.6)
+            return f"known are {len(rows)} users"
+        close = near_ids(label, rows)
         if close:
-            return f"did you mean {listing([pool[match] for match in close], 'or')}?"
-        return f"known are {len(keys)} ids: {listing(keys)}"
+            return f"did you mean {listing(close, 'or')}?"
+        return f"known are {len(rows)} ids: {listing(list(islice(rows, 6)))}"
 
 
 def listing(labels: list[Any], last: str = "and", at_most: int = 5) -> str:
-    shown = [repr(label) for label in labels[:at_most]]
+    shown = [f"{label!r:.80}" for label in labels[:at_most]]
     if len(labels) > at_most:
         return ", ".join(shown) + ", ..."
     return f" {last} ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]
@@ -182,12 +185,14 @@ def missing_rows(labels: NDArray) -> NDArray:
 def _as_object_or_native(labels: Iterable[Any]) -> NDArray:
     """Make a 1-d array of labels; tuples stay tuples, mixed types stay as they are."""
     if isinstance(labels, np.ndarray) and labels.ndim == 1:
-        return labels
+        return labels.copy()
     # Of a million labels none is to cost a line of Python.
     to_list = getattr(labels, "tolist", getattr(labels, "to_list", None))
     listed = to_list() if to_list is not None else list(labels)
     kinds = set(map(type, listed))
-    if len(kinds) == 1 and kinds <= {int, str}:
+    # Text of which each takes the room of the longest is not to cost more than it has letters.
+    even = kinds == {str} and len(listed) * max(map(len, listed)) <= 4 * sum(map(len, listed))
+    if kinds == {int} or even:
         native = np.asarray(listed)
         if native.dtype.kind in "iuU":  # whole numbers beyond 64 bits would turn into floats
             return native

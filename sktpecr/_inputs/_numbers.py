@@ -27,3 +27,10 @@ def finite_number(value: Any, parameter: str, minimum: float = -math.inf) -> flo
             f"put it in dislike"
         )
     return number
+
+
+def check_share(value: Any, parameter: str) -> float:
+    share = finite_number(value, parameter)
+    if not 0 <= share <= 1:
+        raise ValueError(f"{parameter} must be a share from 0 to 1, got {value!r}")
+    return share

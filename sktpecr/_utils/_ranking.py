@@ -9,15 +9,20 @@ from numpy.typing import NDArray
 
 # Scores of which one pass finds the best, so that the pass which sorts has less to do.
 _GROUP = 16
+# So many ranks are counted one by one; sorting everything takes as long as that.
+_FEW = 16
 
 
 def top_items(scores: NDArray, candidates: NDArray, n: int) -> NDArray:
     """Return the columns of the n best candidates, best first, ties in column order."""
     # `scores` (n_items,).
-    n_left_out = len(scores) - np.count_nonzero(candidates)
+    n_left_out = len(scores) - int(np.count_nonzero(candidates))
     n_groups, n_ahead = len(scores) // _GROUP, n + n_left_out
+    if n_ahead > n_groups:
+        # Those left out would be ahead of too much.
+        scores, n_ahead = np.where(candidates, scores, -np.inf), n
     # Everything that scores at least the n-th best, so that ties at the end stay stable.
-    if n_ahead >= len(scores):
+    if n_left_out + n >= len(scores):
         columns = np.flatnonzero(candidates)
     elif n_ahead <= n_groups:
         # One score of each of so many groups is at least this, and so n candidates' are.
@@ -25,8 +30,7 @@ def top_items(scores: NDArray, candidates: NDArray, n: int) -> NDArray:
         columns = np.flatnonzero(scores >= np.partition(best, -n_ahead)[-n_ahead])
         columns = columns[candidates[columns]]
     else:
-        allowed = np.where(candidates, scores, -np.inf)
-        columns = np.flatnonzero(allowed >= np.partition(allowed, -n)[-n])
+        columns = np.flatnonzero(scores >= np.partition(scores, -n)[-n])
     return columns[np.argsort(-scores[columns], kind="stable")][:n]
 
 
@@ -50,11 +54,20 @@ def top_items_but(scores: NDArray, left_out: Sequence[NDArray], n: int) -> NDArr
 def ranks_of(columns: NDArray, scores: NDArray, candidates: NDArray) -> NDArray:
     """Return the ranks of items among the candidates, from 1; ties count in column order."""
     # `scores` (n_items,).
+    if len(columns) <= _FEW:
+        ahead = [
+            np.count_nonzero(candidates & (scores > scores[column]))
+            + np.count_nonzero(candidates[:column] & (scores[:column] == scores[column]))
+            for column in columns
+        ]
+        return np.asarray(ahead, dtype=np.intp) + 1
     rivals = np.flatnonzero(candidates)
-    rival_scores = np.sort(scores[rivals])
-    ahead = len(rivals) - np.searchsorted(rival_scores, scores[columns], side="right")
-    tied = ahead + [
-        np.count_nonzero(scores[rivals[: np.searchsorted(rivals, column)]] == scores[column])
-        for column in columns
-    ]
-    return np.asarray(tied, dtype=np.intp) + 1
+    rival_scores, own = np.sort(scores[rivals]), scores[columns]
+    up_to = np.searchsorted(rival_scores, own, side="right")
+    tied = up_to - np.searchsorted(rival_scores, own)
+    ranks = len(rivals) - up_to + 1
+    # Only where others than the item itself tie.
+    for place in np.flatnonzero(tied > candidates[columns]):
+        before = rivals[: np.searchsorted(rivals, columns[place])]
+        ranks[place] += np.count_nonzero(scores[before] == own[place])
+    return ranks.astype(np.intp)

@@ -6,6 +6,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
 from sktpecr._utils._atomic_file import atomic_file
+from sktpecr._utils._only_one import only_one
+from sktpecr._utils._orphans import end_with
 
 # Readers of Parquet datasets pass by what begins with an underscore or a dot.
 _MANIFEST, _VERSION = "_manifest.json", 2
@@ -35,27 +38,19 @@ def run_parts(
     """Make a table of every part; return one of all rows, or the folder they are written to."""
     # Workers are given `known_of(part)`, asked for when it is that part's turn; `users_of` is for
     # messages. Parts in a folder that were made by another `job` are not taken for this one's.
-    numbers = list(range(len(parts)))
-    # Absolute: workers that were kept may stand in another folder by now.
-    folder = None if to is None else Path(to).absolute()
-    if folder is not None:
-        _open(folder, {"version": _VERSION, "n_parts": len(parts), **job()}, resume)
-        numbers = [number for number in numbers if not _is_whole(_file(folder, number))]
-    once = _Once(work)
-    found: dict[int, Any] = {}
-    failed: dict[int, str] = {}
-    done = _workers(n_jobs)(
-        delayed(_make)(once, known_of(parts[number]), number, folder) for number in numbers
-    )
-    for number, table, error in tqdm(
-        done, desc=progress, total=len(numbers), unit="part", delay=3, disable=None
-    ):
-        if error is None:
-            found[number] = table
-        else:
-            failed[number] = f"part {number} (users {users_of(parts[number])}): {error}"
+    with ExitStack() as held:
+        # Absolute: workers that were kept may stand in another folder by now.
+        folder = None if to is None else Path(to).absolute()
+        if folder is not None:
+            _make_folder(folder)
+            held.enter_context(only_one(folder))
+            _open(folder, {"version": _VERSION, "n_parts": len(parts), **job()}, resume)
+        found, failed = _run(_Once(work), parts, known_of, folder, n_jobs, progress)
     said = f"{len(failed)} of {len(parts)} parts failed"
-    report = "; ".join(failed[number] for number in sorted(failed))
+    report = "; ".join(
+        f"part {number} (users {users_of(parts[number])}): {failed[number]}"
+        for number in sorted(failed)
+    )
     if folder is not None:
         if failed:
             raise RuntimeError(
@@ -67,6 +62,33 @@ def run_parts(
     if failed:
         warnings.warn(f"{said}, and their users are left out: {report}", stacklevel=4)
     return pd.concat([found[number] for number in sorted(found)], ignore_index=True)
+
+
+def _run(
+    once: _Once,
+    parts: Sequence[Any],
+    known_of: Callable[[Any], Any],
+    folder: Path | None,
+    n_jobs: int | None,
+    progress: str,
+) -> tuple[dict[int, Any], dict[int, str]]:
+    """Make the parts that are not there yet; return their tables, and what went wrong, by part."""
+    numbers = list(range(len(parts)))
+    if folder is not None:
+        numbers = [number for number in numbers if not _is_whole(_file(folder, number))]
+    found: dict[int, Any] = {}
+    failed: dict[int, str] = {}
+    done = _workers(n_jobs)(
+        delayed(_make)(once, known_of(parts[number]), number, folder) for number in numbers
+    )
+    for number, table, error in tqdm(
+        done, desc=progress, total=len(numbers), unit="part", delay=3, disable=None
+    ):
+        if error is None:
+            found[number] = table
+        else:
+            failed[number] = error
+    return found, failed
 
 
 def _workers(n_jobs: int | None) -> Parallel:
@@ -81,9 +103,10 @@ class _Once:
     """Work that says of itself that it is large: dask then sends it once to each worker."""
 
     def __init__(self, work: Callable[[Any], pd.DataFrame]) -> None:
-        self.work = work
+        self.work, self.caller = work, os.getpid()
 
     def __call__(self, part: Any) -> pd.DataFrame:
+        end_with(self.caller)
         return self.work(part)
 
     def __sizeof__(self) -> int:
@@ -109,31 +132,35 @@ def _write(table: pd.DataFrame, path: Path) -> None:
         table.to_parquet(file, engine="pyarrow", index=False)
 
 
-def _open(folder: Path, job: dict[str, Any], resume: bool) -> None:
-    """Make a folder ready: a new one, one to go on with, or one to begin anew."""
+def _make_folder(folder: Path) -> None:
+    """Make a folder, if it is not there and can be used."""
     try:
         import_module("pyarrow")
     except ImportError as error:  # not there, or made for another NumPy
         raise ImportError(
             f"to writes Parquet and needs pyarrow: pip install 'sktpecr[parquet]' ({error})"
         ) from error
-    path = folder / _MANIFEST
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"to must be a folder, and {folder} is a file")
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _open(folder: Path, job: dict[str, Any], resume: bool) -> None:
+    """Make a folder ready: a new one, one to go on with, or one to begin anew."""
+    path = folder / _MANIFEST
+    # Left by whoever was killed while writing.
+    for half in [*folder.glob(".part-*.parquet.*"), *folder.glob(f".{_MANIFEST}.*")]:
+        half.unlink()
     if path.exists() and resume:
         _check_same_job(path, job)
     elif path.exists():
         for part in [*folder.glob("part-*.parquet"), path]:
             part.unlink()
-    elif folder.exists() and any(folder.iterdir()):
+    elif any(folder.iterdir()):
         raise ValueError(
             f"to must be a folder that is new, empty or was made here, and {folder} has other "
             f"files; name another one"
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    # Left by whoever was killed while writing.
-    for half in folder.glob(".part-*.parquet.*"):
-        half.unlink()
     if not path.exists():
         with atomic_file(path) as file:
             file.write(json.dumps(job, indent=1).encode())

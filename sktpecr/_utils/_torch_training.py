@@ -6,10 +6,12 @@ Imported by ``fit`` alone, of the generators and of the recommenders that are tr
 from __future__ import annotations
 
 import math
+import os
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -22,6 +24,9 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 _WEIGHTS = threading.Lock()
+# A forked child has none of its parent's threads of OpenMP, and would wait for them for ever.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
 # A bar appears on a terminal when training takes longer than this many seconds.
 _BAR_DELAY = 3.0
 

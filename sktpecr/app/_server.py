@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import os
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, validate_params
 
-from sktpecr.app._store import ConversationStore
+from sktpecr.app._store import ConversationStore, StoreError
 from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 
 if TYPE_CHECKING:
@@ -41,9 +44,9 @@ _ABOUT = (
     "knows the id of a conversation can read it."
 )
 _REFUSED = (
-    "400: what is wrong with the request. 403: it comes from another origin. 404: there is no such "
-    "conversation, or no more. 408: the body took too long. 413: the body is too large. 415: the "
-    "body is not application/json."
+    "400: what is wrong with the request. 403: it comes from another origin, or would change what "
+    "was shared to be looked at. 404: there is no such conversation, or no more. 408: the body "
+    "took too long. 413: the body is too large. 415: the body is not application/json."
 )
 
 
@@ -52,6 +55,7 @@ _REFUSED = (
         "allowed_hosts": [list, tuple],
         "max_conversations": [Interval(Integral, 1, None, closed="left")],
         "max_age": [Interval(Real, 0, np.inf, closed="right")],
+        "words": [Mapping, None],
     },
     prefer_skip_nested_validation=False,
 )
@@ -62,6 +66,8 @@ def create_app(
     allowed_hosts: Sequence[str] = _LOCAL,
     max_conversations: int = 10_000,
     max_age: float = 30 * 86400.0,
+    words: Mapping[str, str] | None = None,
+    public_url: str | None = None,
 ) -> FastAPI:
     """Make the web application for an explainer, to be run by any ASGI server.
 
@@ -77,6 +83,12 @@ def create_app(
         How many conversations are kept; the ones touched longest ago go first.
     max_age : float, default=30 days
         Seconds after which a conversation that nobody touches is gone.
+    words : mapping of str to str, optional
+        A translation: templates in place of those of ``sktpecr.ENGLISH``, and of those that begin
+        with ``page_``, which ``/api/model`` lists; see :meth:`Explanation.to_text`.
+    public_url : str, optional
+        Where a proxy shows the app, such as ``"https://films.example/recs"``: requests by that
+        name and of that origin are let in as well.
 
     Returns
     -------
@@ -86,8 +98,10 @@ def create_app(
     Raises
     ------
     ValueError
-        If a limit is none, an id is neither a string nor a whole number, a tag is no string, or the
-        store is no SQLite file.
+        If a limit is none, an id is neither a string nor a whole number, a tag is no string,
+        `public_url` is no address, or the store is no SQLite file.
+    OSError
+        If the store cannot be written.
     ImportError
         If FastAPI is not there; the extra ``app`` brings it.
 
@@ -120,8 +134,8 @@ def create_app(
         raise ImportError(_NEEDS_EXTRA.format(error)) from error
 
     kept = ConversationStore(store, max_conversations=max_conversations, max_age=max_age)
-    talks = Talks(explainer, kept)
-    hosts = list(allowed_hosts)
+    talks = Talks(explainer, kept, words)
+    origin, host = _origin(public_url)
     app = FastAPI(
         title="sktpecr conversations",
         version="1",
@@ -130,25 +144,34 @@ def create_app(
         docs_url=None,  # pages that load scripts from elsewhere
         redoc_url=None,
         middleware=[
-            Middleware(_guarded),
-            Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
+            Middleware(_guarded, shown_at=origin),
+            Middleware(
+                TrustedHostMiddleware, allowed_hosts=[*allowed_hosts, *host], www_redirect=False
+            ),
         ],
         exception_handlers=_handlers(),
-        responses={"4XX": {"model": Error, "description": _REFUSED}},
+        responses={
+            "4XX": {"model": Error, "description": _REFUSED},
+            503: {"model": Error, "description": "The store of conversations cannot be used now."},
+        },
     )
     app.state.talks = talks
-    for path in ("/", "/app.js", "/app.css", "/icon.svg"):
-        page = _page(path.lstrip("/") or "index.html")
-        app.add_route(path, page, include_in_schema=False)
+    for name in sorted(each.name for each in _STATIC.iterdir()):
+        path = "/" if name == "index.html" else f"/{name}"
+        app.add_route(path, _page(name, talks.page), include_in_schema=False)
     one = "/api/conversations/{id}"
     app.get("/api/model")(talks.model)
+    app.get("/api/search")(talks.search)
     app.post("/api/conversations", status_code=201)(talks.begin)
     app.get(one)(talks.state)
     app.delete(one, status_code=204)(talks.forget)
     app.post(f"{one}/turns", responses={409: {"model": Stale}})(talks.speak)
     app.post(f"{one}/preview")(talks.preview)
+    app.post(f"{one}/amounts")(talks.amounts)
     app.post(f"{one}/explain")(talks.explain)
-    app.get(f"{one}/question")(talks.question)
+    app.post(f"{one}/why_not")(talks.why_not)
+    app.post(f"{one}/compare")(talks.compare)
+    app.post(f"{one}/share", status_code=201)(talks.share)
     app.get(f"{one}/export")(talks.export)
     return app
 
@@ -160,6 +183,7 @@ def serve(
     port: int = 8000,
     store: str | os.PathLike[str] = ":memory:",
     allowed_hosts: Sequence[str] = (),
+    public_url: str | None = None,
 ) -> None:
     """Serve the conversation in a browser until interrupted.
 
@@ -176,6 +200,8 @@ def serve(
         SQLite file in which conversations outlive the server.
     allowed_hosts : sequence of str, optional
         Further names that a request may call this server by.
+    public_url : str, optional
+        Where a proxy shows the app, see :func:`create_app`.
 
     Raises
     ------
@@ -187,22 +213,44 @@ def serve(
     >>> from sktpecr.app import serve
     >>> serve(explainer, port=8000, store="talks.sqlite")  # doctest: +SKIP
     """
-    app = create_app(explainer, store=store, allowed_hosts=(*_LOCAL, host, *allowed_hosts))
+    hosts = (*_LOCAL, host, *allowed_hosts)
+    app = create_app(explainer, store=store, allowed_hosts=hosts, public_url=public_url)
     try:
         import uvicorn
+
+        from sktpecr.app._hurried_protocol import HurriedProtocol
     except ImportError as error:
         raise ImportError(_NEEDS_EXTRA.format(error)) from error
 
-    uvicorn.run(app, host=host, port=port, log_level="warning", server_header=False)
+    how: dict[str, Any] = {"log_level": "warning", "server_header": False}
+    uvicorn.run(app, host=host, port=port, http=HurriedProtocol, **how)
 
 
-def _page(name: str) -> Callable[[Request], Response]:
-    from fastapi.responses import FileResponse
+def _page(name: str, words: Mapping[str, str]) -> Callable[[Request], Response]:
+    from fastapi.responses import FileResponse, HTMLResponse
 
-    return lambda request: FileResponse(_STATIC / name)
+    if name != "index.html":
+        return lambda request: FileResponse(_STATIC / name)
+    # The words are in place before any script runs, and where none does.
+    text = (_STATIC / name).read_text(encoding="utf-8")
+    text = re.sub(r"{{(\w+)}}", lambda found: html.escape(words[found[1]]), text)
+    return lambda request: HTMLResponse(text)
 
 
-def _guarded(app: Any) -> Any:
+def _origin(public_url: Any) -> tuple[str | None, list[str]]:
+    """Return the origin of an address, and the name of its host."""
+    if public_url is None:
+        return None, []
+    parts = urlsplit(public_url) if isinstance(public_url, str) else urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(
+            f"public_url must be an address such as 'https://films.example/recs', got "
+            f"{public_url!r:.80}"
+        )
+    return f"{parts.scheme}://{parts.netloc}", [parts.hostname]
+
+
+def _guarded(app: Any, shown_at: str | None) -> Any:
     """Wrap an app: headers for every answer, and bodies only of its own page, within bounds."""
     from fastapi import HTTPException, Request
 
@@ -218,7 +266,10 @@ def _guarded(app: Any) -> Any:
             nonlocal size
             url, sent = Request(scope).url, Request(scope).headers
             own, site = f"{url.scheme}://{url.netloc}", sent.get("sec-fetch-site", "none")
-            if sent.get("origin", own) != own or site not in ("same-origin", "none"):
+            if sent.get("origin", own) not in (own, shown_at) or site not in (
+                "same-origin",
+                "none",
+            ):
                 raise HTTPException(403, "requests of other origins are refused")
             if sent.get("content-type", "").split(";")[0].strip() != "application/json":
                 raise HTTPException(415, "the body must be application/json")
@@ -250,7 +301,11 @@ def _handlers() -> dict[Any, Any]:
     from starlette.exceptions import HTTPException
 
     from sktpecr.app._schemas import complaint
-    from sktpecr.app._talks import StaleTurnError, UnknownConversationError
+    from sktpecr.app._talks import (
+        SharedConversationError,
+        StaleTurnError,
+        UnknownConversationError,
+    )
 
     def own_fault(request: Request, error: Exception) -> Response:
         raise error  # an answer that is none: a ValueError, and yet nobody's but ours
@@ -262,6 +317,8 @@ def _handlers() -> dict[Any, Any]:
         StaleTurnError: lambda _, error: _refusal(
             409, error, state=error.state.model_dump(mode="json")
         ),
+        SharedConversationError: lambda _, error: _refusal(403, error),
+        StoreError: lambda _, error: _refusal(503, error, {"retry-after": "2"}),
         ValidationError: own_fault,
         ValueError: lambda _, error: _refusal(400, error),
         Exception: lambda _, error: _refusal(500, "the server failed; nothing was lost", _HEADERS),

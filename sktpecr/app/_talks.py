@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any
 
-import numpy as np
-
-from sktpecr._inputs._ids import Ids, plain
 from sktpecr.app import _schemas as schemas
+from sktpecr.app._directory import Directory
+from sktpecr.app._page_words import all_words, tile_words
 from sktpecr.app._store import ConversationStore
+from sktpecr.app._view import View, version_of
 from sktpecr.conversation._conversation import Conversation
+from sktpecr.conversation._conversation_turn import ConversationTurn
 from sktpecr.explanation._tpecr_explainer import TPECRExplainer
-from sktpecr.refinement._feedback_refiner import FeedbackRefiner
 
-_IN_MEMORY = 256
+# Conversations at hand, and bytes of what they keep for every item; others are read again.
+_IN_MEMORY, _BYTES_IN_MEMORY = 256, 2**28
 # Threads that wait for each other's conversations: more than a server has workers.
 _N_LOCKS = 64
-_N_USERS_SHOWN = 200
-_NUMBERS = ("score", "base_value", "residual")
+# What a shared id begins with, and no other: tokens have no such character.
+_SHARED = "~"
 
 
 class UnknownConversationError(LookupError):
     """There is no such conversation, or no more."""
+
+
+class SharedConversationError(ValueError):
+    """A conversation that was shared can be looked at, and no more."""
+
+    def __init__(self) -> None:
+        super().__init__("this conversation was shared to be looked at; go on in a copy of it")
 
 
 class StaleTurnError(ValueError):
@@ -40,92 +47,123 @@ class StaleTurnError(ValueError):
 class Talks:
     """All conversations over a fitted explainer; the public methods are the routes of the app."""
 
-    def __init__(self, explainer: TPECRExplainer, store: ConversationStore) -> None:
+    def __init__(
+        self,
+        explainer: TPECRExplainer,
+        store: ConversationStore,
+        words: Mapping[str, str] | None = None,
+    ) -> None:
         self.explainer, self.store = explainer, store
-        self._recent: OrderedDict[str, Conversation] = OrderedDict()
+        self._recent: OrderedDict[str, tuple[str, Conversation]] = OrderedDict()
         self._recent_lock = threading.Lock()
         self._locks = [threading.Lock() for _ in range(_N_LOCKS)]
+        said, self.page = all_words(words)
         # Fails here, rather than in the first request, if the explainer is not fitted.
-        self._tag_model = FeedbackRefiner(explainer).tag_model_
-        catalogue = self._tag_model.catalogue
-        _check_ids(catalogue.users, (str, int))
-        _check_ids(catalogue.items, (str, int))
-        # They are the keys of JSON objects.
-        _check_ids(self._tag_model.tags, (str,))
+        self._directory = Directory(explainer, self.page)
+        self._view = View(self._directory, said, tile_words(said, self.page))
 
     def model(self) -> schemas.Model:
-        """Return what there is to talk about: tags, how much of everything, the first users."""
-        users, items = self._tag_model.catalogue.users, self._tag_model.catalogue.items
-        return schemas.Model(
-            n_users=len(users),
-            n_items=len(items),
-            tags=self._tag_model.tags.array().tolist(),
-            users=[users[row] for row in range(min(len(users), _N_USERS_SHOWN))],
-        )
+        """Return what there is to talk about: tags, example people, and the words of the page."""
+        return self._directory.model
+
+    def search(self, kind: schemas.Kind, q: schemas.Text) -> list[schemas.Found]:
+        """Return the first users or items in whose names a text is found."""
+        return self._directory.search(kind, q)
 
     def begin(self, said: schemas.Begin) -> schemas.State:
-        """Begin a conversation with a user, or with somebody new who likes some tags."""
+        """Begin a conversation: with a user, with somebody new, or where another one stood."""
         who = said.model_dump(exclude_none=True)
-        if len(who) != 1:
-            raise ValueError("give a user, or tags for somebody new")
-        if "user" in who:
-            who["user"] = _as_typed(self._tag_model.catalogue.users, who["user"])
-        conversation = Conversation(self.explainer, **who)
-        id = self.store.create(conversation.to_json())
-        self._remember(id, conversation)
+        if not who or (len(who) > 1 and who.keys() != {"items", "tags"}):
+            raise ValueError(
+                "give a user, items or tags or both for somebody new, or the document of a "
+                "conversation"
+            )
+        conversation = self._begun(who)
+        document = conversation.to_json()
+        id = self.store.create(document)
+        self._remember(id, document, conversation)
         return self._state(id, conversation)
 
-    def state(self, id: str) -> schemas.State:
-        """Return where a conversation stands."""
+    def state(self, id: str, look: str | None = None) -> schemas.State:
+        """Return where a conversation stands, and one item explained."""
         with self._lock(id):
-            return self._state(id, self._conversation(id))
+            return self._state(id, self._conversation(id), look)
 
     def speak(self, id: str, said: schemas.Action) -> schemas.State:
         """Take a turn, or take one back; nothing changes if it fails."""
+        if id.startswith(_SHARED):
+            raise SharedConversationError
         with self._lock(id):
             conversation = self._conversation(id)
-            if said.turn != len(conversation.history):
-                raise StaleTurnError(self._state(id, conversation))
+            # What was said, not how often: another answer after an undo is as many turns.
+            if said.version != version_of(conversation):
+                raise StaleTurnError(self._state(id, conversation, said.look))
             changed = conversation.fork()
             match said:
                 case schemas.Say():
-                    changed.say(**_feedback(said))
+                    changed.say(**self._feedback(said))
                 case schemas.Reject():
-                    changed.reject(self._item(said))
+                    changed.reject(self._directory.items.label(said.item))
                 case schemas.Hide():
-                    changed.hide(said.tag)
+                    changed.hide(self._directory.tags.label(said.tag))
+                case schemas.Remove():
+                    changed = self._without(changed, said.at)
                 case _:
                     getattr(changed, said.action)()
-            self.store.save(id, changed.to_json())
-            self._remember(id, changed)
-            return self._state(id, changed)
+            answer = self._state(id, changed, said.look)
+            document = changed.to_json()
+            self.store.save(id, document)
+            self._remember(id, document, changed)
+            return answer
 
     def preview(self, id: str, said: schemas.Feedback) -> schemas.Turn:
         """Return what a turn would change."""
         with self._lock(id):
-            turn = self._conversation(id).preview(**_feedback(said))
-        return schemas.Turn.model_validate(turn.to_dict())
+            turn = self._conversation(id).preview(**self._feedback(said))
+        return self._view.turn(turn)
+
+    def amounts(self, id: str, said: schemas.Feedback) -> list[schemas.Preview]:
+        """Return what each amount of an answer would bring into the list, and take out of it."""
+        feedback = self._feedback(said)
+        with self._lock(id):
+            turns = self._conversation(id).preview_amounts(
+                feedback.get("like"), feedback.get("dislike")
+            )
+        return [
+            schemas.Preview(
+                amount=amount,
+                came=self._changed(turn, "enters"),
+                left=self._changed(turn, "leaves"),
+            )
+            for amount, turn in turns.items()
+        ]
 
     def explain(self, id: str, said: schemas.Item) -> schemas.Explanation:
         """Return why an item gets its score as things stand."""
+        item = self._directory.items.label(said.item)
         with self._lock(id):
-            explanation = self._conversation(id).explain(self._item(said))
-        return schemas.Explanation.model_validate(
-            {
-                "item": plain(explanation.item),
-                "name": str(explanation.item_name),
-                "text": explanation.to_text(),
-                "certificate": str(explanation.certificate),
-                "tags": explanation.to_frame().to_dict("records"),
-                **{key: float(getattr(explanation, key)) for key in _NUMBERS},
-            }
-        )
+            found = self._view.explanation(self._conversation(id), item)
+        if found is None:
+            raise ValueError("nothing is known of this user that could be explained; answer first")
+        return found
 
-    def question(self, id: str) -> schemas.Question:
-        """Return the tag to ask about next; null when all were spoken of."""
+    def why_not(self, id: str, said: schemas.Item) -> schemas.WhyNot:
+        """Return what stands between an item and the list, and answers that would bring it in."""
+        item = self._directory.items.label(said.item)
         with self._lock(id):
-            asked = self._conversation(id).suggest_question(1)
-        return schemas.Question(tag=plain(asked["tag"].iloc[0]) if len(asked) else None)
+            return self._view.why_not(self._conversation(id), item)
+
+    def compare(self, id: str, said: schemas.Two) -> schemas.Comparison:
+        """Return what puts one item above another."""
+        item, other = map(self._directory.items.label, (said.item, said.other))
+        with self._lock(id):
+            return self._view.comparison(self._conversation(id), item, other)
+
+    def share(self, id: str) -> schemas.Shared:
+        """Keep a copy of a conversation as it is now, which can be looked at and not changed."""
+        with self._lock(id):
+            document = self._conversation(id).to_json()
+        return schemas.Shared(id=self.store.create(document, _SHARED))
 
     def export(self, id: str) -> dict[str, Any]:
         """Return a conversation as the JSON that `Conversation.from_json` reads."""
@@ -140,86 +178,80 @@ class Talks:
             with self._recent_lock:
                 self._recent.pop(id, None)
 
-    def _state(self, id: str, conversation: Conversation) -> schemas.State:
-        history, hidden = conversation.history, set(conversation.hidden)
-        ranks: dict[Hashable, int] = {}
-        if history:
-            last = history[-1].items
-            ranks = dict(zip(last["item"], last["rank_before"].tolist(), strict=True))
-        rows = []
-        for row in conversation.recommend(conversation.n).to_dict("records"):
-            item = row["item"]
-            tags = [tag for tag in self._tags_of(item) if tag not in hidden]
-            moved = {"name": str(row["name"]), "rank_before": ranks.get(item, row["rank"])}
-            rows.append(row | moved | {"tags": tags})
-        replay = conversation.replay
-        return schemas.State.model_validate(
-            {
-                "id": id,
-                "user": plain(conversation.user),
-                "turn": len(history),
-                "can_redo": bool(conversation.undone),
-                "list": rows,
-                "turns": [str(turn.said) for turn in history],
-                "last": history[-1].to_dict() if history else None,
-                "hidden": conversation.hidden,
-                "rejected": [plain(item) for item in conversation.rejected],
-                "left_out": replay.left_out if replay is not None else (),
-            }
-        )
+    def _begun(self, who: dict[str, Any]) -> Conversation:
+        directory = self._directory
+        if "document" in who:
+            return Conversation.from_json(json.dumps(who["document"]), self.explainer)
+        if "user" in who:
+            return Conversation(self.explainer, directory.users.label(who["user"]))
+        tags = {directory.tags.label(tag): value for tag, value in who.get("tags", {}).items()}
+        if "items" not in who:
+            return Conversation(self.explainer, tags=tags)
+        items = list(map(directory.items.label, who["items"]))
+        conversation = Conversation(self.explainer, interactions=items)
+        if tags:  # who is known by items can only answer
+            conversation.like(list(tags), amount="more")
+        return conversation
+
+    def _without(self, conversation: Conversation, at: int) -> Conversation:
+        """Return the conversation as if a turn had not been; `redo` says it again."""
+        document = json.loads(conversation.to_json())
+        turns = document["turns"][: document["position"]]
+        if at >= len(turns):
+            raise ValueError(f"at must be one of {len(turns)} turns, counted from 0, got {at}")
+        document["position"] = len(turns) - 1
+        gone = turns.pop(at)
+        for again in ([gone], []):  # what is hidden by now cannot be said again
+            try:
+                text = json.dumps(document | {"turns": turns + again})
+                return Conversation.from_json(text, self.explainer)
+            except ValueError:
+                if not again:
+                    raise
+        raise AssertionError
+
+    def _changed(self, turn: ConversationTurn, change: str) -> list[str]:
+        items = turn.items
+        rows = map(self._directory.catalogue.items.row, items["item"][items["change"] == change])
+        return [self._directory.titles[row] for row in rows]
+
+    def _feedback(self, said: schemas.Feedback) -> dict[str, Any]:
+        """Return what like, dislike and set say, for Conversation.say."""
+        found = said.model_dump(include={"like", "dislike", "set"}, exclude_unset=True)
+        if not any(found.values()):
+            raise ValueError("say what to like, dislike or set: an object of tags and numbers")
+        label = self._directory.tags.label
+        named = {kind: {label(tag): n for tag, n in tags.items()} for kind, tags in found.items()}
+        return named | {"amount": said.amount}
+
+    def _state(
+        self, id: str, conversation: Conversation, look: str | int | None = None
+    ) -> schemas.State:
+        item: Hashable | None = None if look is None else self._directory.items.label(look)
+        return self._view.state(id, conversation, item, read_only=id.startswith(_SHARED))
 
     def _lock(self, id: str) -> threading.Lock:
         return self._locks[hash(id) % _N_LOCKS]
 
     def _conversation(self, id: str) -> Conversation:
-        with self._recent_lock:
-            if id in self._recent:
-                self._recent.move_to_end(id)
-                return self._recent[id]
+        # The store is asked each time: it knows what expired, and what another process wrote.
         document = self.store.load(id)
+        with self._recent_lock:
+            kept = self._recent.pop(id, None)
         if document is None:
             raise UnknownConversationError("there is no such conversation, or no more")
-        conversation = Conversation.from_json(document, self.explainer)
-        self._remember(id, conversation)
-        return conversation
+        if kept is None or kept[0] != document:
+            kept = document, Conversation.from_json(document, self.explainer)
+        self._remember(id, *kept)
+        return kept[1]
 
-    def _remember(self, id: str, conversation: Conversation) -> None:
+    def _remember(self, id: str, document: str, conversation: Conversation) -> None:
         with self._recent_lock:
-            self._recent[id] = conversation
+            self._recent[id] = document, conversation
             self._recent.move_to_end(id)
-            while len(self._recent) > _IN_MEMORY:
-                self._recent.popitem(last=False)
-
-    def _tags_of(self, item: Hashable) -> list[str]:
-        tag_model = self._tag_model
-        weights = tag_model.extractor.tags_of(tag_model.catalogue.items.row(item))
-        return [tag_model.tags[tag] for tag in np.flatnonzero(weights).tolist()]
-
-    def _item(self, said: schemas.Item) -> Hashable:
-        return _as_typed(self._tag_model.catalogue.items, said.item)
-
-
-def _as_typed(ids: Ids, label: Any) -> Any:
-    """Return an id that was typed: the number 42 where "42" is none of the ids."""
-    if isinstance(label, str) and label not in ids and re.fullmatch(r"\s*-?\d{1,18}\s*", label):
-        return int(label)
-    return label
-
-
-def _check_ids(ids: Ids, kinds: tuple[type, ...]) -> None:
-    """Refuse ids that JSON has no way to say."""
-    for kind in set(map(type, ids.array().tolist())):
-        if not issubclass(kind, kinds) or kind is bool:
-            wanted = " or ".join(each.__name__ for each in kinds)
-            raise ValueError(
-                f"the app needs {ids.kind} ids of type {wanted}, got {kind.__name__}; "
-                f"fit the explainer with such ids"
-            )
-
-
-def _feedback(said: schemas.Feedback) -> dict[str, Any]:
-    """Return what like, dislike and set say, for Conversation.say."""
-    found = said.model_dump(include={"like", "dislike", "set"}, exclude_unset=True)
-    if not any(found.values()):
-        raise ValueError("say what to like, dislike or set: an object of tags and numbers")
-    return found | {"amount": said.amount}
+            held = sum(each.nbytes for _, each in self._recent.values())
+            while len(self._recent) > _IN_MEMORY or (
+                held > _BYTES_IN_MEMORY and len(self._recent) > 1
+            ):
+                _, (_, old) = self._recent.popitem(last=False)
+                held -= old.nbytes

@@ -9,12 +9,16 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from sktpecr._inputs._feedback import AMOUNTS
 from sktpecr._inputs._numbers import check_n
 from sktpecr.conversation._conversation_state import ConversationState
 from sktpecr.conversation._conversation_turn import ConversationTurn
+from sktpecr.conversation._heard import Heard
+from sktpecr.conversation._past import Past
 from sktpecr.conversation._replay import Replay, repeated
 from sktpecr.conversation._saved_conversation import SavedConversation, who_it_is
 from sktpecr.conversation._statement import Statement
+from sktpecr.explanation._contrast import Contrast, contrast_items
 from sktpecr.explanation._explanation import Explanation
 from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 from sktpecr.refinement._feedback_refiner import FeedbackRefiner, Tags
@@ -53,8 +57,10 @@ class Conversation:
     Notes
     -----
     A conversation is a list of what was said, and a place in it. Every turn starts from what
-    :meth:`FeedbackRefiner.refine` made of the turns before; nothing is computed again by
-    :meth:`undo`, :meth:`redo` and :meth:`fork`, so that they are exact. An operation that fails
+    :meth:`FeedbackRefiner.refine` made of the turns before. :meth:`undo`, :meth:`redo` and
+    :meth:`fork` are exact: with ``solver="auto"`` few states are kept, and one that is not is
+    reached again, to the last bit, from one at most 16 turns before; with others all are kept.
+    There are at most 300 turns, and on 100,000 items they hold 30 MB. An operation that fails
     leaves everything as it was. Items that the user has seen are not listed, where it is known
     what was seen. Nothing is inferred from an item that is rejected. Several threads may read one
     conversation; let one at a time speak. If the explainer is fitted again, the conversation cannot
@@ -104,19 +110,19 @@ class Conversation:
         self._who = who_it_is(tag_model, first.user, interactions, tags)
         self._start = ConversationState(tag_model, first)
         # All turns, and how many of them count; one attribute, so that nobody reads half of it.
-        self._at: tuple[tuple[ConversationTurn, ...], int] = ((), 0)
+        self._at = Past(self._refiner, self.n, self._start), 0
 
     @property
     def history(self) -> tuple[ConversationTurn, ...]:
         """The turns that count, the first one first."""
-        turns, position = self._at
-        return turns[:position]
+        past, position = self._at
+        return past.turns[:position]
 
     @property
     def undone(self) -> tuple[ConversationTurn, ...]:
         """The turns that :meth:`redo` brings back, the next one first."""
-        turns, position = self._at
-        return turns[position:]
+        past, position = self._at
+        return past.turns[position:]
 
     @property
     def refinement(self) -> Refinement:
@@ -125,19 +131,25 @@ class Conversation:
         Its ``embedding`` is what a recommender that serves the user needs: the taste that outlives
         the conversation.
         """
-        return self._state.refinement
+        return self.state.refinement
+
+    @property
+    def state(self) -> ConversationState:
+        """Where the conversation stands: user, candidates, what is rejected and hidden."""
+        past, position = self._at
+        return past.state(position)
 
     @property
     def rejected(self) -> list[Any]:
         """Raw ids of the items that are not to be listed."""
         items = self._start.tag_model.catalogue.items
-        return [items[column] for column in sorted(self._state.rejected)]
+        return [items[column] for column in sorted(self.state.rejected)]
 
     @property
     def hidden(self) -> list[Any]:
         """Names of the tags that are not to be shown."""
         tags = self._start.tag_model.tags
-        return [tags[column] for column in sorted(self._state.hidden)]
+        return [tags[column] for column in sorted(self.state.hidden)]
 
     def recommend(self, n: int = 10) -> pd.DataFrame:
         """List the best items as things stand.
@@ -152,7 +164,7 @@ class Conversation:
         DataFrame
             Columns item, name, score, rank, and rank_first: before anything was said.
         """
-        state, n = self._state, check_n(n)
+        state, n = self.state, check_n(n)
         columns, frame = state.tag_model.ranked(state.refinement.scores, state.candidates, n)
         frame["rank_first"] = self._start.ranks(columns).astype(np.intp)
         return frame
@@ -170,8 +182,24 @@ class Conversation:
         Explanation
             Without the tags that are hidden.
         """
-        explanation = self._state.refinement.explain(item)
+        explanation = self.state.refinement.explain(item)
         return explanation.without(self.hidden) if self.hidden else explanation
+
+    def contrast(self, item: Hashable, other: Hashable) -> Contrast:
+        """Explain by tags why one item stands above another as things stand.
+
+        Parameters
+        ----------
+        item, other : hashable
+            Raw item ids.
+
+        Returns
+        -------
+        Contrast
+            Without the tags that are hidden, and without what was asked for only for now.
+        """
+        state = self.state
+        return contrast_items(state.tag_model, state.user, item, other).without(self.hidden)
 
     def like(
         self, tags: Tags, strength: float | None = None, *, amount: str | None = None
@@ -251,7 +279,7 @@ class Conversation:
         ValueError
             As :meth:`FeedbackRefiner.refine` does, and if a tag is hidden.
         """
-        return self._keep(self._state.refined(self._refiner, self.n, **feedback), self.n)
+        return self._keep(self.state.refined(self._refiner, self.n, **feedback))
 
     def preview(self, **feedback: Any) -> ConversationTurn:
         """Show what feedback would change; nothing is kept.
@@ -267,8 +295,53 @@ class Conversation:
         ConversationTurn
             What it would change.
         """
-        said, after = self._state.refined(self._refiner, self.n, **feedback)
-        return ConversationTurn(said, self._state, after, self.n)
+        said, after = self.state.refined(self._refiner, self.n, **feedback)
+        return ConversationTurn(said, self.state, after, self.n)
+
+    def preview_amounts(
+        self, like: Tags | None = None, dislike: Tags | None = None, *, keep: float = 0.5
+    ) -> dict[str, ConversationTurn]:
+        """Show what each of the three amounts would change; nothing is kept.
+
+        Parameters
+        ----------
+        like, dislike : tag name, list of tag names or dict of tag name to strength, optional
+            What to show more and less of.
+        keep : float, default=0.5
+            Share of the list that must stay, see :meth:`FeedbackRefiner.refine`.
+
+        Returns
+        -------
+        dict of str to ConversationTurn
+            For "a bit", "more" and "a lot", in this order, what :meth:`preview` returns: its
+            ``items`` say what enters the list and what leaves it. Two are alike where the list
+            cannot show more.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`preview` does.
+
+        Examples
+        --------
+        >>> from sklearn.decomposition import TruncatedSVD
+        >>> from sktpecr import Conversation, TPECRExplainer
+        >>> from sktpecr.datasets import make_tagged_interactions
+        >>> data = make_tagged_interactions(random_state=0)
+        >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+        >>> conversation = Conversation(explainer.fit(data.interactions), user=3, n=5)
+        >>> for amount, turn in conversation.preview_amounts(like="tag_1").items():
+        ...     print(amount, turn.items.query("change == 'enters'")["item"].tolist())
+        a bit ['item_029']
+        more ['item_029', 'item_185']
+        a lot ['item_029', 'item_185']
+        """
+        state = self.state
+        previews = state.refined_amounts(self._refiner, self.n, like, dislike, keep)
+        return {
+            amount: ConversationTurn(said, state, after, self.n)
+            for amount, (said, after) in zip(AMOUNTS, previews, strict=True)
+        }
 
     def reject(self, item: Hashable) -> ConversationTurn:
         """List an item no more; nothing is inferred from it.
@@ -283,7 +356,7 @@ class Conversation:
         ConversationTurn
             What it changed.
         """
-        return self._keep(self._state.rejecting(item), self.n)
+        return self._keep(self.state.rejecting(item))
 
     def not_these(self) -> ConversationTurn:
         """List none of the `n` items of the list again; nothing more is inferred from them.
@@ -309,10 +382,10 @@ class Conversation:
         >>> conversation.not_these().kept
         0.0
         """
-        listed = self._state.listed(self.n)
+        listed = self.state.listed(self.n)
         if not len(listed):
             raise ValueError("there is nothing in the list to leave out")
-        return self._keep(self._state.passing(listed), self.n)
+        return self._keep(self.state.passing(listed))
 
     def forget(self) -> ConversationTurn:
         """End what was asked for only for now; what became taste stays, and what is not listed.
@@ -322,7 +395,7 @@ class Conversation:
         ConversationTurn
             What it changed.
         """
-        return self._keep(self._state.forgetting(), self.n)
+        return self._keep(self.state.forgetting())
 
     def hide(self, tag: Hashable) -> ConversationTurn:
         """Show a tag no more, neither in explanations nor in turns, and ask nothing about it.
@@ -340,7 +413,7 @@ class Conversation:
         ConversationTurn
             What it changed.
         """
-        return self._keep(self._state.hiding(tag), self.n)
+        return self._keep(self.state.hiding(tag))
 
     def undo(self) -> ConversationTurn:
         """Take the last turn back.
@@ -355,11 +428,11 @@ class Conversation:
         ValueError
             If there is none.
         """
-        turns, position = self._at
+        past, position = self._at
         if not position:
             raise ValueError("there is no turn to undo")
-        self._at = turns, position - 1
-        return turns[position - 1]
+        self._at = past, position - 1
+        return past.turns[position - 1]
 
     def redo(self) -> ConversationTurn:
         """Say again what was taken back last; a new turn forgets what was undone.
@@ -374,11 +447,11 @@ class Conversation:
         ValueError
             If there is none.
         """
-        turns, position = self._at
-        if position == len(turns):
+        past, position = self._at
+        if position == len(past.turns):
             raise ValueError("there is no turn to redo")
-        self._at = turns, position + 1
-        return turns[position]
+        self._at = past, position + 1
+        return past.turns[position]
 
     def reset(self) -> Self:
         """Take all turns back; :meth:`redo` brings them again.
@@ -415,7 +488,7 @@ class Conversation:
             See :meth:`TPECRExplainer.suggest_question`; without tags that are hidden, or were
             spoken of already.
         """
-        return self._state.questions().head(check_n(n))
+        return self.state.questions().head(check_n(n))
 
     def to_json(self) -> str:
         """Return what was said, undone turns as well, as JSON.
@@ -428,7 +501,7 @@ class Conversation:
         Raises
         ------
         ValueError
-            If an id is neither text nor a number nor a tuple of them.
+            If an id is neither text nor a number nor a UUID nor a tuple of them.
         """
         items = self._start.tag_model.catalogue.items
         solver = self._refiner.solver
@@ -437,9 +510,9 @@ class Conversation:
             solver=solver if isinstance(solver, str) else repr(solver),
             long_term=self._refiner.long_term,
             n=self.n,
-            said=tuple(turn.said for turn in (*self.history, *self.undone)),
-            position=len(self.history),
-            listed=tuple(items[column] for column in self._state.listed(self.n)),
+            said=self._at[0].said,
+            position=self._at[1],
+            listed=tuple(items[column] for column in self.state.listed(self.n)),
         ).to_json()
 
     @classmethod
@@ -475,20 +548,22 @@ class Conversation:
             "n": saved.n,
         }
         conversation = cls(explainer, **who, **how)
-        conversation._at, also = repeated(saved, conversation._refiner, conversation._start)
-        seen, listed = saved.listed, conversation._state.listed(saved.n)
+        past, also = repeated(saved, conversation._at[0])
+        conversation._at = past, saved.position
+        seen, listed = saved.listed, conversation.state.listed(saved.n)
         conversation.replay = Replay.of(tag_model.catalogue, seen, listed, left_out + also)
         return conversation
 
     @property
-    def _state(self) -> ConversationState:
-        turns, position = self._at
-        return turns[position - 1].after if position else self._start
+    def nbytes(self) -> int:
+        """Bytes of what is kept for every item, at most."""
+        return self._at[0].nbytes
 
-    def _keep(self, said: tuple[Statement, ConversationState], n: int) -> ConversationTurn:
-        turn = ConversationTurn(said[0], self._state, said[1], n)
-        self._at = (*self.history, turn), len(self.history) + 1
-        return turn
+    def _keep(self, said: tuple[Statement, ConversationState]) -> ConversationTurn:
+        past, position = self._at
+        past = past.followed_by(position, Heard.whole(said[0]), said[1])
+        self._at = past, position + 1
+        return past.turns[position]
 
     def __repr__(self) -> str:
         said = "; ".join(str(turn.said) for turn in self.history) or "nothing said"

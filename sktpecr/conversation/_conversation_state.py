@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sktpecr._inputs._feedback import AMOUNTS
 from sktpecr._utils._lazily import lazily
 from sktpecr._utils._ranking import ranks_of, top_items
 from sktpecr.conversation._statement import Statement
@@ -58,6 +59,18 @@ class ConversationState:
         mask[list(self.hidden)] = False
         return mask
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what is kept for every item."""
+        kept = vars(self).get("candidates", np.empty(0))
+        return self.refinement.nbytes + kept.nbytes
+
+    def rest(self) -> None:
+        """Let go of what can be computed again, until it is asked for."""
+        for name in ("user", "candidates"):
+            vars(self).pop(name, None)
+        self.refinement.rest()
+
     def questions(self) -> pd.DataFrame:
         """Rank what can be asked of the user: no tag that is hidden or was spoken of."""
         tag_model, user, turns = self.tag_model, self.user, self.refinement.turns
@@ -79,10 +92,26 @@ class ConversationState:
         **feedback: Any,
     ) -> tuple[Statement, ConversationState]:
         """Return what feedback says, and where the conversation stands after it."""
+        feedback |= {"units": units, "n": n, "keep": keep, "exclude": self._excluded}
+        return self._after(refiner.refine(after=self.refinement, **feedback), units, keep)
+
+    def refined_amounts(
+        self, refiner: FeedbackRefiner, n: int, like: Any, dislike: Any, keep: float
+    ) -> list[tuple[Statement, ConversationState]]:
+        """Return for each amount of the same feedback what it says, and where that leads."""
+        shown: dict[str, Any] = {"n": n, "keep": keep, "exclude": self._excluded}
+        somebody: dict[str, Any] = {"after": self.refinement, "amounts": AMOUNTS}
+        several = refiner.sweep(like=like, dislike=dislike, **somebody, **shown)
+        return [self._after(refined, "std", keep) for refined in several]
+
+    @property
+    def _excluded(self) -> list[Hashable]:
         items = self.tag_model.catalogue.items
-        excluded = [items[column] for column in self.rejected]
-        feedback |= {"units": units, "n": n, "keep": keep, "exclude": excluded}
-        refined = refiner.refine(after=self.refinement, **feedback)
+        return [items[column] for column in self.rejected]
+
+    def _after(
+        self, refined: Refinement, units: str, keep: float
+    ) -> tuple[Statement, ConversationState]:
         said = Statement.of(refined.feedback, units, keep)
         for tag in said.tags:
             if self.tag_model.tags.row(tag) in self.hidden:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,17 +24,22 @@ class ConversationTurn:
     ----------
     said : Statement
         What was said; prints as words.
-    before, after : ConversationState
+    before, after : ConversationState, or callable that returns one
         Where the conversation stood.
     n : int
         Length of the list that the turn is judged by.
+    followed : Statement, optional
+        What of it the model follows, none if it follows nothing.
+    left_out : tuple of str, default=()
+        What the model does not follow.
 
     Attributes
     ----------
     said : Statement
         What was said; prints as words.
-    after : ConversationState
-        Where the conversation stood then.
+    left_out : tuple of str
+        What of it this model does not know, or refuses, and why; empty but where
+        :meth:`Conversation.from_json` read what was said to another model.
 
     Examples
     --------
@@ -52,10 +57,28 @@ class ConversationTurn:
     """
 
     def __init__(
-        self, said: Statement, before: ConversationState, after: ConversationState, n: int
+        self,
+        said: Statement,
+        before: ConversationState | Callable[[], ConversationState],
+        after: ConversationState | Callable[[], ConversationState],
+        n: int,
+        followed: Statement | None = None,
+        left_out: tuple[str, ...] = (),
     ) -> None:
-        self.said = said
-        self._before, self.after, self._n = before, after, n
+        self.said, self.left_out = said, left_out
+        self._states, self._n = (before, after), n
+        self._followed = followed if left_out else said
+
+    @property
+    def after(self) -> ConversationState:
+        """Where the conversation stood then."""
+        state = self._states[1]
+        return state() if callable(state) else state
+
+    @property
+    def _before(self) -> ConversationState:
+        state = self._states[0]
+        return state() if callable(state) else state
 
     @property
     def items(self) -> pd.DataFrame:
@@ -64,6 +87,42 @@ class ConversationTurn:
         Columns item, name, rank_before, rank, change ("enters", "stays" or "leaves"); a rank is
         missing where the item may not be listed.
         """
+        return self._items.copy()
+
+    @property
+    def tags(self) -> pd.DataFrame:
+        """What was asked of each tag that may be shown, and what came.
+
+        Columns tag, said ("more", "less", "set" or ""), asked and delivered, both in standard
+        deviations of the population; what was spoken of first, then the largest change.
+        """
+        tag_model, after = self.after.tag_model, self.after.refinement
+        before, followed = self._before.refinement, self._followed
+        asked = tag_model.vs_mean(after.requested) - tag_model.vs_mean(before.tag_preferences)
+        delivered = tag_model.in_std(after.tag_preferences - before.tag_preferences)
+        words = np.full(len(asked), "", dtype=object)
+        if followed is None or not followed.tags:
+            asked = delivered = np.zeros(len(tag_model.tags))
+        else:
+            for word, pairs in (
+                ("more", followed.like),
+                ("less", followed.dislike),
+                ("set", followed.set),
+            ):
+                words[[tag_model.tags.row(tag) for tag, _ in pairs]] = word
+        shown = np.flatnonzero(self.after.shown & self._before.shown)
+        order = shown[np.lexsort([-np.abs(delivered[shown]), words[shown] == ""])]
+        return pd.DataFrame(
+            {
+                "tag": tag_model.tags.array()[order],
+                "said": words[order],
+                "asked": asked[order],
+                "delivered": delivered[order],
+            }
+        )
+
+    @lazily
+    def _items(self) -> pd.DataFrame:
         first, second = self._before.listed(self._n), self.after.listed(self._n)
         columns = np.concatenate([second, first[~np.isin(first, second)]])
         catalogue = self.after.tag_model.catalogue
@@ -79,37 +138,6 @@ class ConversationTurn:
             }
         )
         return frame.sort_values("rank", kind="stable", ignore_index=True)
-
-    @property
-    def tags(self) -> pd.DataFrame:
-        """What was asked of each tag that may be shown, and what came.
-
-        Columns tag, said ("more", "less", "set" or ""), asked and delivered, both in standard
-        deviations of the population; what was spoken of first, then the largest change.
-        """
-        tag_model, after = self.after.tag_model, self.after.refinement
-        before = self._before.refinement
-        asked = tag_model.vs_mean(after.requested) - tag_model.vs_mean(before.tag_preferences)
-        delivered = tag_model.in_std(after.tag_preferences - before.tag_preferences)
-        if after is before:
-            asked = delivered = np.zeros(len(tag_model.tags))
-        words = np.full(len(asked), "", dtype=object)
-        for word, pairs in (
-            ("more", self.said.like),
-            ("less", self.said.dislike),
-            ("set", self.said.set),
-        ):
-            words[[tag_model.tags.row(tag) for tag, _ in pairs]] = word
-        shown = np.flatnonzero(self.after.shown & self._before.shown)
-        order = shown[np.lexsort([-np.abs(delivered[shown]), words[shown] == ""])]
-        return pd.DataFrame(
-            {
-                "tag": tag_model.tags.array()[order],
-                "said": words[order],
-                "asked": asked[order],
-                "delivered": delivered[order],
-            }
-        )
 
     @lazily
     def kept(self) -> float:
@@ -173,24 +201,42 @@ class ConversationTurn:
         """
         return " ".join(self._sentences(complete_words(words)))
 
+    def shortfalls(self, words: Mapping[str, str] | None = None) -> list[str]:
+        """Say of which tags less is to be seen than this turn asked for.
+
+        Parameters
+        ----------
+        words : mapping of str to str, optional
+            See :meth:`to_text`.
+
+        Returns
+        -------
+        list of str
+            A sentence for each; none where everything asked for is there.
+        """
+        if self._followed is None or not self._followed.tags:
+            return []
+        return self.after.refinement.shortfalls(complete_words(words))
+
     @property
     def _rejected(self) -> str | None:
         """Name of the item that was rejected, if one was."""
-        catalogue, item = self.after.tag_model.catalogue, self.said.reject
-        return None if item is None else catalogue.item_names[catalogue.items.row(item)]
+        if self._followed is None or self._followed.reject is None:
+            return None
+        catalogue = self.after.tag_model.catalogue
+        return catalogue.item_names[catalogue.items.row(self._followed.reject)]
 
     def _sentences(self, say: Mapping[str, str]) -> Iterator[str]:
-        items, after = self.items, self.after.refinement
+        items = self.items
         yield say["turn"].format(said=self.said.to_text(say, self._rejected))
         came, left = (
             [str(name) for name in items["name"][items["change"] == change]]
             for change in ("enters", "leaves")
         )
         before = len(items) - len(came)
-        asked = bool(self.said.tags)
+        asked = self._followed is not None and bool(self._followed.tags)
         yield change_in_words(came, left, before - len(left), before, asked, say)
-        if after is not self._before.refinement:
-            yield from after.shortfalls(say)
+        yield from self.shortfalls(say)
 
 
 def _none_if_missing(value: Any) -> Any:

@@ -10,11 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sktpecr._inputs._catalogue import Catalogue
-from sktpecr.conversation._conversation_state import ConversationState
-from sktpecr.conversation._conversation_turn import ConversationTurn
+from sktpecr.conversation._heard import Heard
+from sktpecr.conversation._past import Past
 from sktpecr.conversation._saved_conversation import SavedConversation
-from sktpecr.conversation._statement import knows
-from sktpecr.refinement._feedback_refiner import FeedbackRefiner
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +26,8 @@ class Replay:
         change ("enters", "stays" or "leaves"). A rank is missing where the item is not in that
         list, a name where this model does not know the item.
     left_out : tuple of str
-        What of the conversation this model does not know.
+        What of the conversation this model does not know, or refuses. It stays among what was said,
+        for a model that follows it.
     """
 
     items: pd.DataFrame
@@ -45,7 +44,7 @@ class Replay:
             item: catalogue.item_names[column] for item, column in zip(after, now, strict=True)
         }
         for item in gone:
-            is_known = knows(catalogue.items, item)
+            is_known = item in catalogue.items
             names[item] = catalogue.item_names[catalogue.items.row(item)] if is_known else None
         rows = [
             {
@@ -69,22 +68,16 @@ class Replay:
         return f"Replay({words}; left out: {', '.join(self.left_out) or 'nothing'})"
 
 
-def repeated(
-    saved: SavedConversation, refiner: FeedbackRefiner, start: ConversationState
-) -> tuple[tuple[tuple[ConversationTurn, ...], int], list[str]]:
-    """Say again what was said."""
-    turns: list[ConversationTurn] = []
-    position, left_out, state = saved.position, [], start
+def repeated(saved: SavedConversation, past: Past) -> tuple[Past, list[str]]:
+    """Say again what was said; what a model does not follow is kept as it was said."""
+    left_out: list[str] = []
+    state = past.start
     for number, statement in enumerate(saved.said, start=1):
-        known, unknown = statement.known_to(start.tag_model)
-        left_out += [f"{what} in turn {number}" for what in unknown]
-        if known is None:
-            position -= number <= saved.position
-            continue
+        followed, unknown = statement.known_to(state.tag_model)
         try:
-            said, after = state.repeating(refiner, saved.n, known)
+            state = past.reached(state, Heard(statement, followed))
         except ValueError as error:
-            raise ValueError(f"turn {number}: {error}") from error
-        turns.append(ConversationTurn(said, state, after, saved.n))
-        state = after
-    return (tuple(turns), position), left_out
+            followed, unknown = None, [*unknown, f"what this model refuses ({error})"]
+        left_out += [f"{what} in turn {number}" for what in unknown]
+        past = past.followed_by(number - 1, Heard(statement, followed, tuple(unknown)), state)
+    return past, left_out

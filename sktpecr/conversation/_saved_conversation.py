@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from sktpecr.conversation._past import MAX_TURNS
 from sktpecr.conversation._statement import (
     Pairs,
     Statement,
     id_from_plain,
     id_to_plain,
-    knows,
     pairs_from_plain,
     pairs_to_plain,
 )
@@ -80,8 +80,8 @@ class SavedConversation:
             return {"user": self.who}, []
         catalogue = tag_model.catalogue
         ids = catalogue.items if self.kind == "interactions" else tag_model.tags
-        unknown = [f"{ids.kind} {label!r}" for label, _ in self.who if not knows(ids, label)]
-        known = {label: value for label, value in self.who if knows(ids, label)}
+        unknown = [f"{ids.kind} {label!r}" for label, _ in self.who if label not in ids]
+        known = {label: value for label, value in self.who if label in ids}
         if self.kind == "tags":
             return {"tags": known}, unknown
         row = np.zeros(len(catalogue.items))
@@ -103,7 +103,10 @@ class SavedConversation:
         for name in ("turns", "list"):
             if not isinstance(document[name], list):
                 raise ValueError(f"{name} must be a list, got {type(document[name]).__name__}")
-        for name, low, high in (("n", 1, None), ("position", 0, len(document["turns"]))):
+        n_turns = len(document["turns"])
+        if n_turns > MAX_TURNS:
+            raise ValueError(f"it has {n_turns} turns, and a conversation has at most {MAX_TURNS}")
+        for name, low, high in (("n", 1, None), ("position", 0, n_turns)):
             value = document[name]
             is_whole = isinstance(value, int) and not isinstance(value, bool)
             if not is_whole or value < low or (high is not None and value > high):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 from sktpecr._inputs._feedback import Feedback
 from sktpecr._inputs._ids import Ids, plain
@@ -89,7 +90,7 @@ class Statement:
         passed = said.get("not_these", [])
         if not isinstance(passed, list):
             raise ValueError(f"not_these must be a list of ids, got {passed!r:.80}")
-        return cls(
+        statement = cls(
             **{name: pairs_from_plain(said.get(name, []), name) for name in _FEEDBACK},
             units=said.get("units", "std"),
             amount=said.get("amount"),
@@ -97,6 +98,21 @@ class Statement:
             **{name: id_from_plain(said[name]) for name in ("reject", "hide") if name in said},
             not_these=tuple(map(id_from_plain, passed)),
             forget="forget" in said,
+        )
+        statement._check()
+        return statement
+
+    def _check(self) -> None:
+        """Raise unless it could be said to some model."""
+        if self.units not in ("std", "raw"):
+            raise ValueError(f"units must be 'std' or 'raw', got {self.units!r:.80}")
+        if not 0 <= finite_number(self.keep, "keep") <= 1:
+            raise ValueError(f"keep must be a share from 0 to 1, got {self.keep!r:.80}")
+        said = self.feedback
+        names = dict.fromkeys(self.tags)
+        given = {name: said[name] for name in _FEEDBACK}
+        Feedback.parse(
+            Ids("tag", names, len(names), "tags"), **given, strength=1.0, amount=self.amount
         )
 
     @property
@@ -139,16 +155,16 @@ class Statement:
         if self.reject is not None or self.hide is not None:
             label = self.hide if self.reject is None else self.reject
             ids = tag_model.tags if self.reject is None else tag_model.catalogue.items
-            return (self, []) if knows(ids, label) else (None, [f"{ids.kind} {label!r}"])
+            return (self, []) if label in ids else (None, [f"{ids.kind} {label!r}"])
         tags, items, unknown = tag_model.tags, tag_model.catalogue.items, []
         if self.not_these:
-            known = tuple(item for item in self.not_these if knows(items, item))
+            known = tuple(item for item in self.not_these if item in items)
             unknown = [f"item {item!r}" for item in self.not_these if item not in known]
             return (replace(self, not_these=known) if known else None), unknown
         kept: dict[str, Any] = {}
         for name in _FEEDBACK:
-            kept[name] = tuple(pair for pair in getattr(self, name) if knows(tags, pair[0]))
-            unknown += [f"tag {tag!r}" for tag, _ in getattr(self, name) if not knows(tags, tag)]
+            kept[name] = tuple(pair for pair in getattr(self, name) if pair[0] in tags)
+            unknown += [f"tag {tag!r}" for tag, _ in getattr(self, name) if tag not in tags]
         nothing = unknown and not any(kept.values())
         return (None if nothing else replace(self, **kept)), unknown
 
@@ -181,23 +197,16 @@ class Statement:
         return self.to_text()
 
 
-def knows(ids: Ids, label: Any) -> bool:
-    """Return whether an id, or a row number where there are no ids, is known."""
-    try:
-        ids.row(label)
-    except ValueError:
-        return False
-    return True
-
-
 def id_to_plain(label: Any) -> Any:
-    """Return an id as JSON keeps it: text, a number, or a list of them for a tuple."""
+    """Return an id as JSON keeps it: text, a number, an object, or a list for a tuple."""
     label = plain(label)
+    if isinstance(label, UUID):
+        return {"uuid": str(label)}
     if isinstance(label, tuple):
         return [id_to_plain(part) for part in label]
     if isinstance(label, bool) or not isinstance(label, str | int | float):
         raise ValueError(
-            f"JSON keeps ids and names that are text, numbers or tuples of them, got "
+            f"JSON keeps ids and names that are text, numbers, UUIDs or tuples of them, got "
             f"{type(label).__name__}: {label!r:.80}"
         )
     return label
@@ -207,6 +216,11 @@ def id_from_plain(label: Any) -> Any:
     """Return the id that :func:`id_to_plain` wrote."""
     if isinstance(label, list):
         return tuple(id_from_plain(part) for part in label)
+    if isinstance(label, dict) and label.keys() == {"uuid"}:
+        try:
+            return UUID(label["uuid"])
+        except (ValueError, AttributeError):  # it is no such text, or no text at all
+            raise ValueError(f"an id must be a UUID, got {label['uuid']!r:.80}") from None
     is_id = isinstance(label, str | int | float) and not isinstance(label, bool)
     if not is_id or (isinstance(label, float) and not math.isfinite(label)):
         raise ValueError(f"an id must be text or a number, got {label!r:.80}")

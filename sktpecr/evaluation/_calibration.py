@@ -18,7 +18,7 @@ from sktpecr.evaluation._held_out import as_pairs, check_comparable, tag_models_
 from sktpecr.evaluation._summary import summary_or_cases
 from sktpecr.explanation._faithfulness import agreement
 from sktpecr.metrics import rank
-from sktpecr.refinement._feedback_refiner import FeedbackRefiner, in_units_of_score
+from sktpecr.refinement._feedback_refiner import FeedbackRefiner
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._user import User
 
@@ -152,7 +152,7 @@ def _done(
     try:
         # Not by refine: what is hard to steer is measured here, and needs no warning each time.
         # The promise is of this tag alone: the others are held.
-        values = in_units_of_score(tag_model, feedback.set)
+        values = tag_model.in_units_of_score(feedback.set)
         refined = refiner._refine(tag_model, user, [feedback], values, hold=None)[0]
     except ValueError:  # beyond this recommender, or this solver
         return np.nan, np.nan, np.nan

@@ -138,6 +138,7 @@ class BatchWork:
             catalogue=Catalogue((0, 0), None, None, None, None),
             user_embeddings=_none_of(whole.user_embeddings),
             learners=_none_of(whole.learners),
+            folded=_none_of(whole.folded),
         )
         # What is in the memo is taken for copied already, wherever it turns up.
         given = whole.extractor.item_tags

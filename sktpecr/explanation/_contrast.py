@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sktpecr._inputs._ids import plain_fields
+from sktpecr._inputs._ids import plain, plain_fields
 from sktpecr.explanation._reasons import LIKED
 from sktpecr.explanation._words import (
     by_size,
@@ -19,6 +19,7 @@ from sktpecr.explanation._words import (
     how_much,
     joined,
     spoken,
+    whom,
     worth_saying,
 )
 from sktpecr.tags._tag_model import TagModel
@@ -68,6 +69,8 @@ class Contrast:
         Difference of the recommender's own scores.
     fidelity : float
         The smaller one of the two explanations.
+    _is_row : optional
+        See :class:`Explanation`: not to be given.
 
     Notes
     -----
@@ -104,6 +107,7 @@ class Contrast:
     value: float
     score: float
     fidelity: float
+    _is_row: bool = field(default=False, repr=False)
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row per tag, the largest contribution first.
@@ -125,6 +129,31 @@ class Contrast:
         )
         return frame.iloc[by_size(self.contributions)].reset_index(drop=True)
 
+    def without(self, tags: Iterable[Hashable]) -> Contrast:
+        """Leave tags out, and count what they contribute as what no tag sees.
+
+        Parameters
+        ----------
+        tags : iterable of hashable
+            Names of the tags.
+
+        Returns
+        -------
+        Contrast
+            Of the other tags.
+        """
+        hidden = set(tags)
+        if not hidden:
+            return self
+        shown = np.array([plain(name) not in hidden for name in self.tag_names], dtype=bool)
+        fewer = {
+            each.name: value[shown]
+            for each in fields(self)
+            if isinstance(value := getattr(self, each.name), np.ndarray)
+        }
+        left = float(self.contributions[~shown].sum())
+        return replace(self, **fewer, residual=self.residual + left)
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain Python values, ready for JSON where the ids are.
 
@@ -136,7 +165,7 @@ class Contrast:
         return plain_fields(self)
 
     def to_text(self, words: Mapping[str, str] | None = None, details: bool = False) -> str:
-        """Say in a sentence or two why one item stands above the other.
+        """Say in a sentence or two why one item ranks above the other.
 
         Parameters
         ----------
@@ -191,10 +220,10 @@ class Contrast:
         more = len(self.tag_names) - len(frame)
         return "\n".join(
             [
-                f"method      {self.method}",
-                f"user        {self.user}",
+                f"user        {whom(self.user, self._is_row)}",
                 f"item        {self.item}  {self.item_name}",
                 f"other       {self.other}  {self.other_name}",
+                f"method      {self.method}",
                 f"score       {self.score:+.3g}",
                 f"fidelity    {self.fidelity:.3f}",
                 "",
@@ -205,8 +234,9 @@ class Contrast:
         )
 
     def __repr__(self) -> str:
+        user = whom(self.user, self._is_row, repr)
         return (
-            f"Contrast(user={self.user!r}, item={self.item!r}, other={self.other!r}, "
+            f"Contrast(user={user}, item={self.item!r}, other={self.other!r}, "
             f"score={self.score:+.4g})"
         )
 
@@ -258,5 +288,6 @@ def contrast_items(tag_model: TagModel, user: User, item: Hashable, other: Hasha
         residual=value - base_value - float(contributions.sum()),
         value=value,
         score=float(scores[0] - scores[1]),
-        fidelity=float(min(attributed.fidelity * tag_model.fidelity(columns))),
+        fidelity=float(min(attributed.fidelity * tag_model.fidelity(columns, user.is_folded))),
+        _is_row=user.is_row_number(tag_model),
     )

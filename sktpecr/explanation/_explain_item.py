@@ -56,10 +56,10 @@ def explain_item(tag_model: TagModel, user: User, column: int) -> Explanation:
         value=value,
         score=float(scores[column]),
         prediction=float(prediction[0, 0]),
-        fidelity=float(attributed.fidelity[0] * tag_model.fidelity(column)),
+        fidelity=float(attributed.fidelity[0] * tag_model.fidelity(column, user.is_folded)),
         standard_errors=None if errors is None else errors[0],
         scored_by_tags=n_trained is not None and column >= n_trained,
-        _is_row=tag_model.catalogue.users.labels is None and not isinstance(user.label, str),
+        _is_row=user.is_row_number(tag_model),
         _measure=partial(certify, tag_model, embedding, column),
         _tell=partial(tell, tag_model, user, column, attributed=accounted),
         _weigh=_weighing(tag_model, user, column),
@@ -81,8 +81,8 @@ def _weighing(tag_model: TagModel, user: User, column: int) -> Callable[[], pd.D
         parts = fold_in_parts(recommender, row)
         if parts is None:
             raise ValueError(
-                f"evidence adds up where folding in is linear, and that of "
-                f"{type(recommender).__name__} is not"
+                f"evidence needs a recommender that folds users in linearly, as ALS and SVD do; "
+                f"{type(recommender).__name__} does not"
             )
         return evidence_table(
             tag_model.account,

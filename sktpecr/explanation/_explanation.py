@@ -23,6 +23,7 @@ from sktpecr.explanation._words import (
     complete_words,
     reasons_in_words,
     spoken,
+    whom,
     without_reasons_in_words,
 )
 
@@ -78,7 +79,8 @@ class Explanation:
         The composite function's score, at the user's own tag preferences.
     fidelity : float
         R^2 of the surrogate, times what distillation kept of the recommender, or what its tags tell
-        of a new item; 1 is exact.
+        of a new item, times what is left of known users' scores when they are embedded anew, for a
+        user who was; 1 is exact.
     standard_errors : ndarray of shape (n_tags,), optional
         Standard errors of `importances`, where they are estimates.
     activity : float
@@ -145,7 +147,7 @@ class Explanation:
     def certificate(self) -> Certificate:
         """How far the explanation can be trusted, a :class:`Certificate`."""
         if self._measure is None:
-            raise ValueError("this explanation was built by hand: nothing measures it")
+            raise ValueError("an explanation that explain() did not return has no certificate")
         return self._measure(self)
 
     @property
@@ -168,15 +170,15 @@ class Explanation:
         """
         if self._weigh is None:
             raise ValueError(
-                "evidence is there for a known user with interactions, where the score is a dot "
-                "product, the attribution is the account, and nothing was said yet"
+                "evidence needs a known user with interactions and without feedback, a score that "
+                "is a dot product, and AccountAttribution"
             )
         return self._weigh()
 
     @lazily
     def _told(self) -> Told:
         if self._tell is None:
-            raise ValueError("this explanation was built by hand: nothing finds reasons for it")
+            raise ValueError("an explanation that explain() did not return has no reasons")
         return self._tell(hidden=self._hidden)
 
     def to_frame(self) -> pd.DataFrame:
@@ -341,19 +343,15 @@ class Explanation:
         """
         return plotting.plot_contributions(self, ax=ax, n_tags=n_tags)
 
-    @property
-    def _whom(self) -> str:
-        return f"row {self.user} (no user ids given)" if self._is_row else repr(self.user)
-
     def __str__(self) -> str:
         frame = self.to_frame().head(10)
         table = frame.to_string(index=False, float_format=lambda value: f"{value:+.3f}")
         more = len(self.tag_names) - len(frame)
         return "\n".join(
             [
-                f"method      {self.method}",
-                f"user        {self._whom if self._is_row else self.user}",
+                f"user        {whom(self.user, self._is_row)}",
                 f"item        {self.item}  {self.item_name}",
+                f"method      {self.method}",
                 f"score       {_number(self.score)}",
                 f"fidelity    {self.fidelity:.3f}",
                 "",
@@ -369,7 +367,8 @@ class Explanation:
         return {**vars(self), **found, "_measure": None, "_tell": None, "_weigh": None}
 
     def __repr__(self) -> str:
-        return f"Explanation(user={self._whom}, item={self.item!r}, score={self.score:.4g})"
+        user = whom(self.user, self._is_row, repr)
+        return f"Explanation(user={user}, item={self.item!r}, score={self.score:.4g})"
 
     def _repr_html_(self) -> str:
         table = self.to_frame().to_html(

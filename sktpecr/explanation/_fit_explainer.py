@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import threading
 import warnings
 from operator import attrgetter
@@ -20,6 +22,7 @@ from sktpecr.attribution import AccountAttribution
 from sktpecr.recommenders import AdapterError, as_recommender
 from sktpecr.recommenders._own_rows import embeddings_of_rows, own_rows
 from sktpecr.recommenders._protocol import (
+    as_it_is,
     check_dot_product,
     is_dot_product,
     n_items_of,
@@ -50,10 +53,10 @@ def fit_on_interactions(
     recommender = resolve_recommender(explainer.recommender, X)
     ids = with_own_ids(recommender, X.shape[0], user_ids, item_ids)
     catalogue = Catalogue(X.shape, X, *ids, item_names)
-    rows = own_rows(recommender, X.shape[0], ids[0], users)
+    rows = own_rows(recommender, X.shape[0], ids[0], users, explainer._is_clone)
     embeddings = embeddings_of_rows(recommender, X, rows)
     fitted.alignment_ = alignment_of(explainer.recommender, recommender, embeddings, X, rows, *ids)
-    _learn(fitted, recommender, catalogue, embeddings, train_users)
+    _learn(fitted, recommender, catalogue, embeddings, rows < 0, train_users)
     explainer._take_state(fitted)
 
 
@@ -66,7 +69,7 @@ def fit_on_stored_users(explainer: Any) -> None:
 
 def _fit_on_stored_users(explainer: Any) -> None:
     try:
-        recommender = as_recommender(explainer.recommender)
+        recommender = as_it_is(as_recommender(explainer.recommender))
         n_users = len(recommender.user_embeddings)
         closed_form = is_dot_product(recommender) and not callable(explainer.aggregate)
     except (AdapterError, NotFittedError):
@@ -82,12 +85,18 @@ def _fit_on_stored_users(explainer: Any) -> None:
     shape = (n_users, fitted.n_features_in_)
     catalogue = Catalogue(shape, None, *ids, None)
     fitted.alignment_ = np.nan
-    _learn(fitted, recommender, catalogue, recommender.user_embeddings, None)
+    nobody = np.zeros(n_users, dtype=bool)
+    _learn(fitted, recommender, catalogue, recommender.user_embeddings, nobody, None)
     explainer._take_state(fitted)
 
 
 def _learn(
-    explainer: Any, recommender: Any, catalogue: Catalogue, embeddings: NDArray, train_users: Any
+    explainer: Any,
+    recommender: Any,
+    catalogue: Catalogue,
+    embeddings: NDArray,
+    folded: NDArray,
+    train_users: Any,
 ) -> None:
     extractor = TagPreferenceExtractor(
         recommender,
@@ -98,12 +107,14 @@ def _learn(
     names = getattr(explainer, "feature_names_in_", None)
     extractor._read(recommender, len(catalogue.items), names)
     parts = explainer.generator, explainer.attribution, explainer.random_state
-    explainer._tag_model = TagModel.learn(extractor, catalogue, embeddings, train_users, *parts)
+    explainer._tag_model = TagModel.learn(
+        extractor, catalogue, embeddings, folded, train_users, *parts
+    )
     _doubt_tags(explainer._tag_model)
 
 
 def _doubt_tags(tag_model: TagModel) -> None:
-    """Warn where tags say no more of scores than tags dealt at random over the items do."""
+    """Warn where tags explain scores no better than random tags do."""
     account, n_users = tag_model.attribution, int(tag_model.learners.sum())
     n_items_of_tags = np.diff(tag_model.extractor._item_tags.indptr)
     # A tag for each item is the same tag wherever it is dealt.
@@ -114,8 +125,8 @@ def _doubt_tags(tag_model: TagModel) -> None:
     # Of dealt tags one in a hundred is taken for one that says something.
     if told < by_chance and binom.sf(n_used - 1, n_tags, 0.01) > 0.01:
         warnings.warn(
-            f"item_tags say no more of the scores than tags dealt at random over the items: "
-            f"{n_used} of {n_tags} tags say anything. Either the rows of item_tags are in another "
+            f"item_tags explain the scores no better than random tags would: only {n_used} of "
+            f"{n_tags} tags explain anything. Either the rows of item_tags are in another "
             f"order than the columns of X (bring them in line with item_tags.reindex(item_ids)), "
             f"or these tags have nothing to do with what people like",
             UserWarning,
@@ -123,11 +134,20 @@ def _doubt_tags(tag_model: TagModel) -> None:
         )
 
 
+class _Learned(property):
+    """A fitted attribute, which says of itself what its class's docstring says of it."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        lines = re.search(
+            rf"^    (?:\w+, )*{name}(?:, \w+)* : .*\n((?:        .*\n)+)", owner.__doc__ or "", re.M
+        )
+        self.__doc__ = inspect.cleandoc(lines[1]) if lines else None
+
+
 def learned(path: str) -> Any:
     """Return a property that reads a fitted attribute off the population."""
 
     def read(self: Any) -> Any:
-        """Learned by fit, see the attributes of the class."""
         return attrgetter(path)(self._tag_model)
 
-    return property(read)
+    return _Learned(read)

@@ -37,8 +37,8 @@ class LostFoldIn(NamedTuple):
     def __call__(self, X: Any) -> NDArray:
         raise ValueError(
             f"{X.shape[0]} rows of interactions cannot be embedded: the explainer was loaded "
-            f"without the model, and how {str(self.model)[:80]} embeds them is code, which is not "
-            f"kept; load it with recommender=, the trained model"
+            f"without its model, a {str(self.model)[:80]}; load it with recommender=, the trained "
+            f"model"
         )
 
 
@@ -135,7 +135,7 @@ def check_array(array: NDArray, name: str) -> None:
     if kind not in "biufU" or (kind != "U" and array.itemsize > 8):
         raise ValueError(f"{name} must be numbers or text to be saved, got {array.dtype}")
     if kind == "f" and not np.isfinite(array).all():
-        raise ValueError(f"{name} has NaN or infinite values: no answer of it is right")
+        raise ValueError(f"{name} has NaN or infinite values")
     # A byte of 2 is neither true nor false, and what counts such bytes is led out of its memory.
     if kind == "b" and array.view(np.uint8).max(initial=0) > 1:
         raise ValueError(f"{name} has values that are neither true nor false")
@@ -171,7 +171,7 @@ def _part(cls: Any, params: Any, state: Any, arrays: Mapping[str, NDArray]) -> A
     for key, each in _each_from_plain(state, arrays).items():
         # What is fitted stands beside the class, never in front of what it does.
         if key.startswith("__") or hasattr(cls, key):
-            raise ValueError(f"{cls.__name__} learns no {key!r:.80}")
+            raise ValueError(f"{cls.__name__} has no fitted attribute {key!r:.80}")
         setattr(part, key, each)
     if hasattr(part, "_parameter_constraints"):
         part._validate_params()
@@ -180,11 +180,11 @@ def _part(cls: Any, params: Any, state: Any, arrays: Mapping[str, NDArray]) -> A
 
 def _sparse(form: str, data: NDArray, indices: NDArray, indptr: NDArray, shape: Any) -> Any:
     if data.dtype.kind != "f" or indices.dtype.kind != "i" or indptr.dtype.kind != "i":
-        raise ValueError("a sparse matrix has numbers, and whole ones to say where they are")
+        raise ValueError("a sparse matrix must hold numbers and have whole-number indices")
     make = sp.csr_matrix if form == "csr" else sp.csc_matrix
     matrix = make((data, indices, indptr), shape=tuple(shape))
     # Column numbers beyond the last column would be read beyond the end of memory.
     matrix.check_format(full_check=True)
     if len(data) != indptr[-1] or not matrix.has_canonical_format:
-        raise ValueError("a sparse matrix must have each place once, in order")
+        raise ValueError("a sparse matrix must have sorted indices without duplicates")
     return matrix

@@ -102,7 +102,7 @@ class TPECRExplainer(TagTransformer):
     Sections 3.1 and 3.2 of the paper [1]_. What is told of a score is exact: the average user's
     score, this user's level over all items, one contribution for each of the item's own tags, and
     a rest that no tag tells, add up to the recommender's own score. How much the tags tell, and
-    what tags dealt at random would tell, is in the certificate.
+    what random tags would tell, is in the certificate.
 
     With a fitted recommender that stores its users' embeddings and the default generator,
     ``fit`` may be left out: the explainer then knows users and items by number, and nothing of
@@ -217,7 +217,8 @@ class TPECRExplainer(TagTransformer):
             "fold_in" embeds all rows anew, whoever they are. By default rows are found among the
             recommender's users by id, where it has ids and `user_ids` are given, and only those
             that it does not know are embedded anew; without ids there have to be as many rows as
-            it stores users, in its order. A recommender that stores none embeds all rows.
+            it stores users, in its order; a clone, as cross-validation makes, embeds all rows anew
+            then. A recommender that stores none embeds all rows.
 
         Returns
         -------
@@ -227,17 +228,17 @@ class TPECRExplainer(TagTransformer):
         Raises
         ------
         ValueError
-            If ids, names, tags and interactions contradict each other; if there are `user_ids` and
-            another number of rows than the recommender's users, and it has no ids; or if rows or
-            columns of X fit the recommender in another order.
+            If ids, names, tags and interactions contradict each other; if there is another number
+            of rows than the recommender's users, and not ids on both sides; or if rows or columns
+            of X fit the recommender in another order.
 
         Warns
         -----
         UserWarning
             If the recommender cannot tell what users took from what others took
             (``alignment_`` near .5, with a standard error below .02 over at least 200 users); if
-            at least 200 users show that tags say no more of scores than tags dealt at random; or
-            if rows are embedded anew because their number is not that of the recommender's users.
+            at least 200 users show that tags explain scores no better than random tags; or
+            if a clone embeds all rows anew.
         """
         fit_on_interactions(self, X, user_ids, item_names, train_users, users)
         return self
@@ -404,7 +405,7 @@ class TPECRExplainer(TagTransformer):
         interactions: Any = None,
         tags: Mapping[Hashable, float] | None = None,
     ) -> Contrast:
-        r"""Explain by tags why one item stands above another.
+        r"""Explain by tags why one item ranks above another.
 
         Parameters
         ----------
@@ -440,7 +441,7 @@ class TPECRExplainer(TagTransformer):
         >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
         >>> explainer = explainer.fit(data.interactions)
         >>> explainer.contrast(3, data.item_ids[1], data.item_ids[0]).to_text()
-        'item_001 stands above item_000 because you like tag_3 more than most people.'
+        'item_001 ranks above item_000 because you like tag_3 more than most people.'
         """
         somebody = User.of(self.tag_model_, user, interactions, tags)
         return contrast_items(self.tag_model_, somebody, item, other)
@@ -614,10 +615,12 @@ class TPECRExplainer(TagTransformer):
             Length of each list.
         n_tags : int, default=5
             At most so many tags of each item.
-        pairs : DataFrame of pandas or polars, optional
+        pairs : DataFrame of pandas or polars, or path, optional
             What somebody else listed: columns user and item, and score or rank if there are such;
             each pair once. It takes the place of lists made here: `n_items` and `exclude_seen`
-            do not count, and `users` and `items` are not given.
+            do not count, and `users` and `items` are not given. A path names a Parquet file, or a
+            folder of them, whose rows are sorted by user: it is read a row group at a time,
+            however many pairs there are; needs pyarrow.
         items : iterable of hashable, optional
             Raw ids of the items that may be recommended. All by default.
         to : path, optional
@@ -652,7 +655,8 @@ class TPECRExplainer(TagTransformer):
             If an id is unknown or a number not what it should be, a named user has no
             interactions, a pair comes twice, or the folder holds something else.
         RuntimeError
-            If parts failed: the others are in the folder, and the next call tries them again.
+            If parts failed: the others are in the folder, and the next call tries them again. If
+            another call is writing to the folder.
 
         Warns
         -----
@@ -995,6 +999,11 @@ class TPECRExplainer(TagTransformer):
         if not hasattr(self, "_tag_model"):
             fit_on_stored_users(self)
         return self._tag_model
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        fitted = vars(self).get("_tag_model")
+        note = "" if fitted is None else fitted.catalogue.row_number_note
+        return f"{super().__repr__(N_CHAR_MAX)}{note}"
 
     def _fitted_extractor(self) -> TagPreferenceExtractor:
         return self.tag_model_.extractor

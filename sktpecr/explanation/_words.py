@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from string import Formatter
 from types import MappingProxyType
 from typing import Any
@@ -50,27 +50,26 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "no_tags": "It has no tags.",
         "no_tags_nearest": "It has no tags: people who like {items} like it, too.",
         "no_tags_popular": "It has no tags: it is popular with everybody.",
-        "no_tags_shown": "It has no tags that may be shown.",
-        "no_tags_shown_nearest": "It has no tags that may be shown: people who like {items} like "
-        "it, too.",
-        "no_tags_shown_popular": "It has no tags that may be shown: it is popular with everybody.",
-        "by_tags": "It is new: its tags are all that is known of it.",
-        "sum": "Score {value}: {base} at average tag preferences, {tags} for tags, {residual} for "
-        "what no tag tells.",
+        "no_tags_shown": "All its tags are hidden.",
+        "no_tags_shown_nearest": "All its tags are hidden: people who like {items} like it, too.",
+        "no_tags_shown_popular": "All its tags are hidden: it is popular with everybody.",
+        "by_tags": "It is new: only its tags are known.",
+        "sum": "Score {value}: {base} at average tag preferences, {tags} for tags, {residual} not "
+        "explained by tags.",
         "sum_shown": "Score {value}: {base} at average tag preferences, {tags} for tags, "
-        "{residual} for what no tag shown tells.",
-        "sum_level": "Score {value}: {base} from the average user, {activity} as all your scores "
-        "are {level}, {tags} for its tags, {residual} for what no tag tells.",
-        "sum_level_shown": "Score {value}: {base} from the average user, {activity} as all your "
-        "scores are {level}, {tags} for its tags, {residual} for what no tag shown tells.",
+        "{residual} not explained by the tags shown.",
+        "sum_level": "Score {value}: {base} from the average user, {activity} because all your "
+        "scores are {level}, {tags} for its tags, {residual} not explained by tags.",
+        "sum_level_shown": "Score {value}: {base} from the average user, {activity} because all "
+        "your scores are {level}, {tags} for its tags, {residual} not explained by the tags shown.",
         "higher": "higher",
         "lower": "lower",
-        "contrast_for": "{item} stands above {other} because you like {tags} {much}.",
+        "contrast_for": "{item} ranks above {other} because you like {tags} {much}.",
         "contrast_despite": "{other} has {tags}, which you like less than most people.",
-        "contrast_little": "{item} stands above {other}; no tag tells why.",
-        "contrast_level": "{item} and {other} stand level.",
-        "contrast_sum": "Difference {value}: {base} before tags, {tags} for tags, {residual} for "
-        "what no tag tells.",
+        "contrast_little": "{item} ranks above {other}; no tag explains why.",
+        "contrast_level": "{item} and {other} have the same score.",
+        "contrast_sum": "Difference {value}: {base} before tags, {tags} for tags, {residual} not "
+        "explained by tags.",
         "comma": "{first}, {rest}",
         "and": "{first} and {last}",
         "said_more": "more {tag}",
@@ -83,7 +82,7 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "said_a_lot": "a lot {said}",
         "said_until": "{count} of {tag}",
         "said_not_these": "not these {n}",
-        "said_forget": "forget what was only for now",
+        "said_forget": "forget what was asked for this session only",
         "said_nothing": "no feedback",
         "turn": "Said: {said}.",
         "and_more": "{first} and {n} more",
@@ -92,27 +91,28 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "list_left": "{left} left; {kept} of your first {n} stayed.",
         "list_same": "No change in your first {n}; ask for more.",
         "list_kept": "Your first {n} stayed.",
-        "short_available": "Of {tag} you see {count} of the {available} that the catalogue has.",
-        "short_kept": "Of {tag} you see {count}: {wanted} would cost more of your list than it may "
-        "lose.",
+        "short_available": "Your list has {count} of {tag}; the catalogue has {available}.",
+        "short_kept": "Your list has {count} of {tag}; {wanted} would replace too much of it.",
     }
 )
 
 
-def complete_words(words: Mapping[str, str] | None) -> Mapping[str, str]:
+def complete_words(
+    words: Mapping[str, str] | None, english: Mapping[str, str] = ENGLISH
+) -> Mapping[str, str]:
     """Return all sentences, some of them replaced, or say what is wrong with these."""
     for name, template in (words or {}).items():
-        if name not in ENGLISH:
-            near = difflib.get_close_matches(str(name), ENGLISH, n=3)
+        if name not in english:
+            near = difflib.get_close_matches(str(name), english, n=3)
             hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
             raise ValueError(f"words: sktpecr.ENGLISH has no sentence named {name!r}{hint}")
-        allowed, found = _fields(ENGLISH[name]), _fields(template)
+        allowed, found = _fields(english[name]), _fields(template)
         if not found <= allowed:
             raise ValueError(
                 f"words[{name!r}] may hold {', '.join(f'{{{each}}}' for each in sorted(allowed))}, "
                 f"got {', '.join(f'{{{each}}}' for each in sorted(found - allowed))}"
             )
-    return {**ENGLISH, **(words or {})}
+    return {**english, **(words or {})}
 
 
 def _fields(template: str) -> set[str]:
@@ -156,6 +156,11 @@ def without_reasons_in_words(
     items = joined([without_year(name) for name in nearest], words)
     disliked = joined(list(against), words)
     return words[lead + more].format(items=items, against=disliked)
+
+
+def whom(user: Any, is_row: bool, label: Callable[[Any], str] = str) -> str:
+    """Return whose explanation it is: a row number is said to be one."""
+    return f"row {user} (no user ids given)" if is_row else label(user)
 
 
 def spoken(tag: Any) -> str:

@@ -159,8 +159,8 @@ class GaussianGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if self.condition_ > _CONDITION:
             digits = -np.log10(self.condition_ * np.finfo(float).eps)
             warnings.warn(
-                f"tags are so nearly the same that what moves an embedding is right to "
-                f"{max(0, int(digits))} digits only (condition number {self.condition_:.0e}); "
+                f"some tags are so similar that generated embeddings are accurate to only "
+                f"{max(0, int(digits))} digits (condition number {self.condition_:.0e}); "
                 f"raise regularization ({self.regularization:g})",
                 stacklevel=2,
             )

@@ -2,22 +2,65 @@
 
 from __future__ import annotations
 
+import math
+import textwrap
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito's blue, vermilion and grey: apart for colour-blind readers, and in grey print.
-UP, DOWN, NEUTRAL = "#0072B2", "#D55E00", "#999999"
-METHODS = (UP, "#E69F00", "#009E73", "#CC79A7")
+# Dark blue, orange and a grey between them: apart for colour-blind readers and in grey print, and
+# each has a contrast of at least 3 with a white and with a black background.
+UP, DOWN, NEUTRAL = "#1763A6", "#D97900", "#7F7F7F"
+# Methods also differ by hatch or marker, so that their number is not bound by colours.
+METHODS = (UP, DOWN, "#1B9E77", "#C0569B")
+HATCHES, MARKERS = ("", "///", "...", "xxx"), ("o", "s", "^", "D")
 # Names are drawn as they are: between two dollar signs matplotlib would read a formula.
 AS_IS: dict[str, Any] = {"parse_math": False}
+# Characters of a line of a title, and of a label beside a row.
+_TITLE, _LABEL = 60, 30
 
 
-def axes_for(ax: Axes | None, n_rows: int) -> Axes:
+def axes_for(ax: Axes | None, n_rows: int, width: float = 7.5) -> Axes:
     """Return the axes that are given, or new ones as high as so many rows need."""
     if ax is not None:
         return ax
     import matplotlib.pyplot as plt
 
-    return plt.subplots(figsize=(7.5, 1.2 + 0.32 * n_rows), layout="constrained")[1]
+    return plt.subplots(figsize=(width, 1.4 + 0.34 * n_rows), layout="constrained")[1]
+
+
+def ink(ax: Axes) -> Any:
+    """Return the colour of the text of axes, which a dark style makes light."""
+    return ax.title.get_color()
+
+
+def finish(ax: Axes, title: str, xlabel: str) -> None:
+    """Set the title, wrapped, and the label, and take away what frames nothing."""
+    ax.set_title(textwrap.fill(title, _TITLE), loc="left", **AS_IS)
+    ax.set_xlabel(xlabel)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def wrapped(label: Any) -> str:
+    """Return the label of a row in lines of a readable length."""
+    return textwrap.fill(str(label), _LABEL)
+
+
+def shortened(name: Any, length: int) -> str:
+    """Return a name on one line, cut where it is longer."""
+    return textwrap.shorten(str(name), length, placeholder=" …") or str(name)[:length]
+
+
+def places(values: Iterable[float]) -> int:
+    """Return how many decimals to write: two, or more where the largest number needs them."""
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    return 2 if largest >= 0.1 or largest == 0 else min(1 - math.floor(math.log10(largest)), 12)
+
+
+def written(value: float, decimals: int, sign: str = "") -> str:
+    """Write a number as the axes do, with a minus instead of a hyphen."""
+    rounded = round(value, decimals)
+    text = f"{rounded:{sign}.{decimals}f}" if rounded else f"{0:.{decimals}f}"
+    return text.replace("-", "\N{MINUS SIGN}")

@@ -8,7 +8,18 @@ import numpy as np
 import pandas as pd
 
 from sktpecr._inputs._numbers import check_n
-from sktpecr.plotting._drawing import AS_IS, DOWN, METHODS, NEUTRAL, UP, axes_for
+from sktpecr.plotting._drawing import (
+    AS_IS,
+    DOWN,
+    MARKERS,
+    METHODS,
+    NEUTRAL,
+    UP,
+    axes_for,
+    finish,
+    ink,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,12 +84,15 @@ def plot_everybody(table: pd.DataFrame, ax: Axes | None = None, n_tags: int = 10
         aside = np.ceil(number / 2) * np.where(number % 2, 1, -1) / max(count.max(), 8)
         colors = np.where(drawn > 0, UP, DOWN)
         ax.scatter(drawn, row + 0.8 * aside, s=5, c=colors, linewidths=0)
-        ax.plot([np.median(values)] * 2, [row - 0.42, row + 0.42], color="black")
+        ax.plot([np.median(values)] * 2, [row - 0.42, row + 0.42], color=ink(ax))
     ax.axvline(0, color=NEUTRAL, linewidth=0.8, zorder=0)
-    ax.set_yticks(range(len(strips)), [str(tag) for tag in strips], **AS_IS)
+    ax.set_yticks(range(len(strips)), [wrapped(tag) for tag in strips], **AS_IS)
     ax.invert_yaxis()
-    ax.set_xlabel("contribution")
-    ax.set_title("What tags contribute to everybody's lists", loc="left")
+    finish(
+        ax,
+        "What each tag adds to the scores of recommended items",
+        "contribution to the score (a point is a recommendation, a bar the median)",
+    )
     return ax
 
 
@@ -97,8 +111,9 @@ def plot_control(measured: pd.DataFrame, metric: str | None = None, ax: Axes | N
     Returns
     -------
     matplotlib Axes
-        The axes drawn on: a line for each method, dashed for another tag than the one turned, with
-        95 % intervals.
+        The axes drawn on: a line for each method, dashed for another tag than the one changed, with
+        95 % intervals. Up means that items of the tag rose in the list: the metric with its sign
+        turned round.
 
     Examples
     --------
@@ -124,15 +139,25 @@ def plot_control(measured: pd.DataFrame, metric: str | None = None, ax: Axes | N
     rows = measured[measured["metric"] == metric]
     for number, method in enumerate(dict.fromkeys(rows["method"])):
         color = METHODS[number % len(METHODS)]
-        for tag, line in (("changed", "o-"), ("other", "s--")):
+        marker = MARKERS[number % len(MARKERS)]
+        for tag, line in (("changed", "-"), ("other", "--")):
             some = rows[(rows["method"] == method) & (rows["tag"] == tag)].sort_values("d")
-            label = f"{method}, {'the tag turned' if tag == 'changed' else 'another tag'}"
-            ax.plot(some["d"], some["mean"], line, color=color, markersize=4, label=label)
-            ax.fill_between(some["d"], some["low"], some["high"], color=color, alpha=0.15)
+            label = f"{method}, {'the changed tag' if tag == 'changed' else 'another tag'}"
+            # The metric is "before minus after" and falls where the tag's items rise.
+            ax.plot(
+                some["d"],
+                -some["mean"],
+                linestyle=line,
+                marker=marker,
+                color=color,
+                markersize=5,
+                label=label,
+            )
+            ax.fill_between(some["d"], -some["high"], -some["low"], color=color, alpha=0.15)
     ax.axhline(0, color=NEUTRAL, linewidth=0.8, zorder=0)
-    ax.set(xlabel="added to the tag preference", ylabel=f"{metric}, before minus after")
-    ax.set_title("How lists follow a tag", loc="left")
-    ax.legend()
+    finish(ax, "Do a tag's items rise when a user likes it more?", "added to the tag preference")
+    ax.set_ylabel(f"rise of the tag's items ({metric.removeprefix('F-')})")
+    ax.legend(frameon=False)
     return ax
 
 
@@ -176,11 +201,12 @@ def plot_related(tags: pd.DataFrame, ax: Axes | None = None, n_bins: int = 21) -
     filled = number > 0
     middles = (edges[:-1] + edges[1:])[filled] / 2
     ax = axes_for(ax, n_rows=8)
-    ax.bar(middles, number[filled], width=0.9 * (edges[1] - edges[0]), color="#C6DBEF")
-    ax.set(xlabel="importance of a tag", ylabel="tags", yscale="log")
-    ax.set_title("Are important tags on the item?", loc="left")
+    ax.bar(middles, number[filled], width=0.9 * (edges[1] - edges[0]), color=NEUTRAL, alpha=0.5)
+    ax.set(ylabel="number of tags (bars)", yscale="log")
+    finish(ax, "Do items have the tags that matter most for them?", "importance of a tag")
     share = ax.twinx()
-    share.plot(middles, (on_item[filled] / number[filled]), "o-", color=DOWN, markersize=4)
-    share.axhline(related.mean(), color="black", linestyle="--", linewidth=0.8)
-    share.set(ylabel="share on the item (dashed: of all)", ylim=(0, None))
+    share.plot(middles, (on_item[filled] / number[filled]), "o-", color=UP, markersize=5)
+    share.axhline(related.mean(), color=ink(ax), linestyle="--", linewidth=0.8)
+    share.set(ylabel="share that the item has (dashed: of all tags)", ylim=(0, None))
+    share.spines["top"].set_visible(False)
     return ax

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from sktpecr.plotting._drawing import AS_IS, DOWN, NEUTRAL, UP, axes_for
+from sktpecr._inputs._numbers import check_n
+from sktpecr.plotting._drawing import (
+    AS_IS,
+    DOWN,
+    NEUTRAL,
+    UP,
+    axes_for,
+    finish,
+    ink,
+    shortened,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,18 +52,22 @@ def plot_profile(profile: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax = axes_for(ax, n_rows=len(profile))
     values = profile["vs_population"].to_numpy()
     rows = np.arange(len(profile))
-    ax.hlines(rows, 0, values, color=NEUTRAL)
-    ax.scatter(values, rows, color=[UP if value > 0 else DOWN for value in values], zorder=2)
-    ax.axvline(0, color="black", linewidth=0.8)
-    ax.set_yticks(rows, [str(tag) for tag in profile["tag"]], **AS_IS)
+    colours = [UP if value > 0 else DOWN for value in values]
+    ax.hlines(rows, 0, values, color=colours)
+    ax.scatter(values, rows, color=colours, zorder=2)
+    ax.axvline(0, color=ink(ax), linewidth=0.8)
+    ax.set_yticks(rows, [wrapped(tag) for tag in profile["tag"]], **AS_IS)
     ax.invert_yaxis()
-    ax.set_xlabel("standard deviations from the average user")
-    ax.set_title("Tag preferences in the model's view", loc="left")
+    finish(
+        ax,
+        "How much the model thinks this user likes each tag",
+        "standard deviations from the average user",
+    )
     return ax
 
 
 def plot_refinement(refinement: Any, ax: Axes | None = None, n: int = 10) -> Axes:
-    """Draw the ranks of a list before and after feedback.
+    """Draw how feedback moved a list: the list before, the list after, and a line for each item.
 
     Parameters
     ----------
@@ -61,12 +76,14 @@ def plot_refinement(refinement: Any, ax: Axes | None = None, n: int = 10) -> Axe
     ax : matplotlib Axes, optional
         Where to draw. A new figure by default.
     n : int, default=10
-        Length of the refined list.
+        Length of both lists.
 
     Returns
     -------
     matplotlib Axes
-        The axes drawn on.
+        The axes drawn on. The list before is on the left and the list after on the right. Below
+        the gap are, on the left, the items that came in, with the ranks they had, and, on the
+        right, the items that left, with the ranks they have now; lines of these are dotted.
 
     Examples
     --------
@@ -78,35 +95,66 @@ def plot_refinement(refinement: Any, ax: Axes | None = None, n: int = 10) -> Axe
     >>> refiner = FeedbackRefiner(explainer.fit(data.interactions))
     >>> ax = plotting.plot_refinement(refiner.refine(0, like="tag_1"))
     """
-    frame = refinement.listed(n)
-    ax = axes_for(ax, n_rows=len(frame))
-    before, after = frame["rank_before"].to_numpy(), frame["rank"].to_numpy()
-    for start, end in zip(before, after, strict=True):
-        colour = UP if end < start else DOWN if end > start else NEUTRAL
-        ax.plot([0, 1], [start, end], color=colour, marker="o", markersize=4)
-    # Ranks before can be in the thousands: a log axis keeps the top of the list readable.
-    ax.set_yscale("log")
-    lowest = max(before.max(initial=1), len(frame))
-    ax.set_ylim(lowest * 1.2, 0.8)
-    ticks = [
-        tick
-        for tick in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
-        if tick <= lowest
-    ]
-    ax.set_yticks(ticks, [str(tick) for tick in ticks])
-    ax.minorticks_off()
-    ax.set_xlim(-0.1, 2.2)
-    ax.set_xticks([0, 1], ["before", "after"])
-    for end, name in zip(after, frame["name"], strict=True):
-        ax.annotate(
-            f"{end}  {textwrap.shorten(str(name), 44, placeholder='...')}",
-            (1, end),
-            xytext=(8, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize="small",
-            **AS_IS,
+    n = check_n(n)
+    everything = refinement.listed(len(refinement.scores))
+    either = everything[["rank_before", "rank"]].min(axis=1) <= n
+    frame = everything[either].reset_index(drop=True)
+    moves = frame["rank_before"] - frame["rank"]
+    came, left = frame["rank_before"] > n, frame["rank"] > n
+    before, after = (_rows(frame[column], n) for column in ("rank_before", "rank"))
+
+    ax = axes_for(ax, n_rows=n + 1 + int(came.sum()), width=10.0)
+    colour = ink(ax)
+    for row in frame.index:
+        way = UP if moves[row] > 0 else DOWN if moves[row] < 0 else NEUTRAL
+        ax.plot(
+            [0, 1],
+            [before[row], after[row]],
+            color=way,
+            marker="o",
+            markersize=5,
+            linestyle=":" if left[row] else "-",
+            linewidth=1.0 if left[row] or not moves[row] else 2.0,
+            alpha=0.6 if left[row] else 1.0,
         )
-    ax.set_ylabel("rank")
-    ax.set_title(f"User {refinement.user}: {refinement.feedback}", loc="left", **AS_IS)
+        name, outside = shortened(frame["name"][row], 40), came[row] or left[row]
+        for x, rows, rank, text in (
+            (0, before, frame["rank_before"][row], "{name}  {rank:,}"),
+            (1, after, frame["rank"][row], "{rank:,}  {name}"),
+        ):
+            ax.annotate(
+                text.format(name=name, rank=rank),
+                (x, rows[row]),
+                (12 * (2 * x - 1), 0),
+                textcoords="offset points",
+                ha="left" if x else "right",
+                va="center",
+                color=colour,
+                alpha=0.6 if rank > n else 1.0,
+                fontweight="bold" if x and outside and rank <= n else "normal",
+                **AS_IS,
+            )
+    ax.set_xlim(-0.02, 1.02)
+    ax.set_ylim(max(before.max(initial=1), after.max(initial=1)) + 0.6, 0.4)
+    ax.set_xticks([0, 1], ["rank before", "rank after"])
+    ax.xaxis.tick_top()
+    ax.tick_params(length=0)
+    ax.set_yticks([])
+    finish(ax, f"User {refinement.user} said: {_said(refinement.feedback)}", "")
+    ax.spines[["left", "bottom"]].set_visible(False)
     return ax
+
+
+def _rows(ranks: pd.Series, n: int) -> NDArray:
+    """Return the row that each rank is drawn in: those below n close together, under a gap."""
+    lower = ranks[ranks > n].rank(method="first")
+    return ranks.where(ranks <= n, n + 1 + lower.reindex(ranks.index)).to_numpy(dtype=float)
+
+
+def _said(feedback: Any) -> str:
+    """Say the feedback and how much it was to count."""
+    if feedback.amount and feedback.wishes:
+        return f"{feedback} (usual amount)" if feedback.amount == "more" else str(feedback)
+    given = dict.fromkeys([*feedback.like.values(), *feedback.dislike.values()])
+    strengths = " and ".join(f"{strength:g}" for strength in given)
+    return f"{feedback} (strength {strengths})" if strengths else str(feedback)

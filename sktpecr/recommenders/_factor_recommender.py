@@ -58,6 +58,9 @@ class FactorRecommender:
     Equation 1 of the paper [1]_, with F the dot product. float32 and float64 are kept, anything
     else becomes one of the two.
 
+    Factors are copied, and read-only: what is done to the arrays later changes nothing here. Those
+    that are read-only already, or lie in a file (:class:`numpy.memmap`), are not copied.
+
     References
     ----------
     .. [1] Xu et al., "A Tag-Based Post-Hoc Framework for Explainable Conversational
@@ -82,8 +85,8 @@ class FactorRecommender:
         user_ids: Iterable[Hashable] | None = None,
         item_ids: Iterable[Hashable] | None = None,
     ) -> None:
-        self.user_embeddings = check_factors(user_factors, "user_factors", ndim=2)
-        self.item_embeddings = check_factors(item_factors, "item_factors", ndim=2)
+        self.user_embeddings = kept(check_factors(user_factors, "user_factors", ndim=2))
+        self.item_embeddings = kept(check_factors(item_factors, "item_factors", ndim=2))
         n_items, n_factors = self.item_embeddings.shape
         if self.user_embeddings.shape[1] != n_factors:
             raise ValueError(
@@ -92,7 +95,7 @@ class FactorRecommender:
             )
         if item_biases is None:
             item_biases = np.zeros(n_items, dtype=self.item_embeddings.dtype)
-        self.item_biases = check_factors(item_biases, "item_biases", ndim=1)
+        self.item_biases = kept(check_factors(item_biases, "item_biases", ndim=1))
         if len(self.item_biases) != n_items:
             raise ValueError(
                 f"item_biases must have one value per item ({n_items}), got {len(self.item_biases)}"
@@ -152,6 +155,9 @@ def check_factors(factors: ArrayLike, name: str, ndim: int) -> NDArray:
     """Return factors as a finite float array, or say what is wrong with which."""
     if hasattr(factors, "to_numpy"):
         factors = factors.to_numpy()
+    elif hasattr(factors, "detach"):  # a tensor, of which NumPy takes none with a gradient
+        tensor: Any = factors.detach().cpu()
+        factors = (tensor.float() if "bfloat16" in str(tensor.dtype) else tensor).numpy()
     array = np.asarray(factors)
     if array.ndim != ndim or not (np.issubdtype(array.dtype, np.number) or array.dtype == bool):
         raise ValueError(
@@ -166,11 +172,18 @@ def check_factors(factors: ArrayLike, name: str, ndim: int) -> NDArray:
 
 
 def kept(array: NDArray) -> NDArray:
-    """Return a copy that nobody else changes, or the array itself if it is read-only or a file."""
+    """Return a read-only copy, or the array itself if nobody can write to it or it is a file."""
     owner: Any = array
-    while isinstance(owner, np.ndarray) and not isinstance(owner, np.memmap):
+    writeable = False
+    while isinstance(owner, np.ndarray):
+        if isinstance(owner, np.memmap):
+            return array
+        writeable |= owner.flags.writeable
         owner = owner.base
-    return array if isinstance(owner, np.memmap) or not array.flags.writeable else array.copy()
+    if writeable:
+        array = array.copy()
+        array.flags.writeable = False
+    return array
 
 
 def check_finite(array: NDArray, what: str) -> NDArray:

@@ -16,7 +16,13 @@ from sktpecr._inputs._item_tags import check_item_tags, is_frame
 from sktpecr._inputs._tables import in_pandas
 from sktpecr._utils._rounding import square_root
 from sktpecr.recommenders._factor_recommender import FactorRecommender
-from sktpecr.recommenders._protocol import fold_in, item_biases_of, item_embeddings_of, optional
+from sktpecr.recommenders._protocol import (
+    as_it_is,
+    fold_in,
+    item_biases_of,
+    item_embeddings_of,
+    optional,
+)
 from sktpecr.recommenders.adapters._as_recommender import as_recommender
 
 _PENALTIES = np.logspace(-2, 5, 15)
@@ -65,7 +71,7 @@ class NewItemsRecommender(FactorRecommender):
     Warns
     -----
     UserWarning
-        If tags tell nothing of how trained items score: `r2_` is not above 0.
+        If tags do not predict the scores of trained items: `r2_` is not above 0.
 
     See Also
     --------
@@ -102,7 +108,7 @@ class NewItemsRecommender(FactorRecommender):
     """
 
     def __init__(self, recommender: Any, item_tags: Any, new_item_tags: Any) -> None:
-        self._trained = as_recommender(recommender)
+        self._trained = as_it_is(as_recommender(recommender))
         items = item_embeddings_of(self._trained, "NewItemsRecommender")
         biases = item_biases_of(self._trained)
         self.n_trained = len(items)
@@ -119,8 +125,8 @@ class NewItemsRecommender(FactorRecommender):
         )
         if not self.r2_ > 0:
             warnings.warn(
-                "the tags of the trained items tell nothing of how they score, so that new items "
-                "score nearly as the average one does; use tags that tell more, or train again",
+                "the tags of the trained items do not predict their scores, so new items score "
+                "close to the average item; use other tags, or train again",
                 stacklevel=2,
             )
         kept = float(optional(self._trained, "fidelity"))

@@ -5,6 +5,8 @@ It must have ``user_embeddings`` and ``score_items``.
 
 from __future__ import annotations
 
+import copy
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -66,6 +68,14 @@ def is_unfitted_estimator(model: Any) -> bool:
     except NotFittedError:
         return True
     return False
+
+
+def as_it_is(model: Any) -> Any:
+    """Return a fitted model that stays so when the one given is fitted again, which replaces."""
+    if hasattr(model, "fit"):
+        with suppress(TypeError):  # what cannot be copied is shared
+            return copy.copy(model)
+    return model
 
 
 def clone_sharing(estimator: Any, model: str, *shared: str) -> Any:
@@ -166,6 +176,12 @@ def with_own_ids(recommender: Any, n_users: int, user_ids: Any, item_ids: Any) -
 
 def check_dot_product(recommender: Any) -> None:
     """Make sure that a recommender with item_embeddings scores by their dot product."""
+    for name in ("user_embeddings", "item_embeddings", "item_biases"):
+        if hasattr(getattr(recommender, name, None), "detach"):
+            raise ValueError(
+                f"{name} of {type(recommender).__name__} must be an array, got a tensor; give "
+                f"{name}.detach().cpu().float().numpy()"
+            )
     if isinstance(recommender, FactorRecommender) or not is_dot_product(recommender):
         return
     items = np.asarray(recommender.item_embeddings, dtype=np.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,10 +41,10 @@ class Amount:
         if self.met:
             return changed
         if self.count == self.available < self.wanted:
-            return f"{changed}: all that the catalogue has"
+            return f"{changed}: no more in the catalogue"
         if self.wanted > self.available:
-            return f"{changed}: {self.count} of the {self.available} that the catalogue has"
-        return f"{changed}: {self.wanted} would cost more of the list than it may lose"
+            return f"{changed}: {self.count} of the {self.available} in the catalogue"
+        return f"{changed}: {self.wanted} would replace too much of the list"
 
 
 def wanted_count(amount: str, before: int, n: int, liked: bool) -> int:
@@ -65,33 +66,39 @@ def by_taste(evidence: NDArray, base: NDArray, candidates: NDArray, n: int = 10)
     # the tag that is not listed yet, in standard deviations. Alike in sign, and in order within
     # the tag where evidence is, so that more liking still never lowers an item of the tag against
     # another: but the rest of the list stays, where evidence as it is brings the whole tag.
-    to_come = (evidence != 0) & candidates
-    to_come[top_items(base, candidates, n)] = False
-    spread = base[candidates].std() if candidates.any() else 0.0
-    if not to_come.any() or not spread:
+    unlisted = candidates.copy()
+    unlisted[top_items(base, candidates, n)] = False
+    of_tag = np.flatnonzero(evidence)
+    to_come = of_tag[unlisted[of_tag]]
+    spread = base[candidates].std() if len(to_come) else 0.0
+    if not spread:
         return evidence
-    return evidence * np.exp(np.minimum(base - base[to_come].max(), 0.0) / (_TASTE * spread))
+    shaped = np.zeros(len(evidence))
+    behind = np.minimum(base[of_tag] - base[to_come].max(), 0.0)
+    shaped[of_tag] = evidence[of_tag] * np.exp(behind / (_TASTE * spread))
+    return shaped
 
 
-def solve_amount(
+def solve_amounts(
     base: NDArray,
     evidence: NDArray,
     candidates: NDArray,
-    wanted: int | str,
+    wanted: Sequence[int | str],
     n: int = 10,
     keep: float = 0.5,
     first: NDArray | None = None,
-) -> Amount:
-    """Return the smallest strength at which as many of a tag's items are listed as wanted."""
+) -> list[Amount]:
+    """Return the smallest strengths at which as many of a tag's items are listed as wanted."""
     # `base` (n_items,) is what items are worth before the answer, `evidence` (n_items,) what the
     # answer adds to that at strength 1, `candidates` which items may be listed. Of the first list
-    # the share `keep` has to stay: less is reached where it would not.
+    # the share `keep` has to stay: less is reached where it would not. `first` is the list that
+    # counts for `keep`, by default the best by `base`.
     # Values are linear in the strength, and only the tag's items move. So j of them are in the
     # list as soon as j of them are ahead of the (n - j + 1)-th best of the others: the strength
     # is the j-th smallest of (that one's value - base) / evidence. Exact, without a search, and
-    # the count is monotone in the strength. `first` is the list that counts for `keep`, by default
-    # the best by `base`.
-    moving = np.flatnonzero((evidence != 0) & candidates)
+    # the count is monotone in the strength.
+    moving = np.flatnonzero(evidence)
+    moving = moving[candidates[moving]]
     liked = bool((evidence > 0).any())
     if liked == bool((evidence < 0).any()):
         raise ValueError(
@@ -99,28 +106,48 @@ def solve_amount(
             "0 on the others; got "
             + ("both signs" if liked else "0 everywhere: no item that can be listed has the tag")
         )
-    still = candidates & (evidence == 0)
-    others = base[top_items(base, still, n)]
+    still = candidates.copy()
+    still[moving] = False
+    others = top_items(base, still, n)
+    # Nothing else is ever listed. In order of columns, which is that of ties.
+    columns = np.sort(np.concatenate([moving, others]))
+    values, moves = base[columns], evidence[columns]
+    in_first = np.zeros(len(base), dtype=bool)
+    in_first[columns[_best(values, n)] if first is None else first] = True
+    least = keep * np.count_nonzero(in_first)
+    in_first = in_first[columns]
     # Where there are fewer others than places, the tag's items have the rest of the list.
-    others = np.concatenate([others, np.full(n - len(others), -np.inf)])
-    listed = top_items(base, candidates, n)
-    first = listed if first is None else first
-    before = int(np.count_nonzero(evidence[listed]))
-    if isinstance(wanted, str):
-        wanted = wanted_count(wanted, before, n, liked)
-    goal = min(wanted, len(moving), n) if liked else wanted
-    best: tuple[float, int, int] = (0.0, before, int(np.isin(first, listed).sum()))
+    ahead = np.concatenate([base[others], np.full(n - len(others), -np.inf)])
     sign = 1 if liked else -1
-    for count in range(goal, before, -sign):
-        strength = _crossing(base[moving], evidence[moving], others, count, n)
-        listed = top_items(base + strength * evidence, candidates, n)
-        kept = int(np.isin(first, listed).sum())
-        reached = int(np.count_nonzero(evidence[listed]))
-        if kept >= keep * len(first) and sign * (reached - before) > 0:
-            best = (strength, reached, kept)
-            break
-    strength, reached, kept = best
-    return Amount(strength, before, wanted, reached, len(moving), kept, n)
+
+    def listed_at(strength: float) -> tuple[float, int, int]:
+        """Return a strength, how many of the tag's items it lists, how many of the first list."""
+        listed = _best(values + strength * moves, n)
+        return strength, int((moves[listed] != 0).sum()), int(in_first[listed].sum())
+
+    start = listed_at(0.0)
+    before = start[1]
+
+    def enough(wanted: int) -> Amount:
+        goal = min(wanted, len(moving), n) if liked else wanted
+        for count in range(goal, before, -sign):
+            crossing = _crossing(base[moving], evidence[moving], ahead, count, n)
+            strength, reached, kept = listed_at(crossing)
+            if kept >= least and sign * (reached - before) > 0:
+                break
+        else:
+            strength, reached, kept = start
+        return Amount(strength, before, wanted, reached, len(moving), kept, n)
+
+    return [
+        enough(wanted_count(each, before, n, liked) if isinstance(each, str) else each)
+        for each in wanted
+    ]
+
+
+def _best(values: NDArray, n: int) -> NDArray:
+    """Return places of the n largest values, the first of equals."""
+    return top_items(values, np.ones(len(values), dtype=bool), n)
 
 
 def _crossing(base: NDArray, evidence: NDArray, others: NDArray, count: int, n: int) -> float:

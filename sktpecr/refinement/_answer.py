@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from sktpecr._inputs._feedback import Feedback
 from sktpecr._utils._ranking import top_items
 from sktpecr.explanation._edit_search import edited_embeddings
-from sktpecr.refinement._amount import by_taste, solve_amount, wanted_count
+from sktpecr.refinement._amount import by_taste, solve_amounts, wanted_count
 from sktpecr.solvers import ClosedFormSolver
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._temperature import temperature_of
@@ -35,56 +36,104 @@ class Listing:
         return top_items(scores, self.candidates, self.n)
 
 
-def answer(
+def answers(
     tag_model: TagModel,
     user: User,
-    feedback: Feedback,
+    feedbacks: Sequence[Feedback],
     values: dict[int, float],
     long_term: float,
     listing: Listing,
     hold: Collection[int] | None = (),
-) -> tuple[NDArray, NDArray, dict[str, Any]]:
-    """Return the refined embedding, what was asked of tags, and what is only for now."""
+) -> Iterator[tuple[NDArray, NDArray, dict[str, Any]]]:
+    """Yield for each feedback the refined embedding, what was asked, and what is only for now."""
     first = listing.of(user.scores(tag_model))
-    said, wanted = _directed(tag_model, feedback, first, listing.n)
-    taste = said.scaled(long_term)
-    if not user.has_known_history:
-        # In the embedding a dislike keeps what else is in the history; the items need none.
-        taste = replace(taste, dislike={})
+    taken = [_directed(tag_model, feedback, first, listing.n) for feedback in feedbacks]
+    # Amounts of the same feedback differ in what is only for now.
+    for _, some in groupby(taken, key=lambda each: (each[0].like, each[0].dislike)):
+        together = list(some)
+        said = together[0][0]
+        taste = said.scaled(long_term)
+        if not user.has_known_history:
+            # In the embedding a dislike keeps what else is in the history; the items need none.
+            taste = replace(taste, dislike={})
+        embedding, asked = _taste(tag_model, user, taste, values, hold)
+        counts = [wanted for _, wanted in together]
+        wishes: Sequence[NDArray | None] = [user.wish] * len(together)
+        more: dict[str, Any] = {}
+        if said.wishes or (values and hold is not None):
+            more["taste"] = tag_model.scores_of(embedding)
+            evidence = _for_now(tag_model, more["taste"], said, counts, user.wish, listing, first)
+            if hold is not None:
+                evidence = [_described(tag_model, each, values) for each in evidence]
+            wishes = evidence
+        for count, wish in zip(counts, wishes, strict=True):
+            yield embedding, asked, {"wish": wish, "wanted": count, **more}
+
+
+def _taste(
+    tag_model: TagModel,
+    user: User,
+    taste: Feedback,
+    values: dict[int, float],
+    hold: Collection[int] | None,
+) -> tuple[NDArray, NDArray]:
+    """Return the refined embedding, and the tag preferences that were asked for."""
     embedding = user.embedding.astype(np.float64)
-    asked = tag_model.tag_preferences_of(embedding)
     # What is set moves the others as the population does, but for those that are to be held.
     held = values if hold is None else {}
     if taste.wishes or held:
         embedding, asked = ClosedFormSolver().solve(tag_model, user, taste, held)
+    else:
+        asked = tag_model.tag_preferences_of(embedding)
     if hold is not None and values:
         embedding, asked = _followed(tag_model, embedding, values, hold)
-    wish = user.wish
-    if said.wishes or (values and hold is not None):
-        prior = tag_model.scores_of(embedding)
-        temperature, prior = temperature_of(prior), prior.astype(np.float64)
-        if not np.isfinite(temperature):
-            raise ValueError(
-                "how far the user's scores are apart is beyond what numbers can hold; scale the "
-                "recommender's embeddings or the interactions down"
-            )
-        wish = np.zeros(len(prior)) if wish is None else wish
-        for liked, tags in ((False, said.dislike), (True, said.like)):
-            for tag, strength in tags.items():
-                evidence = tag_model.wish.tag(tag, liked)
-                if tag in wanted:
-                    base, moves = prior + temperature * wish, temperature * evidence
-                    moves = _enough(base, moves, wanted[tag], listing, first)
-                    wish = wish + moves / temperature
-                else:
-                    wish = wish + strength * evidence
-        if hold is not None:
-            # As of somebody new who is described by tags.
-            for tag, value in values.items():
-                stands = float(tag_model.in_std(np.asarray(value) - tag_model.mean[tag], tag))
-                evidence = tag_model.wish.tag(tag, stands > 0)
-                wish = wish + ANSWERS_A_DEVIATION * abs(stands) * evidence
-    return embedding, asked, {"wish": wish, "wanted": wanted}
+    return embedding, asked
+
+
+def _for_now(
+    tag_model: TagModel,
+    scores: NDArray,
+    said: Feedback,
+    wanted: Sequence[dict[int, int]],
+    wish: NDArray | None,
+    listing: Listing,
+    first: NDArray,
+) -> list[NDArray]:
+    """Return the evidence on items after likes and dislikes, for each choice of how many."""
+    temperature, prior = temperature_of(scores), scores.astype(np.float64)
+    if not np.isfinite(temperature):
+        raise ValueError(
+            "the spread of the user's scores is too large for floating-point numbers; scale "
+            "the recommender's embeddings or the interactions down"
+        )
+    start = np.zeros(len(prior)) if wish is None else wish
+    wishes = [start] * len(wanted)
+    for liked, tags in ((False, said.dislike), (True, said.like)):
+        for tag, strength in tags.items():
+            evidence = tag_model.wish.tag(tag, liked)
+            if tag not in wanted[0]:
+                wishes = [each + strength * evidence for each in wishes]
+                continue
+            counts = [each[tag] for each in wanted]
+            # What was said of other tags has come to different wishes already, or to the same.
+            alike = all(each is wishes[0] for each in wishes)
+            ways = [(wishes[0], counts)] if alike else list(zip(wishes, zip(counts), strict=True))
+            wishes = [
+                each + moves / temperature
+                for each, some in ways
+                for moves in _enough(
+                    prior + temperature * each, temperature * evidence, some, listing, first
+                )
+            ]
+    return wishes
+
+
+def _described(tag_model: TagModel, wish: NDArray, values: dict[int, float]) -> NDArray:
+    """Return evidence on items with that of somebody new who is described by tags."""
+    for tag, value in values.items():
+        stands = float(tag_model.in_std(np.asarray(value) - tag_model.mean[tag], tag))
+        wish = wish + ANSWERS_A_DEVIATION * abs(stands) * tag_model.wish.tag(tag, stands > 0)
+    return wish
 
 
 def _followed(
@@ -96,8 +145,8 @@ def _followed(
     unmoved = [tag for tag in values if not tag_model.std[tag]]
     if unmoved:
         raise ValueError(
-            f"set cannot be met: {tag_model.tags[unmoved[0]]!r} is the same for everybody in this "
-            f"recommender's view, so that nothing can move it; leave it out"
+            f"set cannot be met: the recommender gives all users the same preference for "
+            f"{tag_model.tags[unmoved[0]]!r}, so it cannot change; leave it out"
         )
     asked = start
     for _ in range(_ROUNDS):
@@ -108,7 +157,7 @@ def _followed(
         changes = tag_model.followed(dict(zip(wanted, left, strict=True)))
         asked = own + tag_model.std * changes
         if not np.isfinite(asked).all():
-            raise ValueError("what is set is beyond what numbers can hold; ask for less")
+            raise ValueError("set is too large for floating-point numbers; ask for less")
         embedding = edited_embeddings(tag_model, embedding, changes[np.newaxis])[0]
     return embedding, asked
 
@@ -145,12 +194,13 @@ def count_of(tag_model: TagModel, tag: int, columns: NDArray) -> int:
 
 
 def _enough(
-    base: NDArray, moves: NDArray, wanted: int, listing: Listing, first: NDArray
-) -> NDArray:
-    """Return as much of what an answer adds to scores as brings the number of items wanted."""
+    base: NDArray, moves: NDArray, wanted: Sequence[int], listing: Listing, first: NDArray
+) -> list[NDArray]:
+    """Return as much of what an answer adds to scores as brings each number of items wanted."""
     candidates, n = listing.candidates, listing.n
     if not moves.any():
-        return moves
+        return [moves] * len(wanted)
     if (moves > 0).any():
         moves = by_taste(moves, base, candidates, n)
-    return solve_amount(base, moves, candidates, wanted, n, listing.keep, first).strength * moves
+    found = solve_amounts(base, moves, candidates, wanted, n, listing.keep, first)
+    return [each.strength * moves for each in found]

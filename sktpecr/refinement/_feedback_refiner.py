@@ -14,9 +14,9 @@ from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from sktpecr._inputs._feedback import Feedback
-from sktpecr._inputs._numbers import check_n, finite_number
+from sktpecr._inputs._numbers import check_n, check_share
 from sktpecr.explanation._tpecr_explainer import TPECRExplainer
-from sktpecr.refinement._answer import Listing, answer
+from sktpecr.refinement._answer import Listing, answers
 from sktpecr.refinement._hard_tags import warn_of_hard_tags
 from sktpecr.refinement._refine_batch import refine_batch
 from sktpecr.refinement._refinement import Refinement
@@ -235,17 +235,18 @@ class FeedbackRefiner(BaseEstimator):
             amount = "more"
         strength = 1.0 if strength is None else strength
         feedback = Feedback.parse(tag_model.tags, like, dislike, set, strength, amount, until)
-        if (feedback.amount or feedback.until) and self.solver != "auto":
-            raise ValueError(
-                f"amount and until need solver='auto', got solver={self.solver!r}: use strength"
-            )
-        values = in_units_of_score(tag_model, feedback.set) if units == "std" else feedback.set
+        self._check_amounts(feedback.amount or feedback.until)
+        values = tag_model.in_units_of_score(feedback.set) if units == "std" else feedback.set
         users = [
             User.of(tag_model, one, interactions, tags, after)
             for one in (user if _are_many(user) else [user])
         ]
         held = None if hold == "all" else tuple(tag_model.tags.rows(_names(hold)))
-        shown: dict[str, Any] = {"n": check_n(n), "keep": _share(keep), "exclude": exclude}
+        shown: dict[str, Any] = {
+            "n": check_n(n),
+            "keep": check_share(keep, "keep"),
+            "exclude": exclude,
+        }
         shown["hold"] = held
         refined = [self._refine(tag_model, one, [feedback], values, **shown)[0] for one in users]
         warn_of_hard_tags(tag_model, feedback, refined)
@@ -307,12 +308,10 @@ class FeedbackRefiner(BaseEstimator):
         refined = self.refine(user, *said, **who, amount=amount, n=n)
         everything = refined.recommend(len(refined.scores), exclude_seen=exclude_seen)
         before, now = everything["rank_before"] <= n, everything["rank"] <= n
-        listed = everything[before | now].drop(columns="score")
-        listed["change"] = "stays"
-        listed.loc[now & ~before, "change"] = "enters"
-        listed.loc[before & ~now, "change"] = "leaves"
+        changes = [now & ~before, before & ~now]
+        everything["change"] = np.select(changes, ["enters", "leaves"], "stays")
         columns = ["item", "name", "rank_before", "rank", "change"]
-        return listed[columns].reset_index(drop=True)
+        return everything.loc[before | now, columns].reset_index(drop=True)
 
     def sweep(
         self,
@@ -320,14 +319,19 @@ class FeedbackRefiner(BaseEstimator):
         like: Tags | None = None,
         dislike: Tags | None = None,
         *,
-        strengths: Iterable[float],
+        strengths: Iterable[float] | None = None,
+        amounts: Iterable[str] | None = None,
         interactions: Any = None,
         tags: Mapping[Hashable, float] | None = None,
         after: Refinement | None = None,
+        n: int = 10,
+        keep: float = 0.5,
+        exclude: Iterable[Hashable] = (),
     ) -> list[Refinement]:
-        """Refine a user's recommendations by the same feedback at several strengths.
+        """Refine a user's recommendations by the same feedback at several strengths or amounts.
 
-        What a slider needs, and a curve. The gradient solvers descend once for all strengths.
+        What a slider needs, or a row of buttons. The gradient solvers descend once for all
+        strengths; of amounts only what is for now differs, and taste is computed once.
 
         Parameters
         ----------
@@ -335,31 +339,51 @@ class FeedbackRefiner(BaseEstimator):
             Raw user id, or row number if the explainer's fit got no ids.
         like, dislike : tag name, list of tag names or dict of tag name to strength, optional
             What to show more and less of.
-        strengths : iterable of float
-            See :meth:`refine`.
+        strengths : iterable of float, optional
+            See `strength` of :meth:`refine`. Either these or `amounts` are given.
+        amounts : iterable of {"a bit", "more", "a lot"}, optional
+            See `amount` of :meth:`refine`.
         interactions, tags : optional
             Somebody new in place of `user`, see :meth:`TPECRExplainer.explain`.
-        after : Refinement, optional
+        after, n, keep, exclude : optional
             See :meth:`refine`.
 
         Returns
         -------
         list of Refinement
-            One for each strength, each what :meth:`refine` returns.
+            One for each strength or amount, each what :meth:`refine` returns.
 
         Raises
         ------
         ValueError
-            As :meth:`refine` does.
+            As :meth:`refine` does, and if both strengths and amounts are given, or neither.
+
+        Examples
+        --------
+        >>> from sklearn.decomposition import TruncatedSVD
+        >>> from sktpecr import FeedbackRefiner, TPECRExplainer
+        >>> from sktpecr.datasets import make_tagged_interactions
+        >>> data = make_tagged_interactions(random_state=0)
+        >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
+        >>> refiner = FeedbackRefiner(explainer.fit(data.interactions))
+        >>> for refined in refiner.sweep(0, "tag_1", amounts=["a bit", "more"], n=5):
+        ...     print(refined.to_text())
+        item_098 came in; item_295 left; 4 of your first 5 stayed.
+        item_098 and item_185 came in; item_181 and item_295 left; 3 of your first 5 stayed.
         """
-        if isinstance(strengths, str | bytes) or not hasattr(strengths, "__iter__"):
-            raise ValueError(f"strengths must be a list of numbers, got {strengths!r}")
+        if (strengths is None) == (amounts is None):
+            raise ValueError("give either strengths or amounts, not both and not none")
+        several: Any = strengths if amounts is None else amounts
+        if isinstance(several, str | bytes) or not hasattr(several, "__iter__"):
+            raise ValueError(f"strengths and amounts must be lists, got {several!r}")
         tag_model = self.tag_model_
-        feedbacks = [
-            Feedback.parse(tag_model.tags, like, dislike, None, strength) for strength in strengths
-        ]
+        self._check_amounts(amounts is not None)
+        said = [(each, None) if amounts is None else (1.0, each) for each in several]
+        feedbacks = [Feedback.parse(tag_model.tags, like, dislike, None, *each) for each in said]
         somebody = User.of(tag_model, user, interactions, tags, after)
-        return self._refine(tag_model, somebody, feedbacks, {})
+        return self._refine(
+            tag_model, somebody, feedbacks, {}, check_n(n), check_share(keep, "keep"), exclude
+        )
 
     def refine_batch(
         self,
@@ -402,7 +426,8 @@ class FeedbackRefiner(BaseEstimator):
         ValueError
             If `feedback` is no such table, or an id is unknown.
         RuntimeError
-            If parts failed: the others are in the folder, and the next call tries them again.
+            If parts failed: the others are in the folder, and the next call tries them again. If
+            another call is writing to the folder.
 
         Warns
         -----
@@ -447,6 +472,12 @@ class FeedbackRefiner(BaseEstimator):
         explainer: Any = getattr(self, "explainer_", self.explainer)
         return explainer.tag_model_
 
+    def _check_amounts(self, asked_for: Any) -> None:
+        if asked_for and self.solver != "auto":
+            raise ValueError(
+                f"amount and until need solver='auto', got solver={self.solver!r}: use strength"
+            )
+
     def _refine(
         self,
         tag_model: TagModel,
@@ -465,16 +496,19 @@ class FeedbackRefiner(BaseEstimator):
         own = user.embedding.astype(np.float64)
         refinements = []
         for feedback in feedbacks:
-            nothing = own, tag_model.tag_preferences_of(own), {"wish": user.wish}
             with np.errstate(over="ignore", invalid="ignore"):
-                embedding, requested, more = next(solved) if feedback else nothing
+                if feedback:
+                    embedding, requested, more = next(solved)
+                else:
+                    embedding, more = own, {"wish": user.wish}
+                    requested = tag_model.tag_preferences_of(own)
                 refinement = Refinement(
                     tag_model, user, feedback, values, embedding, requested, listing=listing, **more
                 )
                 finite = np.isfinite(embedding).all() and np.isfinite(refinement.scores).all()
             if not finite:
-                what = f"strength {feedback.strength:g}" if feedback.strength else "what is set"
-                raise ValueError(f"{what} is beyond what numbers can hold; ask for less")
+                what = f"strength {feedback.strength:g}" if feedback.strength else "set"
+                raise ValueError(f"{what} is too large for floating-point numbers; ask for less")
             refinements.append(refinement)
         return refinements
 
@@ -489,13 +523,13 @@ class FeedbackRefiner(BaseEstimator):
     ) -> Iterator[tuple[NDArray, NDArray, dict[str, Any]]]:
         """Yield embedding and requested tag preferences for each, and what else is known."""
         if self.solver == "auto":
-            for feedback in feedbacks:
-                yield answer(tag_model, user, feedback, values, self.long_term, listing, hold)
+            how = values, self.long_term, listing, hold
+            yield from answers(tag_model, user, feedbacks, *how)
             return
         if not user.has_known_history and any(each.dislike for each in feedbacks):
             raise ValueError(
-                "dislike keeps what else is in the user's history, and the explainer was not "
-                "given any interactions; call its fit(interactions) first, or use set="
+                "dislike needs the user's history, and the explainer was fitted without "
+                "interactions; call its fit(interactions) first, or use set="
             )
         solver = _SOLVERS[self.solver]() if isinstance(self.solver, str) else self.solver
         if hasattr(solver, "sweep"):
@@ -505,18 +539,6 @@ class FeedbackRefiner(BaseEstimator):
         for embedding, requested, *covariance in solved:
             known = {"covariance": covariance[0]} if covariance else {}
             yield embedding, requested, {"wish": user.wish, **known}
-
-
-def _share(keep: Any) -> float:
-    share = finite_number(keep, "keep")
-    if not 0 <= share <= 1:
-        raise ValueError(f"keep must be a share from 0 to 1, got {keep!r}")
-    return share
-
-
-def in_units_of_score(tag_model: TagModel, values: dict[int, float]) -> dict[int, float]:
-    mean, std = tag_model.mean, tag_model.std
-    return {tag: mean[tag] + value * std[tag] for tag, value in values.items()}
 
 
 def _are_many(user: Any) -> TypeGuard[list[Any]]:

@@ -28,9 +28,9 @@ def warn_of_hard_tags(
     if caveats:
         more = "; and more" if len(caveats) > _MAX_CAVEATS else ""
         warnings.warn(
-            f"the list does not show what was asked for, and feedback on these tags reaches others "
-            f"too: {'; '.join(caveats[:_MAX_CAVEATS])}{more}. Name together what cannot be told "
-            f"apart, or fit the explainer on the tags in explainer.extractor_.steerability("
+            f"the list does not show what was asked for; these tags cannot be changed alone: "
+            f"{'; '.join(caveats[:_MAX_CAVEATS])}{more}. Give feedback on such tags together, or "
+            f"fit the explainer on the tags in explainer.extractor_.steerability("
             f"explainer.user_embeddings_).suggested",
             stacklevel=3,
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from sktpecr.explanation._explanation import Explanation
 from sktpecr.explanation._words import change_in_words, complete_words
 from sktpecr.refinement._answer import Listing, count_of
 from sktpecr.tags._tag_model import TagModel
-from sktpecr.tags._user import Turn, User, worth
+from sktpecr.tags._user import User, worth
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,6 +51,8 @@ class Refinement:
         What is asked for now, in this turn and before: evidence on items.
     wanted : dict of int to int, optional
         Column of a tag to how many of its items were asked for.
+    taste : ndarray of shape (n_items,), optional
+        Scores of the embedding, where they are known.
     listing : Listing
         The list that answers are judged by.
 
@@ -96,6 +97,7 @@ class Refinement:
         *,
         wish: NDArray | None = None,
         wanted: dict[int, int] | None = None,
+        taste: NDArray | None = None,
         listing: Listing,
     ) -> None:
         self._tag_model = tag_model
@@ -106,7 +108,8 @@ class Refinement:
         self.requested = requested
         self.covariance = covariance
         self._values = values
-        self._wish, self._wanted, self._listing = wish, wanted or {}, listing
+        self._wish, self._wanted, self._taste = wish, wanted or {}, taste
+        self._listing = listing
 
     @lazily
     def tag_preferences(self) -> NDArray:
@@ -119,12 +122,26 @@ class Refinement:
 
         The scores of the refined embedding, and what is asked for now in their units.
         """
-        return worth(self._tag_model, self.embedding, self._wish)
+        return worth(self._after.taste(self._tag_model), self._wish)
 
-    @lazily
+    @property
     def scores_before(self) -> NDArray:
         """What all items were worth before the feedback, shape (n_items,)."""
         return self._user.scores(self._tag_model)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what is kept for every item, at most."""
+        kept = [self._wish, vars(self).get("scores"), self._listing.candidates]
+        kept += [self._taste, self._user.kept_taste]
+        return sum(array.nbytes for array in kept if array is not None)
+
+    def rest(self) -> None:
+        """Let go of what can be computed again, until it is asked for."""
+        for name in ("scores", "_after"):
+            vars(self).pop(name, None)
+        self._taste = None
+        self._user.rest()
 
     def recommend(
         self, n: int = 10, *, exclude_seen: bool = True, exclude: Iterable[Hashable] = ()
@@ -223,13 +240,16 @@ class Refinement:
         """
         if tag_model is not self._tag_model:
             raise ValueError(
-                "after must be a Refinement made with the same explainer, as it was fitted then; "
-                "say the same again to the new one"
+                "after must be a Refinement of this explainer, made since its last fit; give the "
+                "feedback again to the newly fitted one"
             )
-        before = self._user
-        turn = Turn(before.embedding, self.feedback, self._values, before.wish)
-        turns = *before.turns, turn
-        return replace(before, embedding=self.embedding, turns=turns, wish=self._wish)
+        return self._after
+
+    @lazily
+    def _after(self) -> User:
+        """The user as refined."""
+        said = self.feedback, self._values
+        return self._user.refined(*said, self.embedding, self._wish, self._taste)
 
     def forget(self) -> Refinement:
         """End what was asked for only for now.

@@ -113,7 +113,7 @@ class BayesianSolver(BaseEstimator):
                 wishes[tag] = wishes.get(tag, 0.0) + wish
             known |= turn.values
         if not np.isfinite(gains).all():
-            raise ValueError("strength is beyond what numbers can hold; ask for less")
+            raise ValueError("strength is too large for floating-point numbers; ask for less")
         covariance = np.linalg.inv(information)
         move = _with_kept_words(directions, covariance @ gains, information, wishes)
         requested = tag_model.tag_preferences_of(own + move)

@@ -83,21 +83,23 @@ class ClosedFormSolver(BaseEstimator):
         """
         embedding = user.embedding.astype(np.float64)
         if feedback.strength:
-            embedding = _moved(tag_model, embedding, user.history, feedback)
+            embedding = _moved(tag_model, user, feedback)
         wanted = tag_model.tag_preferences_of(embedding)
         if values:
             wanted, embedding = _pressed(tag_model, embedding, wanted, values)
         return embedding, wanted
 
 
-def _moved(
-    tag_model: TagModel, embedding: NDArray, history: NDArray, feedback: Feedback
-) -> NDArray:
+def _moved(tag_model: TagModel, user: User, feedback: Feedback) -> NDArray:
     """Return the embedding that likes and dislikes ask for."""
+    embedding, history = user.embedding.astype(np.float64), user.history
     directions, wishes = tag_model.directions(embedding), feedback.wishes
-    scores = tag_model.scores_of(embedding).astype(np.float64)
+    linear = tag_model.extractor.tag_matrix_ is not None
+    # Beyond the dot product they are held against those of embeddings in this precision.
+    scores = user.taste(tag_model) if linear else tag_model.scores_of(embedding)
+    scores = scores.astype(np.float64)
     target = feedback.strength * movement_at_strength_one(tag_model, directions, scores)
-    if tag_model.extractor.tag_matrix_ is not None:
+    if linear:
         direction = directions.combined(wishes, scores, history)
         return embedding + _first_step(directions, direction, target) * direction
 
@@ -150,8 +152,8 @@ def _step(movement: Callable[[float], float], target: float, first: float) -> fl
             return float(brentq(lambda k: movement(k) - target, 0.0, step, rtol=_STEP_TOLERANCE))
         step *= 2.0
     raise ValueError(
-        "strength is beyond what the recommender can do: the list does not move that far however "
-        "far the user does; ask for less"
+        "strength is too large for this recommender: no embedding moves the list that far; ask for "
+        "less"
     )
 
 

@@ -51,7 +51,7 @@ def put(
         reached = tag_model.tag_preferences_of(embedding)[tags]
         error = asked - reached
         if not np.isfinite(error).all():
-            raise ValueError("what is set is beyond what numbers can hold; ask for less")
+            raise ValueError("set is too large for floating-point numbers; ask for less")
         if (np.abs(error) <= tolerance).all():
             return embedding
         embedding = step(embedding, reached, error)

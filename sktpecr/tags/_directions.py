@@ -19,6 +19,7 @@ _TASTE_TEMPERATURE = 2.0
 _SHARE_RAISED = {True: 0.6, False: 1.0}
 # Of the scatter's mean over factors, so that factors without scatter are no way out.
 _RIDGE = 0.1
+_BLOCK_ITEMS = 2_048
 # What is less than so many roundings of the numbers that it is a difference of is rounding.
 _ROUNDINGS = 32.0
 # Towards what the user's history has in common, off the tag for a dislike.
@@ -137,15 +138,18 @@ class Directions:
 
     def _means(self, *weights: NDArray) -> NDArray:
         """Return weighted means of the items, a row each."""
-        # In the items' own precision: a product of two would first copy all of them.
-        means = np.array(weights, dtype=self._items.dtype) @ self._items
-        return means.astype(np.float64, copy=False)
+        # In the items' own precision: a product of two would first copy all of them. One by one,
+        # as a product of few rows takes longer.
+        means = [each.astype(self._items.dtype) @ self._items for each in weights]
+        return np.array(means, dtype=np.float64)
 
     def _within(
         self, shares: tuple[float, ...], weights: tuple[NDArray, ...], means: NDArray
     ) -> NDArray:
         """Return the scatter within classes of items, given their shares, weights and means."""
-        of_all = np.tensordot(shares, np.array(weights), axes=1)
+        of_all = np.zeros(len(self._items))
+        for share, each in zip(shares, weights, strict=True):
+            of_all += share * each
         scatter = self._second_moment(of_all)
         whole, n_factors = np.trace(scatter), len(scatter)
         for share, mean in zip(shares, means, strict=True):
@@ -158,9 +162,15 @@ class Directions:
 
     def _second_moment(self, weights: NDArray) -> NDArray:
         """Return the weighted mean of the items' outer products."""
-        weighted = self._items * np.sqrt(weights, dtype=self._items.dtype)[:, np.newaxis]
-        # NumPy sees that the result is symmetric, and does half the work.
-        return (weighted.T @ weighted).astype(np.float64)
+        roots = np.sqrt(weights, dtype=self._items.dtype)[:, np.newaxis]
+        moment = np.zeros(self._covariance.shape, dtype=self._items.dtype)
+        # Of so many items at a time the weighted ones stay in the cache.
+        for start in range(0, len(roots), _BLOCK_ITEMS):
+            block = slice(start, start + _BLOCK_ITEMS)
+            weighted = self._items[block] * roots[block]
+            # NumPy sees that the result is symmetric, and does half the work.
+            moment += weighted.T @ weighted
+        return moment.astype(np.float64)
 
     def keep_words(self, direction: NDArray, scatter: NDArray, wishes: dict[int, float]) -> NDArray:
         """Correct a direction as little as possible so that every named tag moves its way."""

@@ -22,6 +22,8 @@ class TagTransformer(TransformerMixin, BaseEstimator):
     recommender as it is: clones share it, and the item tags, instead of copying them.
     """
 
+    _is_clone = False  # Whether it was made by :func:`sklearn.base.clone`, as validation does
+
     def transform(self, X: Any) -> NDArray:
         """Embed rows of interactions and return their tag preferences.
 
@@ -77,6 +79,7 @@ class TagTransformer(TransformerMixin, BaseEstimator):
         """Become what a clone was fitted to, all at once."""
         params = self.get_params(deep=False)
         state = {name: value for name, value in vars(fitted).items() if name not in params}
+        state.pop("_is_clone", None)  # that is what the fitted one was, and not this
         for name in set(vars(self)) - set(params) - set(state):
             if name.endswith("_"):
                 delattr(self, name)
@@ -112,6 +115,7 @@ class TagTransformer(TransformerMixin, BaseEstimator):
     def __sklearn_clone__(self) -> Any:
         # scikit-learn would deep-copy factors of gigabytes, and unfit a fitted estimator.
         copied = clone_sharing(self, "recommender", "item_tags")
+        copied._is_clone = True
         for attribute in ("_sklearn_output_config", "_metadata_request"):
             if hasattr(self, attribute):
                 setattr(copied, attribute, deepcopy(getattr(self, attribute)))

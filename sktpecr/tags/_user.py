@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,8 +44,11 @@ class User:
     is_known: bool = True
     has_known_history: bool = True  # Whether `history` is all of it
     row: int | None = None  # In the catalogue; None for somebody new
+    is_folded: bool = False  # Whether the embedding was made of interactions, and is not stored
     turns: tuple[Turn, ...] = ()  # What the user said before; that is in the embedding already
     wish: NDArray | None = None  # What is asked for now: evidence on items, shape (n_items,)
+    # A turn asks for them several times, and each time is a pass over all items.
+    _taste: NDArray | None = field(default=None, init=False, repr=False)
 
     @classmethod
     def of(
@@ -80,7 +83,9 @@ class User:
             else:
                 row = one_row(tag_model.catalogue, interactions)
                 label = f"a new user ({row.nnz} {'item' if row.nnz == 1 else 'items'})"
-                somebody = cls(label, fold_in(tag_model.recommender, row)[0], row.indices)
+                somebody = cls(
+                    label, fold_in(tag_model.recommender, row)[0], row.indices, is_folded=True
+                )
             embedding = somebody.embedding
             if not (np.isfinite(embedding).all() and np.isfinite(somebody.scores(tag_model)).all()):
                 raise ValueError(
@@ -101,6 +106,7 @@ class User:
             is_known=bool(history.size) or not has_interactions,
             has_known_history=has_interactions,
             row=row,
+            is_folded=bool(tag_model.folded[row]),
         )
 
     @classmethod
@@ -130,9 +136,46 @@ class User:
         label = f"a new user ({', '.join(words)})" if words else "a new user"
         return cls(label, embedding, np.empty(0, dtype=np.intp), wish=wish)
 
+    def taste(self, tag_model: TagModel) -> NDArray:
+        """Return the scores of the embedding, computed once."""
+        taste = self._taste
+        if taste is None:
+            taste = tag_model.scores_of(self.embedding)
+            object.__setattr__(self, "_taste", taste)
+        return taste
+
+    @property
+    def kept_taste(self) -> NDArray | None:
+        """The scores of the embedding, if they were asked for."""
+        return self._taste
+
+    def rest(self) -> None:
+        """Let go of what can be computed again, until it is asked for."""
+        object.__setattr__(self, "_taste", None)
+
+    def refined(
+        self,
+        said: Feedback,
+        values: dict[int, float],
+        embedding: NDArray,
+        wish: NDArray | None,
+        taste: NDArray | None = None,
+    ) -> User:
+        """Return the user after feedback; `taste` are the scores of the embedding, if known."""
+        # Of the wishes the first alone is asked for again: each has a number for every item.
+        wished = None if self.turns else self.wish
+        turns = *self.turns, Turn(self.embedding, said, values, wished)
+        user = replace(self, embedding=embedding, turns=turns, wish=wish)
+        object.__setattr__(user, "_taste", taste)
+        return user
+
+    def is_row_number(self, tag_model: TagModel) -> bool:
+        """Return whether the label is the number of a row, as no ids were given."""
+        return tag_model.catalogue.users.labels is None and not isinstance(self.label, str)
+
     def scores(self, tag_model: TagModel) -> NDArray:
         """Return what all items are worth to the user: taste, and what is asked for now."""
-        return worth(tag_model, self.embedding, self.wish)
+        return worth(self.taste(tag_model), self.wish)
 
     @property
     def known_history(self) -> NDArray | None:
@@ -160,9 +203,8 @@ class User:
         return self
 
 
-def worth(tag_model: TagModel, embedding: NDArray, wish: NDArray | None) -> NDArray:
-    """Return the scores of an embedding with evidence on items, in units of the score."""
-    scores = tag_model.scores_of(embedding)
+def worth(scores: NDArray, wish: NDArray | None) -> NDArray:
+    """Return scores with evidence on items, in units of the score."""
     if wish is None:
         return scores
     return scores.astype(np.float64) + temperature_of(scores) * wish
@@ -183,8 +225,8 @@ def one_row(catalogue: Catalogue, interactions: Any) -> sp.csr_matrix:
             )
     if not row.nnz:
         raise ValueError(
-            "interactions has no items, so nothing would be known of the user; give tags instead, "
-            "of which {} is the average user"
+            "interactions has no items, so nothing is known about the user; give tags instead "
+            "({} is the average user)"
         )
     return row
 

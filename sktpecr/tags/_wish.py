@@ -40,7 +40,7 @@ class Wish:
             raise ValueError(f"error_rate must be above 0 and below 0.5, got {error_rate!r}")
         if not 0 <= missing < 1:
             raise ValueError(f"missing must be from 0 and below 1, got {missing!r}")
-        tags = sp.csc_matrix(item_tags, dtype=np.float64)
+        tags = sp.csc_matrix(item_tags, dtype=np.float64, copy=True)
         tags.eliminate_zeros()
         if not (np.isfinite(tags.data).all() and (tags.data >= 0).all()):
             raise ValueError("item_tags must hold finite weights from 0; leave the others out")
@@ -93,7 +93,10 @@ class Wish:
     def _evidence(self, probability: NDArray, liked: bool) -> NDArray:
         """Return log P of an answer, less that of an item of probability 0."""
         wrong = self.error_rate if liked else 1 - self.error_rate
-        return np.log1p((1 - 2 * wrong) / wrong * probability)
+        # On most items there is none.
+        evidence, on = np.zeros(len(probability)), np.flatnonzero(probability)
+        evidence[on] = np.log1p((1 - 2 * wrong) / wrong * probability[on])
+        return evidence
 
     def _near(self, item: int) -> NDArray:
         """Return the cosine of every item with one, at least 0."""

@@ -1,6 +1,7 @@
 """Raw ids and the rows they stand for."""
 
-import difflib
+import time
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -160,18 +161,55 @@ def test_labels_must_be_hashable():
         Ids("user", [[1], [2]], 2, "user_ids")
 
 
-def test_looking_for_near_labels_stays_fast_among_very_many(monkeypatch):
-    pools = []
+@pytest.fixture(scope="module")
+def a_million():
+    return Ids("item", [f"film_{number}" for number in range(10**6)], 10**6, "item_ids")
 
-    def get_close_matches(text, pool, **_):
-        pools.append(len(pool))
-        return ["user_1"]
 
-    monkeypatch.setattr(difflib, "get_close_matches", get_close_matches)
-    ids = Ids("item", [f"user_{number}" for number in range(30_000)], 30_000, "item_ids")
-    with pytest.raises(ValueError, match="did you mean 'user_1'"):
-        ids.row("usr_1")
-    assert pools == [20_000]
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ("Film_77", "did you mean 'film_77'?"),
+        ("film_9999999", "did you mean 'film_999999'?"),
+        ("film999999", "did you mean 'film_99999' or 'film_999999'?"),
+        ("flim_42", "did you mean 'film_42'?"),
+        ("nothing like it", "known are 1000000 ids: 'film_0', 'film_1', 'film_2'"),
+        ("x" * 20_000, "known are 1000000 ids"),
+        (42, "known are 1000000 ids"),
+        (True, "unknown item True"),
+        (None, "unknown item None"),
+    ],
+)
+def test_an_unknown_id_is_answered_within_5_ms_among_a_million(a_million, asked, message):
+    taken = []
+    for _ in range(5):
+        start = time.perf_counter()
+        with pytest.raises(ValueError, match="unknown item") as caught:
+            a_million.row(asked)
+        taken.append(time.perf_counter() - start)
+    assert message in str(caught.value)
+    assert len(str(caught.value)) < 300
+    assert min(taken) < 0.005
+
+
+def test_what_is_near_is_not_looked_for_where_nobody_reads_it(monkeypatch):
+    ids = Ids("item", list("abc"), 3, "item_ids")
+    monkeypatch.setattr(Ids, "_near", None)
+    assert ("a" in ids, "d" in ids, ["a"] in ids, True in ids) == (True, False, False, False)
+    assert (ids.find("b"), ids.find("d")) == (1, None)
+    numbers = Ids("item", None, 3, "item_ids")
+    assert (2 in numbers, 3 in numbers, "2" in numbers, True in numbers) == (True, *[False] * 3)
+
+
+def test_one_long_id_costs_its_own_letters_and_not_those_of_all():
+    labels = [f"film_{number}" for number in range(20_000)] + ["x" * 20_000]
+    tracemalloc.start()
+    ids = Ids("item", labels, len(labels), "item_ids")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10e6  # as many letters for each are 1.6 GB
+    assert ids.row("x" * 20_000) == 20_000
+    assert ids.labels.dtype == object
 
 
 @pytest.mark.parametrize("labels", [None, list("abcdef"), [10, 20, 30, 40, 50, 60]])

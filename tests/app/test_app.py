@@ -2,6 +2,7 @@
 
 import json
 import re
+import sqlite3
 import threading
 from urllib.parse import urljoin
 
@@ -42,7 +43,7 @@ def begin(client, **who):
 
 
 def speak(client, state, action, **said):
-    body = {"action": action, "turn": state["turn"], **said}
+    body = {"action": action, "version": state["version"], **said}
     return client.post(f"/api/conversations/{state['id']}/turns", json=body)
 
 
@@ -68,9 +69,12 @@ def test_a_conversation_is_what_the_class_says(client):
     listed = conversation.recommend(10)
     assert [row["item"] for row in state["list"]] == listed["item"].tolist()
     assert [row["rank_first"] for row in state["list"]] == listed["rank_first"].tolist()
-    assert state["turns"] == [str(turn.said) for turn in conversation.history]
-    assert state["hidden"] == ["tag_4"]
-    assert "tag_4" not in json.dumps(state["list"])
+    assert [turn["words"] for turn in state["turns"]] == [
+        turn.said.to_text(item_name=None if turn.said.reject is None else name_of(turn.said.reject))
+        for turn in conversation.history
+    ]
+    assert [turn["hides"] for turn in state["turns"]][-1] == "tag_4"
+    assert "tag_4" not in json.dumps([state["list"], state["look"], state["questions"]])
     item = state["list"][0]["item"]
     found = client.post(f"/api/conversations/{state['id']}/explain", json={"item": item}).json()
     explanation = conversation.explain(item)
@@ -82,6 +86,10 @@ def test_a_conversation_is_what_the_class_says(client):
     exported = client.get(f"/api/conversations/{state['id']}/export").json()
     again = Conversation.from_json(json.dumps(exported), EXPLAINER)
     np.testing.assert_array_equal(again.refinement.embedding, conversation.refinement.embedding)
+
+
+def name_of(item):
+    return NAMES[list(DATA.item_ids).index(item)]
 
 
 def test_moves_are_those_of_the_last_turn(client):
@@ -104,7 +112,7 @@ def test_numbers_that_were_typed_are_ids():
     explainer = TPECRExplainer(TruncatedSVD(6, random_state=0), DATA.item_tags)
     explainer.fit(DATA.interactions)
     with TestClient(create_app(explainer), base_url="http://localhost") as client:
-        assert begin(client, user="7")["user"] == 7
+        assert begin(client, user="7")["user"] == begin(client, user=7)["user"] == "7"
 
 
 def test_a_preview_changes_nothing(client):
@@ -116,12 +124,12 @@ def test_a_preview_changes_nothing(client):
 
 
 def test_the_question_is_one_that_was_not_answered(client):
-    state = begin(client)
+    state, conversation = begin(client), Conversation(EXPLAINER, user=USER)
     for _ in range(5):
-        tag = client.get(f"/api/conversations/{state['id']}/question").json()["tag"]
-        assert tag not in json.dumps(state["turns"])
-        state = speak(client, state, "say", like={tag: 0.5}).json()
-    assert client.get(f"/api/conversations/{state['id']}/question").json() == {"tag": None}
+        assert state["questions"] == conversation.suggest_question(5)["tag"].tolist()
+        conversation.like({state["questions"][0]: 0.5})
+        state = speak(client, state, "say", like={state["questions"][0]: 0.5}).json()
+    assert state["questions"] == []
 
 
 def test_a_restarted_server_goes_on_where_it_was(tmp_path):
@@ -155,6 +163,88 @@ def test_two_windows_do_not_talk_across_each_other(client):
     assert second.status_code == 409
     assert second.json()["state"] == first.json()
     assert client.get(f"/api/conversations/{state['id']}").json() == first.json()
+
+
+def test_a_stale_window_is_noticed_by_what_was_said_not_by_how_often(client):
+    begun = begin(client)
+    seen = speak(client, begun, "say", like={"tag_1": 2.0}).json()
+    # In another window: back, and another answer. That is as many turns.
+    undone = speak(client, seen, "undo").json()
+    now = speak(client, undone, "say", like={"tag_2": 2.0}).json()
+    assert now["turn"] == seen["turn"] == 1
+    assert len({each["version"] for each in (begun, seen, undone, now)}) == 4
+    late = speak(client, seen, "undo")
+    assert late.status_code == 409
+    assert late.json()["state"] == now
+    # Back where it was is where it was.
+    there = speak(client, speak(client, now, "undo").json(), "redo").json()
+    assert there["version"] == now["version"]
+
+
+def test_what_a_new_model_refuses_stays_as_it_was_said(tmp_path):
+    path = tmp_path / "talks.sqlite"
+    with TestClient(create_app(EXPLAINER, store=path), base_url="http://localhost") as client:
+        state = begin(client)
+        for tag in ("tag_3", "tag_1"):
+            state = speak(client, state, "say", like={tag: 2.0}).json()
+        state = speak(client, state, "reject", item=state["list"][0]["item"]).json()
+    kept = [name for name in DATA.item_tags.columns if name != "tag_3"]
+    fewer = TPECRExplainer(TruncatedSVD(6, random_state=0), DATA.item_tags[kept])
+    fewer.fit(DATA.interactions, user_ids=DATA.user_ids, item_names=NAMES)
+    with TestClient(create_app(fewer, store=path), base_url="http://localhost") as client:
+        now = client.get(f"/api/conversations/{state['id']}").json()
+        assert [turn["words"] for turn in now["turns"]] == [
+            turn["words"] for turn in state["turns"]
+        ]
+        assert now["left_out"] == ["tag 'tag_3' in turn 1"]
+        now = speak(client, now, "say", like={"tag_2": 1.0}).json()  # it goes on
+        assert speak(client, now, "undo").status_code == 200
+    with TestClient(create_app(EXPLAINER, store=path), base_url="http://localhost") as client:
+        again = client.get(f"/api/conversations/{state['id']}").json()
+    assert again["list"] == state["list"]
+
+
+def test_in_memory_as_on_disk_conversations_expire_and_other_servers_speak(tmp_path):
+    path = tmp_path / "talks.sqlite"
+    with (
+        TestClient(create_app(EXPLAINER, store=path), base_url="http://localhost") as client,
+        TestClient(create_app(EXPLAINER, store=path), base_url="http://localhost") as other,
+    ):
+        state = begin(client)
+        now = speak(other, state, "say", like={"tag_1": 1.0}).json()
+        assert client.get(f"/api/conversations/{state['id']}").json() == now
+        assert speak(client, state, "say", like={"tag_2": 1.0}).status_code == 409
+        client.app.state.talks.store.max_age = -1.0
+        assert client.get(f"/api/conversations/{state['id']}").status_code == 404
+        assert not client.app.state.talks._recent
+
+
+def test_memory_has_a_cap(client, monkeypatch):
+    ids = [begin(client)["id"] for _ in range(6)]
+    talks = client.app.state.talks
+    held = [conversation.nbytes for _, conversation in talks._recent.values()]
+    assert len(held) == 6
+    monkeypatch.setattr("sktpecr.app._talks._BYTES_IN_MEMORY", 3 * max(held))
+    for id in ids:  # those that are not at hand are read again
+        assert client.get(f"/api/conversations/{id}").status_code == 200
+        assert sum(each.nbytes for _, each in talks._recent.values()) <= 3 * max(held)
+    assert list(talks._recent)[-1] == ids[-1]
+
+
+def test_a_store_that_cannot_be_written_is_told_and_nothing_changes(tmp_path):
+    path = tmp_path / "talks.sqlite"
+    with TestClient(create_app(EXPLAINER, store=path), base_url="http://localhost") as client:
+        state = begin(client)
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        client.app.state.talks.store._connection.execute("PRAGMA busy_timeout = 50")
+        answer = speak(client, state, "say", like={"tag_1": 1.0})
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+        assert "is locked by another process; nothing was changed, try again" in answer.text
+        other.execute("ROLLBACK")
+        other.close()
+        assert client.get(f"/api/conversations/{state['id']}").json() == state
+        assert speak(client, state, "say", like={"tag_1": 1.0}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -198,7 +288,7 @@ def test_a_turn_that_cannot_be_kept_did_not_happen(client, monkeypatch):
 def test_a_failing_server_tells_nothing_of_itself(monkeypatch):
     app = create_app(EXPLAINER)
     with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
-        monkeypatch.setattr(app.state.talks, "_tag_model", None)
+        monkeypatch.setattr(app.state.talks, "_directory", None)
         answer = client.get("/api/model")
     assert answer.status_code == 500
     assert answer.json() == {"error": "the server failed; nothing was lost"}
@@ -236,6 +326,26 @@ def test_only_the_page_itself_is_let_in(client, headers, status):
     assert answer.status_code == status
 
 
+@pytest.mark.parametrize("host", ["films.example", "127.0.0.1:8000"])
+def test_behind_a_tls_proxy_its_address_is_let_in(host):
+    app = create_app(EXPLAINER, public_url="https://films.example/recs")
+    headers = {"Host": host, "Origin": "https://films.example", "Sec-Fetch-Site": "same-origin"}
+    with TestClient(app, base_url="http://localhost") as client:
+        path, said = "/api/conversations", {"user": USER}
+        assert client.post(path, json=said, headers=headers).status_code == 201
+        for origin in ("https://evil.example", "http://films.example", "https://films.example:1"):
+            foreign = headers | {"Origin": origin}
+            assert client.post(path, json=said, headers=foreign).status_code == (
+                201 if origin == f"http://{host}" else 403
+            )
+
+
+@pytest.mark.parametrize("address", ["films.example", "ftp://films.example", "", 7, "https://"])
+def test_an_address_that_is_none_is_refused_at_the_start(address):
+    with pytest.raises(ValueError, match="public_url must be an address such as"):
+        create_app(EXPLAINER, public_url=address)
+
+
 @pytest.mark.parametrize(
     ("content", "status"),
     [
@@ -262,7 +372,7 @@ def test_bodies_that_are_none(client, content, status):
 
 
 def test_conversations_that_are_not_there(client):
-    for method, path in (("GET", ""), ("GET", "/export"), ("GET", "/question")):
+    for method, path in (("GET", ""), ("GET", "/export"), ("POST", "/share")):
         assert client.request(method, f"/api/conversations/nobody{path}").status_code == 404
     state = begin(client)
     assert client.delete(f"/api/conversations/{state['id']}").status_code == 204
@@ -272,7 +382,9 @@ def test_conversations_that_are_not_there(client):
 
 
 def test_pages_ask_for_nothing_from_elsewhere(client):
-    for path in ("/", "/app.js", "/app.css", "/icon.svg", "/api/openapi.json"):
+    names = [path.name for path in _STATIC.iterdir() if path.name != "index.html"]
+    assert {"app.js", "app.css", "icon.svg"} < set(names)
+    for path in ("/", "/api/openapi.json", *(f"/{name}" for name in names)):
         answer = client.get(path)
         assert answer.status_code == 200
         assert "default-src 'none'" in answer.headers["content-security-policy"]
@@ -280,11 +392,11 @@ def test_pages_ask_for_nothing_from_elsewhere(client):
         elsewhere = answer.text.replace("http://www.w3.org/2000/svg", "")
         assert "http://" not in elsewhere
         assert "https://" not in elsewhere
-    for path in ("index.html", "app.js"):
+    for path in ("index.html", *(name for name in names if name.endswith(".js"))):
         text = (_STATIC / path).read_text(encoding="utf-8")
         assert "innerHTML" not in text
         assert " style=" not in text
-        assert "onclick" not in text
+        assert " onclick=" not in text
 
 
 def test_mounted_below_a_path_it_stays_there():
@@ -294,7 +406,7 @@ def test_mounted_below_a_path_it_stays_there():
         page = client.get("/recs")  # led to the folder, below which addresses are looked up
         assert page.url == "http://localhost/recs/"
         addresses = re.findall(r'(?:href|src)="([^"#]+)"', page.text)
-        assert len(addresses) == 3
+        assert {"app.css", "app.js", "icon.svg", "./"} == set(addresses)
         for address in addresses:
             found = urljoin(str(page.url), address)
             assert found.startswith("http://localhost/recs/")
@@ -325,10 +437,10 @@ def test_limits_that_are_none_are_refused_at_the_start(limit):
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"user_ids": [(number,) for number in range(40)]}, "user ids of type str or int"),
-        ({"user_ids": np.arange(40.0)}, "user ids of type str or int, got float"),
+        ({"user_ids": [(number,) for number in range(40)]}, "user ids of type str or int or UUID"),
+        ({"user_ids": np.arange(40.0)}, "user ids of type str or int or UUID, got float"),
         ({"item_ids": [f"{number}".encode() for number in range(60)]}, "item ids .* got bytes"),
-        ({"tags": range(5)}, "tag ids of type str, got int"),
+        ({"tags": np.arange(5.0)}, "tag ids of type str or int, got float"),
     ],
 )
 def test_ids_that_no_request_can_say_are_refused_at_the_start(changed, words):
@@ -349,7 +461,7 @@ def test_openapi_describes_every_route(client):
         if isinstance(route, APIRoute)
         for method in route.methods
     }
-    assert len(routes) == 9
+    assert len(routes) == 13
     methods = {"get", "post", "delete"}
     paths = {
         (path, method.upper())
@@ -394,7 +506,7 @@ def test_the_command_line_serves_it(monkeypatch):
     assert served["host"] == "127.0.0.1"
     with TestClient(served["app"], base_url="http://localhost") as client:
         state = begin(client, user="42")
-    assert state["user"] == 42
+    assert state["user"] == "42"
     assert len(state["list"]) == 10
 
 

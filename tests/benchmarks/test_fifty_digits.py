@@ -80,6 +80,6 @@ def test_what_is_wrong_is_what_the_condition_number_says(seed, regularization, c
     oracle = FiftyDigits(users, items, tags, fitted.shrinkage_, regularization)
     wrong = off(fitted.gain_, np.array(oracle.gain.tolist(), dtype=float))
     assert wrong < 10 * fitted.condition_ * np.finfo(float).eps
-    told = [str(each.message) for each in said if "nearly the same" in str(each.message)]
+    told = [str(each.message) for each in said if "so similar" in str(each.message)]
     assert bool(told) == (fitted.condition_ > 1e12)
     assert told or wrong < 2e-3

@@ -8,18 +8,23 @@ import pytest
 
 from benchmarks.common import results
 from benchmarks.common.rows import Row
-from benchmarks.pages import tables, write
+from benchmarks.pages import evidence, tables, write
 from benchmarks.pages.results import DOCS
 
-TESTED = ("results.rst", "speed.rst", "scaling.rst")
+TESTED = ("results/*.rst", "speed.rst", "scaling.rst")
 
 
 @pytest.fixture(scope="module")
 def manual(tmp_path_factory):
     """Return a folder, empty before, with all pages in it."""
     folder = tmp_path_factory.mktemp("docs")
-    names = ["results.rst", "speed.rst", "scaling.rst", "claims.rst"]
-    assert write.write(folder) == [*names, "guide/adapters.inc", "guide/fold_in.inc"]
+    written = write.write(folder)
+    names = [name for name in written if not name.startswith("results/")]
+    assert names == [
+        *("evidence.rst", "results.rst", "speed.rst", "scaling.rst", "claims.rst"),
+        *("guide/adapters.inc", "guide/fold_in.inc"),
+    ]
+    assert len(written) > len(names) + 20
     return folder
 
 
@@ -38,13 +43,22 @@ def read_tables(page):
     return found
 
 
+def headers(page):
+    """Return the header of each table of a page, by title."""
+    found = {}
+    for block in page.split(".. csv-table:: ")[1:]:
+        title, header, *_ = block.splitlines()
+        found[title] = next(csv.reader([header.split(":header: ")[1]]))
+    return found
+
+
 def _end(lines):
     """Return the number of the first line that is not indented."""
     return next((i for i, line in enumerate(lines) if line[:1].strip()), len(lines))
 
 
 def test_every_experiment_that_was_kept_is_on_one_page(manual, kept):
-    pages = [(manual / name).read_text(encoding="utf-8") for name in TESTED]
+    pages = [path.read_text(encoding="utf-8") for name in TESTED for path in manual.glob(name)]
     commands = [made["command"] for made in kept["about"]["experiments"].values()]
     assert len(commands) > 50
     assert [sum(f"``{command}``" in page for page in pages) for command in commands] == [
@@ -53,7 +67,8 @@ def test_every_experiment_that_was_kept_is_on_one_page(manual, kept):
 
 
 def test_numbers_of_a_page_are_those_that_were_kept(manual, kept):
-    shown = read_tables((manual / "speed.rst").read_text(encoding="utf-8"))
+    page = (manual / "speed.rst").read_text(encoding="utf-8")
+    shown, names = read_tables(page), headers(page)
     rows = [row for row in kept["rows"] if row["name"].startswith("speed ")]
     assert {row["name"] for row in rows} == set(shown)
     for name, lines in shown.items():
@@ -62,8 +77,40 @@ def test_numbers_of_a_page_are_those_that_were_kept(manual, kept):
         assert [float(line[1]) for line in lines] == pytest.approx(
             [row["here"] for row in here], rel=1e-3
         )
-        bars = {None: "", True: "met", False: "missed"}
-        assert [line[4] for line in lines] == [bars[row["holds"]] for row in here]
+        bars = [{None: "", True: "met", False: "missed"}[row["holds"]] for row in here]
+        told = [dict(zip(names[name], line, strict=True)).get("bar", "") for line in lines]
+        assert told == bars
+
+
+def test_no_table_has_an_empty_column(manual):
+    for path in manual.rglob("*.rst"):
+        for title, lines in read_tables(path.read_text(encoding="utf-8")).items():
+            lines = [line for line in lines if ":widths:" not in line[0]]
+            assert all(any(cells) for cells in zip(*lines, strict=True)), f"{path.name}: {title}"
+
+
+def test_results_link_every_page_and_count_its_numbers(manual, kept):
+    page = (manual / "results.rst").read_text(encoding="utf-8")
+    linked = re.findall(r":doc:`(results/[\w-]+)`", page)
+    assert sorted(f"{name}.rst" for name in linked) == sorted(
+        path.relative_to(manual).as_posix() for path in manual.glob("results/*.rst")
+    )
+    (lines,) = read_tables(page).values()
+    shown = sum(int(line[2].replace(",", "")) for line in lines if len(line) > 2)
+    rows = [row["name"].split()[0] for row in kept["rows"]]
+    assert shown == sum(name not in ("speed", "everybody") for name in rows)
+
+
+def test_evidence_opens_with_what_the_ledger_and_the_results_say(manual, kept):
+    claims = tomllib.loads((DOCS / "claims.toml").read_text(encoding="utf-8"))["claim"]
+    page = (manual / "claims.rst").read_text(encoding="utf-8")
+    holds = page.count("     - **holds**\n")
+    said = evidence.numbers(claims, kept)
+    assert said[0].startswith(f"**{holds} of {len(claims)}** claims")
+    assert f"**all {len(claims)}**,**{holds}**" in page
+    assert all(each in (manual / "evidence.rst").read_text(encoding="utf-8") for each in said)
+    readme = " ".join((DOCS.parent / "README.md").read_text(encoding="utf-8").split())
+    assert all(each.split(" (:doc:")[0] in readme for each in said)
 
 
 def test_every_claim_has_a_verdict(manual):

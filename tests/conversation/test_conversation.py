@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import uuid
 
 import numpy as np
 import pandas as pd
@@ -97,7 +98,7 @@ def perform(conversation, operation):
     assert any(each in refused for each in ("there is no", "is hidden"))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.lists(OPERATION, min_size=50, max_size=50))
 def test_undo_and_json_restore_the_state_after_any_50_operations(operations):
     conversation = Conversation(EXPLAINER, user=USER, n=5)
@@ -148,6 +149,19 @@ def test_new_turn_forgets_what_was_undone():
         conversation.undo()
 
 
+def test_ids_that_are_uuids_are_kept():
+    users, items = ([uuid.UUID(int=n) for n in range(size)] for size in (60, 80))
+    explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), DATA.item_tags.set_axis(items))
+    explainer.fit(DATA.interactions, user_ids=users)
+    conversation = Conversation(explainer, users[3])
+    conversation.reject(conversation.recommend(1)["item"][0])
+    again = Conversation.from_json(conversation.to_json(), explainer)
+    assert state(again) == state(conversation)
+    text = conversation.to_json().replace(f'"{users[3]}"', "3")
+    with pytest.raises(ValueError, match="an id must be a UUID, got 3"):
+        Conversation.from_json(text, explainer)
+
+
 def test_fork_goes_its_own_way():
     conversation = Conversation(EXPLAINER, user=USER)
     conversation.like(TAGS[0])
@@ -167,6 +181,35 @@ def test_preview_is_the_turn_and_keeps_nothing():
     seen = conversation.preview(like=TAGS[0], amount="more")
     assert state(conversation) == before
     assert conversation.like(TAGS[0]).to_dict() == seen.to_dict()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"like": TAGS[0]},
+        {"dislike": TAGS[:2], "keep": 0.8},
+        {"like": {TAGS[0]: 2.0, TAGS[1]: 1.0}, "dislike": TAGS[2]},
+    ],
+)
+def test_preview_of_amounts_is_the_preview_of_each(said):
+    conversation = Conversation(EXPLAINER, user=USER)
+    conversation.like(TAGS[3])
+    conversation.reject(conversation.recommend(1)["item"].iloc[0])
+    before = state(conversation)
+    seen = conversation.preview_amounts(**said)
+    assert state(conversation) == before
+    assert list(seen) == ["a bit", "more", "a lot"]
+    for amount, turn in seen.items():
+        alone = conversation.preview(**said, amount=amount)
+        assert turn.to_dict() == alone.to_dict()
+        assert turn.said == alone.said
+
+
+def test_amounts_of_a_hidden_tag_are_refused():
+    conversation = Conversation(EXPLAINER, user=USER)
+    conversation.hide(TAGS[0])
+    with pytest.raises(ValueError, match="is hidden in this conversation"):
+        conversation.preview_amounts(like=TAGS[0])
 
 
 @pytest.mark.parametrize(
@@ -294,7 +337,7 @@ def test_explanation_with_every_tag_hidden():
     for tag in TAGS:
         turn = conversation.hide(tag)
     explanation = conversation.explain(ITEMS[5])
-    assert "no tags that may be shown" in explanation.to_text()
+    assert "All its tags are hidden" in explanation.to_text()
     assert len(conversation.suggest_question()) == 0
     assert len(turn.tags) == 0
 
@@ -379,6 +422,75 @@ def test_another_model_hears_the_same_and_says_what_changed():
         assert (row["rank_before"] is not pd.NA, row["rank"] is not pd.NA) == (was, is_there)
     assert set(items["item"]) == set(listed) | set(now)
     assert "left out: tag" in repr(again.replay)
+    # What it does not know is kept as it was said, and marked; a model that knows it hears it all.
+    assert [turn.left_out for turn in again.history] == [
+        (f"tag {TAGS[4]!r}",),
+        (f"item {ITEMS[2]!r}",),
+        (f"tag {TAGS[4]!r}",),
+    ]
+    assert all(str(turn) and turn.to_dict() for turn in again.history)
+    back = Conversation.from_json(again.to_json(), EXPLAINER)
+    assert state(back) == state(conversation)
+    assert back.replay.left_out == ()
+
+
+def test_a_turn_that_another_model_refuses_is_kept_and_marked():
+    factors = EXPLAINER.user_embeddings_, EXPLAINER.tag_model_.recommender.item_embeddings
+    knows, does_not = (TPECRExplainer(factors, DATA.item_tags) for _ in range(2))
+    conversation = Conversation(knows.fit(DATA.interactions), user=3, solver="closed_form")
+    conversation.like(TAGS[0])
+    conversation.dislike(TAGS[1])
+    conversation.like(TAGS[2])
+    # Without a history it cannot be told what a dislike is to leave as it is.
+    again = Conversation.from_json(conversation.to_json(), does_not)
+    refined = FeedbackRefiner(does_not, solver="closed_form").refine(3, like=TAGS[0])
+    refined = FeedbackRefiner(does_not, solver="closed_form").refine(after=refined, like=TAGS[2])
+    np.testing.assert_array_equal(again.refinement.embedding, refined.embedding)
+    marks = [bool(turn.left_out) for turn in again.history]
+    assert marks == [False, True, False]
+    assert "refuses (dislike needs the user" in again.history[1].left_out[0]
+    assert again.history[1].kept == 1.0
+    assert not again.history[1].tags["delivered"].any()
+    again.like(TAGS[3])  # it goes on
+    assert len(Conversation.from_json(again.to_json(), knows).history) == 4
+
+
+def test_of_many_turns_few_states_are_kept_and_all_are_reached_to_the_last_bit():
+    conversation = Conversation(EXPLAINER, user=USER, n=5)
+    scores, held = [conversation.refinement.scores.tobytes()], []
+    for number in range(70):
+        if number % 3:
+            conversation.like(TAGS[number % 5], amount="a bit")
+        else:
+            conversation.dislike({TAGS[number % 5]: 0.1})
+        scores.append(conversation.refinement.scores.tobytes())
+        held.append(conversation.nbytes / (8 * len(ITEMS)))
+    # A state holds less than three numbers for an item: one in 16 is kept, and 12 of late.
+    assert max(held) < 3 * (70 / 16 + 12 + 1)
+    for number in reversed(range(70)):
+        conversation.undo()
+        assert conversation.refinement.scores.tobytes() == scores[number]
+    while conversation.undone:
+        conversation.redo()
+    assert conversation.refinement.scores.tobytes() == scores[70]
+    for turn in conversation.history:  # each asks for states long gone
+        assert turn.to_text()
+    assert conversation.nbytes / (8 * len(ITEMS)) < 3 * (70 / 16 + 12 + 1)
+
+
+def test_turns_have_a_cap():
+    conversation = Conversation(EXPLAINER, user=USER)
+    for _ in range(300):
+        conversation.hide(TAGS[4])
+    with pytest.raises(ValueError, match="at most 300 turns; undo some, or begin another one"):
+        conversation.hide(TAGS[4])
+    assert len(conversation.history) == 300
+    conversation.undo()
+    conversation.reject(ITEMS[0])
+    document = json.loads(conversation.to_json())
+    document["turns"] *= 2
+    with pytest.raises(ValueError, match="it has 600 turns, and a conversation has at most 300"):
+        Conversation.from_json(json.dumps(document), EXPLAINER)
 
 
 def test_ids_of_text_and_number_are_kept_apart():
@@ -472,7 +584,7 @@ def test_explainer_fitted_again_ends_the_conversation():
     conversation.like(TAGS[0])
     before = state(conversation)
     explainer.fit(DATA.interactions[:, ::-1], user_ids=DATA.user_ids)
-    with pytest.raises(ValueError, match="say the same again to the new one"):
+    with pytest.raises(ValueError, match="give the feedback again to the newly fitted one"):
         conversation.like(TAGS[1])
     assert state(conversation) == before
     assert Conversation.from_json(conversation.to_json(), explainer).like(TAGS[1])
@@ -510,7 +622,7 @@ def test_without_interactions_nothing_is_known_of_what_was_seen():
     conversation = Conversation(explainer, user=2, solver="closed_form")
     assert len(conversation.recommend(100)) == 9
     conversation.like("tag_0")
-    with pytest.raises(ValueError, match="dislike keeps what else is in the user's history"):
+    with pytest.raises(ValueError, match="dislike needs the user's history"):
         conversation.dislike("tag_1")
     assert len(conversation.history) == 1
 

@@ -99,6 +99,16 @@ def test_to_frame_has_a_row_per_tag_the_largest_contribution_first(contrast):
     np.testing.assert_array_equal(by_tag["on_other"], TAGS.iloc[31] > 0)
 
 
+def test_without_a_tag_it_still_adds_up_and_names_it_nowhere(contrast):
+    gone = contrast.to_frame()["tag"][0]
+    fewer = contrast.without([gone])
+    assert gone not in fewer.to_frame()["tag"].tolist()
+    assert gone not in fewer.to_text()
+    total = fewer.base_value + fewer.contributions.sum() + fewer.residual
+    np.testing.assert_allclose(total, contrast.value, atol=1e-9)
+    assert len(fewer.to_frame()) == len(contrast.to_frame()) - 1
+
+
 def test_text_says_what_is_liked_of_the_one_and_not_of_the_other():
     kinds = set()
     for user in DATA.user_ids[:10]:
@@ -112,7 +122,7 @@ def test_text_says_what_is_liked_of_the_one_and_not_of_the_other():
                 upper, lower, on_upper, on_lower = lower, upper, on_lower, on_upper
             text = contrast.to_text()
             found = re.match(
-                rf"{upper} stands above {lower} because you like (.*?) (?:a bit|mo|mu)", text
+                rf"{upper} ranks above {lower} because you like (.*?) (?:a bit|mo|mu)", text
             )
             for tag in re.split(", | and ", found[1]) if found else ():
                 kinds.add("liked")
@@ -123,9 +133,9 @@ def test_text_says_what_is_liked_of_the_one_and_not_of_the_other():
                 kinds.add("disliked")
                 assert on_lower[tag]
                 assert likings[tag] <= -0.25
-            if "no tag tells why" in text:
+            if "no tag explains why" in text:
                 kinds.add("little")
-                assert text == f"{upper} stands above {lower}; no tag tells why."
+                assert text == f"{upper} ranks above {lower}; no tag explains why."
     assert kinds == {"liked", "disliked", "little"}
 
 
@@ -139,13 +149,13 @@ def test_details_add_up(contrast):
 
 def test_level_items_are_said_to_be_level(contrast):
     level = dataclasses.replace(contrast, score=0.0, contributions=np.zeros(12))
-    assert level.to_text() == "Film 2 and Film 31 stand level."
+    assert level.to_text() == "Film 2 and Film 31 have the same score."
 
 
-def test_prints_the_method_first(contrast):
+def test_prints_whom_it_explains_first(contrast):
     lines = str(contrast).splitlines()
-    assert lines[0].startswith("method      ")
-    assert "exact attribution, score per standard deviation of the tag preference" in lines[0]
+    assert lines[0] == "user        user_07"
+    assert "exact attribution, score per standard deviation of the tag preference" in lines[3]
     assert "... 2 more tags" in str(contrast)
     assert "\n".join(lines[-2:]) == contrast.to_text(details=True)
     assert repr(contrast).startswith(
@@ -153,9 +163,16 @@ def test_prints_the_method_first(contrast):
     )
 
 
+def test_without_user_ids_a_row_is_called_one(contrast):
+    by_row = dataclasses.replace(contrast, user=7, _is_row=True)
+    assert str(by_row).startswith("user        row 7 (no user ids given)")
+    assert repr(by_row).startswith("Contrast(user=row 7 (no user ids given), item=")
+
+
 def test_as_json_it_has_every_field(contrast):
     read = json.loads(json.dumps(contrast.to_dict(), allow_nan=False))
-    assert read.keys() == {each.name for each in dataclasses.fields(contrast)}
+    public = {each.name for each in dataclasses.fields(contrast) if each.name[0] != "_"}
+    assert read.keys() == public
     assert (read["item"], read["other"], read["score"]) == ("item_02", "item_31", contrast.score)
     assert read["contributions"] == contrast.contributions.tolist()
     assert read["on_item"] == contrast.on_item.tolist()

@@ -1,12 +1,15 @@
 """Everybody's list explained, against explanations one by one."""
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import joblib
 import numpy as np
@@ -17,6 +20,7 @@ from joblib.parallel import register_parallel_backend
 from sklearn.decomposition import TruncatedSVD
 
 from sktpecr import CVAEGenerator, TPECRExplainer
+from sktpecr._utils import _resumable_parts
 from sktpecr.attribution import ExactAttribution, LimeAttribution
 from sktpecr.datasets import make_tagged_interactions
 
@@ -281,6 +285,49 @@ class Fragile(LimeAttribution):
         if self.trouble is not None and self.trouble.exists() and embedding[1] > 0.4:
             raise FloatingPointError("one user too many")
         return super().attribute(tag_preferences, embedding, items)
+
+
+def test_a_manifest_that_found_no_room_refuses_no_later_call(tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    folder = tmp_path / "batch"
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        EXPLAINER.explain_batch(USERS[:4], to=folder)
+    monkeypatch.undo()
+    assert list(folder.iterdir()) == []
+    # Killed while it was written, it leaves half of itself.
+    (folder / "._manifest.json.0123456789abcdef").write_text('{"version"')
+    assert EXPLAINER.explain_batch(USERS[:4], to=folder) == folder
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "_manifest.json",
+        "part-000000.parquet",
+    ]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders are not locked elsewhere")
+def test_of_two_calls_on_a_folder_one_wins_and_one_says_so(tmp_path, monkeypatch):
+    inside, go_on = threading.Event(), threading.Event()
+    make = _resumable_parts._make
+
+    def slow(*arguments):
+        inside.set()
+        assert go_on.wait(30)
+        return make(*arguments)
+
+    monkeypatch.setattr(_resumable_parts, "_make", slow)
+    folder = tmp_path / "batch"
+    with ThreadPoolExecutor(1) as other:
+        first = other.submit(EXPLAINER.explain_batch, USERS[:4], to=folder)
+        assert inside.wait(30)
+        for resume in (True, False):
+            with pytest.raises(RuntimeError, match=r"another call is writing to .*; wait until"):
+                EXPLAINER.explain_batch(USERS[:4], to=folder, resume=resume)
+        go_on.set()
+        assert first.result() == folder
+    assert pd.read_parquet(folder)["user"].nunique() == 4
+    assert EXPLAINER.explain_batch(USERS[:4], to=folder) == folder  # it is free again
 
 
 def test_parts_that_fail_are_named_and_the_others_kept(tmp_path):

@@ -51,9 +51,9 @@ def test_details_add_up_to_the_score(explanation):
     assert certificate == str(explanation.certificate)
     base = explanation.base_value - explanation.activity
     assert summary.startswith(f"Score {explanation.value:.3g}: {base:.3g} from the average user, ")
-    assert f"{explanation.activity:+.2g} as all your scores are" in summary
+    assert f"{explanation.activity:+.2g} because all your scores are" in summary
     assert f"{explanation.contributions.sum():+.2g} for its tags" in summary
-    assert summary.endswith(f"{explanation.residual:+.2g} for what no tag tells.")
+    assert summary.endswith(f"{explanation.residual:+.2g} not explained by tags.")
 
 
 def test_reasons_are_own_tags_in_the_direction_of_the_liking():
@@ -105,7 +105,7 @@ def test_evidence_of_a_score_adds_up_over_items_and_tags(explanation):
 def test_evidence_that_does_not_add_up_says_so():
     refined = FeedbackRefiner(EXPLAINER).refine("user_07", like="tag_02").explain("item_02")
     for told in (refined, EXPLAINER.explain(item="item_02", interactions=["item_03"])):
-        with pytest.raises(ValueError, match="evidence is there for a known user"):
+        with pytest.raises(ValueError, match="evidence needs a known user"):
             _ = told.evidence
 
 
@@ -133,9 +133,10 @@ def test_hidden_tags_are_no_reasons():
         explanation.without("drama")
 
 
-def test_prints_the_method_first(explanation):
+def test_prints_whom_it_explains_first(explanation):
     lines = str(explanation).splitlines()
-    assert lines[0].split(maxsplit=1) == [
+    assert lines[0] == "user        user_07"
+    assert lines[2].split(maxsplit=1) == [
         "method",
         "GaussianGenerator, account attribution, score per standard deviation of the taste for the "
         "tag",
@@ -232,25 +233,28 @@ def test_html_is_escaped(explanation):
 
 def test_plot_leads_from_the_average_user_to_this_one(explanation):
     ax = explanation.plot(n_tags=1)
-    widths = [bar.get_width() for bar in ax.patches]
+    ways = [(arrow.get_xy()[0, 0], arrow.get_xy()[2, 0]) for arrow in ax.patches]
+    widths = [end - start for start, end in ways]
     n_own = int((explanation.item_tags > 0).sum())
     assert len(widths) == 3 + (n_own > 1)  # the level, one tag, its other own tags, the residual
     average = explanation.base_value - explanation.activity
     assert sum(widths) == pytest.approx(explanation.value - average, rel=1e-6)
-    assert ax.patches[0].get_x() == pytest.approx(average)
-    last = ax.patches[-1]
-    assert last.get_x() + last.get_width() == pytest.approx(explanation.value)
+    assert ways[0][0] == pytest.approx(average)
+    assert ways[-1][1] == pytest.approx(explanation.value)
 
 
 def test_says_that_the_user_is_a_row_where_no_ids_were_given(data):
     explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
     by_row = explainer.fit(data.interactions).explain(42, data.item_ids[0])
-    assert str(by_row).splitlines()[1] == "user        row 42 (no user ids given)"
+    assert str(by_row).splitlines()[0] == "user        row 42 (no user ids given)"
     assert repr(by_row).startswith("Explanation(user=row 42 (no user ids given), item=")
     assert by_row.user == 42
+    assert repr(explainer).endswith("fitted on 60 rows (no user ids given)")
+    assert explainer.contrast(42, *data.item_ids[:2])._is_row
     explainer.fit(data.interactions, user_ids=range(1, 61))
+    assert "no user ids given" not in repr(explainer)
     by_id = explainer.explain(42, data.item_ids[0])
-    assert str(by_id).splitlines()[1] == "user        42"
+    assert str(by_id).splitlines()[0] == "user        42"
     assert repr(by_id).startswith("Explanation(user=42, item=")
     new = explainer.fit(data.interactions).explain(tags={}, item=data.item_ids[0])
-    assert str(new).splitlines()[1] == "user        a new user"
+    assert str(new).splitlines()[0] == "user        a new user"

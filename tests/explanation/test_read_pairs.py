@@ -124,7 +124,7 @@ def test_beyond_the_dot_product_each_users_own_items_are_scored():
 @pytest.mark.parametrize(
     ("pairs", "message"),
     [
-        (["a"], "pairs must be a DataFrame with columns user and item.*lacks user, item"),
+        (["a"], "pairs must be a table with columns user and item.*lacks user, item"),
         (pairs_of([(1, 2)]).drop(columns="item"), "it lacks item"),
         (pairs_of([]), "pairs must have at least one row"),
         (pairs_of([(1, 2), (3, 2), (1, 2)]), "got 1 again, such as user 'user_01' and item"),

@@ -148,9 +148,9 @@ def test_a_long_change_is_cut_short():
 
 def test_what_cannot_be_had_is_said():
     turns = talk()
-    assert turns[-1].to_text().endswith("Of once you see 1 of the 1 that the catalogue has.")
+    assert turns[-1].to_text().endswith("Your list has 1 of once; the catalogue has 1.")
     until = next(turn for turn in turns if turn.said.until)
-    assert "would cost more of your list than it may lose." in until.to_text()
+    assert "5 would replace too much of it." in until.to_text()
     assert turns[0].to_text().endswith("No change in your first 5; ask for more.")
 
 

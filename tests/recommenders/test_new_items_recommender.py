@@ -136,7 +136,7 @@ def test_users_are_embedded_by_trained_items_alone(recommender):
     X[0, 51] = 1
     expected = FactorRecommender(*BOX).fold_in(DATA.interactions)
     assert_allclose(recommender.fold_in(X.tocsr()), expected, rtol=1e-6)
-    with pytest.warns(UserWarning, match="tell nothing"):  # and there are no users
+    with pytest.warns(UserWarning, match="do not predict their scores"):  # and there are no users
         own_way = NewItemsRecommender(SVD, TAGS, NEW)
     assert_allclose(own_way.fold_in(X.tocsr()), SVD.transform(DATA.interactions), rtol=1e-6)
 
@@ -186,7 +186,7 @@ def test_of_a_copy_of_a_box_both_shares_are_lost():
 
 def test_without_users_and_with_items_all_alike():
     box = FactorRecommender(np.zeros((0, 4)), np.ones((50, 4)))
-    with pytest.warns(UserWarning, match="tell nothing"):
+    with pytest.warns(UserWarning, match="do not predict their scores"):
         recommender = NewItemsRecommender(box, TAGS, NEW)
     assert recommender.r2_ == 0
     assert_allclose(recommender.item_embeddings, 1)
@@ -231,6 +231,6 @@ def test_ids_that_the_model_was_trained_on_are_kept_to():
         NewItemsRecommender(named, TAGS, NEW)
     with pytest.raises(ValueError, match="must be DataFrames"):
         NewItemsRecommender(named, TAGS.to_numpy(), NEW.to_numpy())
-    with pytest.warns(UserWarning, match="tell nothing"):  # factors are drawn at random
+    with pytest.warns(UserWarning, match="do not predict"):  # factors are drawn at random
         recommender = NewItemsRecommender(named, TAGS.iloc[::-1], NEW)
     assert list(recommender.item_ids[:2]) == list(TAGS.index[:-3:-1])

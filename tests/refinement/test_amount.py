@@ -4,7 +4,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sktpecr._inputs._feedback import AMOUNTS
-from sktpecr.refinement._amount import by_taste, solve_amount, wanted_count
+from sktpecr.refinement._amount import by_taste, solve_amounts, wanted_count
+
+
+def solve_amount(base, evidence, candidates, wanted, *how, **named):
+    return solve_amounts(base, evidence, candidates, [wanted], *how, **named)[0]
 
 
 def count(base, evidence, candidates, strength, n):
@@ -46,7 +50,8 @@ def test_strength_is_the_smallest_that_reaches_what_can_be_reached(given, wanted
 @given(given=lists(), keep=st.floats(0, 1))
 def test_more_is_never_less_and_the_list_keeps_what_it_must(given, keep):
     base, evidence, candidates, n = given
-    found = [solve_amount(base, evidence, candidates, amount, n, keep) for amount in AMOUNTS]
+    found = solve_amounts(base, evidence, candidates, list(AMOUNTS), n, keep)
+    assert found == [solve_amount(base, evidence, candidates, each, n, keep) for each in AMOUNTS]
     strengths = [each.strength for each in found]
     assert strengths == sorted(strengths)
     assert all(each.kept >= keep * min(n, candidates.sum()) for each in found)
@@ -66,12 +71,12 @@ def test_it_says_what_cannot_be_done():
     everything = np.ones(10, dtype=bool)
     found = solve_amount(base, evidence, everything, 5, n=6)
     assert not found.met
-    assert str(found).endswith("0 -> 3 of the first 6, 3 of which stay: all that the catalogue has")
+    assert str(found).endswith("0 -> 3 of the first 6, 3 of which stay: no more in the catalogue")
     tight = solve_amount(base, evidence, everything, 5, n=6, keep=0.8)
     assert (tight.count, tight.available) == (1, 3)
-    assert str(tight).endswith("1 of the 3 that the catalogue has")
+    assert str(tight).endswith("1 of the 3 in the catalogue")
     dear = solve_amount(base, evidence, everything, 3, n=6, keep=0.8)
-    assert str(dear).endswith("3 would cost more of the list than it may lose")
+    assert str(dear).endswith("3 would replace too much of the list")
 
 
 def test_nothing_has_to_be_done_for_what_is_there():

@@ -128,10 +128,11 @@ def test_unknown_items_say_what_is_near(refined):
 
 def test_plot_draws_a_line_per_item(refined):
     ax = refined.plot(n=6)
-    listed = refined.recommend(6)
-    assert [list(line.get_ydata()) for line in ax.lines] == [
-        [before, after] for before, after in zip(listed["rank_before"], listed["rank"], strict=True)
-    ]
+    listed = refined.recommend(1000)
+    either = (listed["rank_before"] <= 6) | (listed["rank"] <= 6)
+    assert len(ax.lines) == either.sum()
+    after = [line.get_ydata()[1] for line in ax.lines]
+    assert after[:6] == listed["rank"][:6].tolist()
 
 
 def test_a_tag_that_less_was_asked_of_is_no_reason():

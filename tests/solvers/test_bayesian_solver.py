@@ -222,7 +222,7 @@ def test_bad_turns_say_what_is_wrong():
     first = REFINER.refine(USER, like="tag_1")
     with pytest.raises(ValueError, match="give exactly one of user, interactions and tags, got"):
         REFINER.refine(USER, after=first)
-    with pytest.raises(ValueError, match="after must be a Refinement made with the same explainer"):
+    with pytest.raises(ValueError, match="after must be a Refinement of this explainer"):
         FeedbackRefiner(fitted(), solver="bayesian").refine(after=first, like="tag_1")
     with pytest.raises(ValueError, match="after must be a Refinement, got str"):
         REFINER.refine(after="tag_1")

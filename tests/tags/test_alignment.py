@@ -149,7 +149,7 @@ def test_tags_in_another_order_are_doubted_and_the_right_ones_are_not():
         FILMS.item_tags.sample(frac=1, random_state=0),
         pd.DataFrame(RNG.uniform(size=(X.shape[1], 20)) < 0.05),
     ):
-        with pytest.warns(UserWarning, match="item_tags say no more of the scores than tags dealt"):
+        with pytest.warns(UserWarning, match="item_tags explain the scores no better than random"):
             TPECRExplainer(ALS, wrong).fit(X)
 
 

@@ -180,7 +180,7 @@ def test_an_explainer_without_interactions_takes_them_for_one_user():
     listed = explainer.recommend(n=60, interactions=ITEMS[:20].tolist())
     assert set(listed["item"]) == set(ITEMS[20:])
     refiner = FeedbackRefiner(explainer, solver="closed_form")
-    with pytest.raises(ValueError, match="the explainer was not given any interactions"):
+    with pytest.raises(ValueError, match="the explainer was fitted without interactions"):
         refiner.refine(3, dislike="tag_1")
     refined = refiner.refine(interactions=ITEMS[:20].tolist(), dislike="tag_1")
     assert refined.to_frame().set_index("tag")["change"]["tag_1"] < 0

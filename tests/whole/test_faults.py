@@ -1,9 +1,13 @@
 """What goes wrong in the middle: what was there before stays, and it is said what happened."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -279,6 +283,54 @@ def test_killed_in_the_middle_of_a_batch(tmp_path):
     assert run(code, tmp_path / "batch", "die")[0] == -9
     code_, out, err = run(code, tmp_path / "batch", "live")
     assert (code_, out) == (0, "6 ['_manifest.json'] 400\n"), err
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_workers_end_with_a_batch_that_is_ended(tmp_path):
+    pytest.importorskip("pyarrow")
+    code = (
+        SETUP
+        + """
+    from sktpecr.attribution import LimeAttribution
+    X = (rng.rand(400, 30) < 0.2).astype(float)
+    explainer = TPECRExplainer(factors, attribution=LimeAttribution()).fit(X)
+    explainer.explain_batch(to=sys.argv[1], batch_size=10, exclude_seen=False, n_jobs=2)
+    """
+    )
+    command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(code), tmp_path / "batch"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: list(tmp_path.glob("batch/part-*")), 60)
+        workers = children_of(process.pid)
+    finally:
+        process.terminate()
+        assert process.wait(30) == -signal.SIGTERM
+    assert len(workers) >= 2
+    wait_until(lambda: not any(map(runs, workers)), 20)
+
+
+def wait_until(true, seconds):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def children_of(pid):
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            name, rest = stat.read_text().rsplit(")", 1)
+            found += [int(name.split()[0])] if int(rest.split()[1]) == pid else []
+    return found
+
+
+def runs(pid):
+    """Tell whether a process is there; one that has ended may wait for whoever asks after it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")

@@ -1,171 +1,141 @@
-"use strict";
-// One page, one conversation. Everything shown comes from the last answer of the server; all text is
-// set as text, never as HTML.
+// One page, one conversation. Where it is stands in the address: Back goes back, and undoes nothing.
+import { ask, at, clearError, during, isPhone, isReadOnly, keepingFocus, make, path, say, state } from "./core.js";
+import { answers, close as closeMenu, give, listen, toast } from "./answer.js";
+import { finder } from "./finder.js";
+import { drawList, drawPast, mark } from "./list.js";
+import { drawStart } from "./start.js";
+import { drawWhy, drawWhyNot } from "./why.js";
 
-const at = (id) => document.getElementById(id);
-const state = { talk: null, item: null, busy: false };
+const address = (talk, item = null) => `#${encodeURIComponent(talk.id)}${item === null ? "" : `/${encodeURIComponent(item)}`}`;
+const route = () => location.hash.slice(1).split("/").map(decodeURIComponent);
 
-function make(tag, properties = {}, ...children) {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children);
-  return element;
+async function begin(body, button) {
+  await during(() => state.begin(body), button);
 }
 
-function drawn(tag, attributes) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  return element;
-}
+state.begin = async (body) => {
+  const talk = await ask("POST", "api/conversations", body);
+  history.pushState(null, "", address(talk));
+  await state.show(talk);
+  scrollTo(0, 0);
+  at("listed-title").focus({ preventScroll: true });
+};
 
-async function ask(method, path, body) {
-  const options = { method, headers: {} };
-  if (body !== undefined) {
-    options.headers["Content-Type"] = "application/json";
-    options.body = JSON.stringify(body);
+// Draw where a conversation stands; after an answer what was looked at stays.
+state.show = async (talk, { isAnswer = false } = {}) => {
+  const isOther = state.talk?.id !== talk.id;
+  if (isOther) {
+    state.why = null;
+    state.skipped.clear();
+    at("answer-not").replaceChildren();
+    at("toast").classList.remove("shown");
   }
-  const response = await fetch(path, options);
-  const answer = response.status === 204 ? null : await response.json();
-  if (!response.ok) throw Object.assign(new Error(answer.error), { status: response.status, answer });
-  return answer;
+  keepingFocus(() => {
+    state.talk = talk;
+    document.body.classList.toggle("read-only", isReadOnly());
+    at("shared").hidden = !isReadOnly();
+    at("tools").hidden = at("talk").hidden = at("home").hidden = false;
+    at("share").hidden = isReadOnly();
+    at("start").hidden = true;
+    drawList(talk, talk.look?.item, choose);
+    drawPast(talk, choose);
+    drawQuestion();
+    drawWhy(talk.look, isAnswer);
+    mark(state.why?.item);
+  });
+  if (talk.left_out.length) toast(talk.left_out.join(", "));
+};
+
+function drawQuestion() {
+  const tag = isReadOnly() ? undefined : state.talk.questions.find((each) => !state.skipped.has(each));
+  at("question").hidden = tag === undefined;
+  if (tag === undefined) return;
+  at("asked").textContent = say("question", { tag });
+  const skip = make("button", { className: "quiet", textContent: say("skip_question"), key: "asked:skip" });
+  skip.addEventListener("click", () => {
+    state.skipped.add(tag);
+    keepingFocus(drawQuestion);
+  });
+  const [more, less] = answers(tag);
+  more.dataset.key = "asked:more";
+  less.dataset.key = "asked:less";
+  at("question-answers").replaceChildren(more, less, skip);
 }
 
-const path = (rest = "") => `api/conversations/${encodeURIComponent(state.talk.id)}${rest}`;
-
-// One request at a time: a second click must not answer a list that is about to change.
-async function during(work) {
-  if (state.busy) return;
-  state.busy = true;
-  document.body.setAttribute("aria-busy", "true");
-  at("error").textContent = "";
-  try {
-    await work();
-  } catch (error) {
-    if (error.status === 409) await show(error.answer.state);
-    if (error.status === 404) leave();
-    at("error").textContent = error.status ? error.message : "The server cannot be reached. Nothing was lost; try again.";
-  } finally {
-    state.busy = false;
-    document.body.removeAttribute("aria-busy");
-  }
+// Another item is looked at: an address of its own, a sheet where there is no room beside the list.
+function choose(item, button) {
+  return during(async () => {
+    const found = await ask("POST", path("/explain"), { item });
+    history.pushState(null, "", address(state.talk, item));
+    look(found);
+  }, button);
 }
 
-async function begin(body) {
-  await show(await ask("POST", "api/conversations", body));
-  at("listed-title").focus?.();
+function look(found) {
+  drawWhy(found, false);
+  mark(found.item);
+  if (isPhone()) openSheet();
 }
 
-async function say(body) {
-  await show(await ask("POST", path("/turns"), { turn: state.talk.turn, ...body }));
+function openSheet() {
+  document.body.classList.add("sheet");
+  for (const each of [at("top"), at("listed"), at("question"), at("why-not")]) each.inert = true;
+  at("why").scrollTop = 0;
+  at("close").focus({ preventScroll: true });
 }
 
-function leave() {
-  state.talk = state.item = null;
-  history.replaceState(null, "", location.pathname);
-  at("talk").hidden = true;
+function closeSheet() {
+  if (!document.body.classList.contains("sheet")) return;
+  document.body.classList.remove("sheet");
+  for (const each of [at("top"), at("listed"), at("question"), at("why-not")]) each.inert = false;
+  const tile = document.querySelector(`[data-key="${CSS.escape(`tile:${state.why?.item}`)}"]`);
+  (tile ?? at("listed-title")).focus({ preventScroll: true });
+}
+
+function showStart() {
+  state.talk = state.why = null;
+  at("talk").hidden = at("tools").hidden = at("shared").hidden = true;
   at("start").hidden = false;
-  at("status").textContent = "";
-  at("user").focus();
+  at("home").hidden = true;
+  at("toast").classList.remove("shown");
+  document.title = say("title");
 }
 
-async function show(talk) {
-  state.talk = talk;
-  history.replaceState(null, "", `#${talk.id}`);
-  at("start").hidden = true;
-  at("talk").hidden = false;
-  at("listed-title").textContent = `For ${talk.user === null ? "you" : talk.user}`;
-  at("list").replaceChildren(...talk.list.map(listed));
-  at("turns").replaceChildren(...talk.turns.map((words) => make("li", { textContent: words })));
-  at("undo").disabled = at("reset").disabled = talk.turn === 0;
-  at("redo").disabled = !talk.can_redo;
-  at("not_these").disabled = !talk.list.length;
-  showChanged(talk);
-  at("status").textContent = talk.last ? talk.last.text : "Nothing was said yet.";
-  if (talk.left_out.length) at("error").textContent = `Not known to this model any more: ${talk.left_out.join(", ")}.`;
-  if (!talk.list.some((row) => row.item === state.item)) state.item = talk.list.length ? talk.list[0].item : null;
-  await Promise.all([why(), question()]);
+// Follow the address: it was opened, or Back and Forward were pressed.
+async function follow() {
+  closeMenu();
+  const [id, item] = route();
+  if (!id) {
+    closeSheet();
+    return showStart();
+  }
+  if (state.talk?.id !== id) {
+    const rest = item === undefined ? "" : `?look=${encodeURIComponent(item)}`;
+    await state.show(await ask("GET", `api/conversations/${encodeURIComponent(id)}${rest}`));
+    if (item !== undefined && isPhone()) openSheet();
+  } else if (item === undefined && isPhone()) closeSheet();
+  else if (item === undefined) look(await ask("POST", path("/explain"), { item: state.talk.list[0]?.item }));
+  else look(await ask("POST", path("/explain"), { item }));
 }
 
-function moved(row) {
-  const up = row.rank_before - row.rank;
-  if (up > 0) return `up ${up}, from ${row.rank_before}`;
-  if (up < 0) return `down ${-up}, from ${row.rank_before}`;
-  return "not moved";
+// Somebody else spoke: their list. The conversation is gone: the first page.
+state.recover = async (error) => {
+  closeMenu();
+  if (error.status === 409) return state.show(error.answer.state, { isAnswer: true });
+  closeSheet();
+  history.replaceState(null, "", location.pathname);
+  return showStart();
+};
+
+async function share() {
+  const { id } = await ask("POST", path("/share"));
+  const link = new URL(address({ id }), location.href).href;
+  const copied = await navigator.clipboard?.writeText(link).then(() => true, () => false);
+  toast(say(copied ? "copied" : "shared"));
+  at("status").append(" ", make("a", { href: link, textContent: link }));
 }
 
-function listed(row) {
-  const pick = make("button", { type: "button", className: "pick" }, row.name, make("span", { className: "moves", textContent: `${moved(row)}${row.tags.length ? " · " + row.tags.join(", ") : ""}` }));
-  pick.dataset.item = JSON.stringify(row.item);
-  pick.addEventListener("click", () => during(async () => {
-    state.item = row.item;
-    await why();
-    // Where the reasons are below the list, go there; beside it, stay.
-    if (!matchMedia("(min-width: 56rem)").matches) at("why-title").focus();
-  }));
-  const reject = make("button", { type: "button", textContent: "Not this" });
-  reject.setAttribute("aria-label", `Not this: ${row.name}`);
-  reject.addEventListener("click", () => during(() => say({ action: "reject", item: row.item })));
-  const poster = make("span", { className: "poster", textContent: row.rank });
-  return make("li", {}, poster, pick, reject);
-}
-
-async function why() {
-  for (const pick of document.querySelectorAll(".pick")) pick.setAttribute("aria-pressed", pick.dataset.item === JSON.stringify(state.item));
-  at("why").hidden = state.item === null;
-  if (state.item === null) return;
-  const found = await ask("POST", path("/explain"), { item: state.item });
-  at("why-title").textContent = `Why ${found.name}?`;
-  at("sentence").textContent = found.text;
-  at("certificate").textContent = found.certificate;
-  const largest = Math.max(...found.tags.map((row) => Math.abs(row.contribution)), 1e-12);
-  const rows = [...found.tags].sort((a, b) => Math.abs(b.contribution) - Math.abs(a.contribution));
-  at("tags").replaceChildren(...rows.map((row) => tagRow(row, largest)));
-}
-
-function tagRow(row, largest) {
-  const name = make("th", { scope: "row", textContent: row.tag });
-  const bar = drawn("svg", { class: "bar", viewBox: "-100 0 200 10", preserveAspectRatio: "none", "aria-hidden": "true" });
-  const width = 100 * Math.abs(row.contribution) / largest;
-  const positive = row.contribution >= 0;
-  bar.append(drawn("rect", { class: positive ? "for" : "against", x: positive ? 0 : -width, y: 1, width, height: 8 }), drawn("line", { x1: 0, x2: 0, y1: 0, y2: 10 }));
-  const amount = make("span", { className: "amount", textContent: (positive ? "+" : "") + row.contribution.toPrecision(2) });
-  const answers = make("td", { className: "answers" }, answer("More", "like", row.tag), " ", answer("Less", "dislike", row.tag), " ", hide(row.tag));
-  return make("tr", { className: row.on_item ? "own" : "" }, name, make("td", {}, bar, amount), answers);
-}
-
-function answer(word, kind, tag) {
-  const button = make("button", { type: "button", textContent: word });
-  button.setAttribute("aria-label", `${word} ${tag}`);
-  button.addEventListener("click", () => during(() => say({ action: "say", [kind]: { [tag]: 1 }, amount: at("amount").value })));
-  return button;
-}
-
-function hide(tag) {
-  const button = make("button", { type: "button", className: "quiet", textContent: "Hide" });
-  button.setAttribute("aria-label", `Hide ${tag}: never use it to explain`);
-  button.addEventListener("click", () => during(() => say({ action: "hide", tag })));
-  return button;
-}
-
-async function question() {
-  const { tag } = await ask("GET", path("/question"));
-  at("question").replaceChildren();
-  if (tag === null) return;
-  at("question").append(`What about ${tag}? `, answer("More", "like", tag), " ", answer("Less", "dislike", tag));
-}
-
-function showChanged(talk) {
-  at("changed").replaceChildren();
-  if (!talk.last) return;
-  const entering = talk.last.items.filter((row) => row.change === "enters");
-  const leaving = talk.last.items.filter((row) => row.change === "leaves");
-  const lines = [
-    ...entering.map((row) => `In: ${row.name} (${row.rank_before ?? "not listed"} to ${row.rank})`),
-    ...leaving.map((row) => `Out: ${row.name}${row.rank === null ? "" : ` (now ${row.rank})`}`),
-  ];
-  if (lines.length) at("changed").append(make("h3", { textContent: "What the last answer changed" }), make("ul", {}, ...lines.map((text) => make("li", { textContent: text }))));
-}
-
-async function save() {
+async function download() {
   const text = JSON.stringify(await ask("GET", path("/export")), null, 1);
   const link = make("a", { href: URL.createObjectURL(new Blob([text], { type: "application/json" })), download: "conversation.json" });
   link.click();
@@ -173,25 +143,36 @@ async function save() {
 }
 
 async function open() {
-  const model = await ask("GET", "api/model");
-  at("size").textContent = `${model.n_items.toLocaleString("en")} items, ${model.n_users.toLocaleString("en")} users, ${model.tags.length} tags`;
-  at("users").replaceChildren(...model.users.map((user) => make("option", { value: user })));
-  at("tastes").replaceChildren(...model.tags.map((tag) => make("label", {}, make("input", { type: "checkbox", name: "taste", value: tag }), ` ${tag}`)));
-  const id = decodeURIComponent(location.hash.slice(1));
-  if (id) await show(await ask("GET", `api/conversations/${encodeURIComponent(id)}`));
+  if (!state.model) {
+    state.model = await ask("GET", "api/model");
+    drawStart(begin);
+    finder("find-other", "item", say("why_not_lead"), (found, input) => during(() => drawWhyNot(found.id), input));
+  }
+  await follow();
 }
 
-at("known").addEventListener("submit", (event) => {
+listen();
+// A request under way ends first.
+const followed = () => (state.busy ? setTimeout(followed, 30) : during(follow));
+addEventListener("popstate", followed);
+for (const id of ["home", "leave"]) at(id).addEventListener("click", (event) => {
+  if (event.metaKey || event.ctrlKey || !state.model) return;
   event.preventDefault();
-  during(() => begin({ user: at("user").value.trim() }));
+  if (state.talk) history.pushState(null, "", location.pathname);
+  clearError();
+  closeSheet();
+  showStart();
+  at("main").focus();
 });
-at("new").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const tags = {};
-  for (const box of document.querySelectorAll("input[name=taste]:checked")) tags[box.value] = 1;
-  during(() => begin({ tags }));
+at("share").addEventListener("click", () => during(share, at("share")));
+at("download").addEventListener("click", () => during(download, at("download")));
+at("go_on").addEventListener("click", () => during(async () => state.begin({ document: await ask("GET", path("/export")) }), at("go_on")));
+at("not_these").addEventListener("click", () => give({ action: "not_these" }, at("not_these")));
+at("reset").addEventListener("click", () => give({ action: "reset" }, at("reset")));
+at("close").addEventListener("click", () => history.back());
+at("forgive").addEventListener("click", clearError);
+at("details").addEventListener("toggle", () => at("bars").classList.toggle("numbers", at("details").open));
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && document.body.classList.contains("sheet") && !at("menu").matches(":popover-open")) history.back();
 });
-for (const action of ["not_these", "undo", "redo", "reset"]) at(action).addEventListener("click", () => during(() => say({ action })));
-at("export").addEventListener("click", () => during(save));
-at("leave").addEventListener("click", leave);
 during(open);

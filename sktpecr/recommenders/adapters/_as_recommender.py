@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from sktpecr.recommenders._adapter_error import AdapterError
 from sktpecr.recommenders._fold_in import check_columns
 from sktpecr.recommenders._protocol import (
+    as_it_is,
     check_dot_product,
     is_recommender,
     is_unfitted_estimator,
@@ -90,9 +91,11 @@ def as_recommender(model: Any) -> Any:
     Notes
     -----
     The factors are copies, as large as the model's own, and so are transformers, and what embeds
-    new users: to train the model further changes nothing here. Arrays of a tuple that are
-    read-only, or lie in a file (:class:`numpy.memmap`), are not copied. A recommender, and the
-    network of a torch model, is taken as it is.
+    new users: to train the model further changes nothing here. Arrays that are read-only, or lie
+    in a file (:class:`numpy.memmap`), are not copied. A recommender is taken as it is; what is
+    fitted on one that has a ``fit`` keeps what that learned, however it is fitted later. An object
+    of a class of one's own that changes its arrays in place goes on being asked: give a
+    :func:`copy.deepcopy` of it.
 
     A model is known by what it has, and no library is imported for it. Scores are the library's
     own, with all biases: what every item scores is in ``item_biases``, what a user adds to all
@@ -146,7 +149,7 @@ def resolve_recommender(model: Any, X: sp.csr_matrix) -> Any:
     if scores_rows(model):
         # Asked everything, once; who has a smaller budget says so by wrapping it.
         model = DistilledRecommender(model, budget=1.0, random_state=0).fit(X)
-    recommender = as_recommender(model)
+    recommender = as_it_is(as_recommender(model))
     check_dot_product(recommender)
     n_items = n_items_of(recommender)
     if n_items is not None:

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 
 from sktpecr.recommenders._adapter_error import AdapterError
-from sktpecr.recommenders._factor_recommender import FactorRecommender
+from sktpecr.recommenders._factor_recommender import FactorRecommender, kept
 from sktpecr.recommenders._fold_in import RatingsFoldIn
 from sktpecr.recommenders.adapters._factors import ranked_fold_in, with_user_biases
 from sktpecr.recommenders.differentiable._torch_recommender import TorchRecommender
@@ -36,7 +36,7 @@ def from_cornac(model: Any) -> FactorRecommender | TorchRecommender:
         )
     # Copies: these train in place.
     users, items, item_biases = (
-        np.array(each) for each in (model.u_factors, model.i_factors, model.i_biases)
+        kept(np.asarray(each)) for each in (model.u_factors, model.i_factors, model.i_biases)
     )
     if not hasattr(model, "u_biases"):  # BPR
         return FactorRecommender(

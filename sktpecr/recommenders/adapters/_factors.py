@@ -19,8 +19,7 @@ def from_arrays(
     """Read two matrices, and perhaps item biases."""
     plain = FactorRecommender(user_factors, item_factors, item_biases)
     users, items, biases = _split_constants(plain.user_embeddings, plain.item_embeddings)
-    # What the arrays are trained to later is not what was explained.
-    return FactorRecommender(kept(users), kept(items), plain.item_biases + biases)
+    return FactorRecommender(users, items, plain.item_biases + biases)
 
 
 def from_factor_model(model: Any) -> FactorRecommender:
@@ -34,9 +33,9 @@ def from_factor_model(model: Any) -> FactorRecommender:
     all_users = check_factors(model.user_factors, f"{name}.user_factors", ndim=2)
     all_items = check_factors(model.item_factors, f"{name}.item_factors", ndim=2)
     users, items, biases = _split_constants(all_users, all_items)
-    # Copies: these models train in place, and what was explained must not change under an
-    # explainer that was fitted on it.
-    users, items = users.copy(), items.copy()
+    # These models train in place, and what was explained must not change under an explainer that
+    # was fitted on it.
+    users, items = kept(users), kept(items)
     fold_in: Any
     if hasattr(model, "YtY") and hasattr(model, "recalculate_user"):
         fold_in = ConfidenceFoldIn(items, float(model.regularization), float(model.alpha))
@@ -58,11 +57,12 @@ def with_user_biases(
     users: ArrayLike, items: ArrayLike, biases: ArrayLike | None
 ) -> tuple[NDArray, NDArray]:
     """Copy factors, and add what users add to all items as one more, whose item side is 1."""
-    users, items = np.array(users), np.array(items)
+    users, items = np.asarray(users), np.asarray(items)
     if biases is None or not np.any(biases):
-        return users, items
+        return kept(users), kept(items)
     ones = np.ones(len(items), dtype=items.dtype)
-    return np.column_stack([users, np.asarray(biases)]), np.column_stack([items, ones])
+    users = np.column_stack([users, np.asarray(biases)])
+    return kept(users), kept(np.column_stack([items, ones]))
 
 
 def _split_constants(users: NDArray, items: NDArray) -> tuple[NDArray, NDArray, NDArray]:

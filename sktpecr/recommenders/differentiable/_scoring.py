@@ -17,20 +17,12 @@ def snapshot(score: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Ten
     """Copy a module, or a method of one, to the CPU in evaluation mode."""
     # Made in a caller's inference mode, autograd could never use it.
     with torch.inference_mode(False):
+        _check_no_activations(_module_of(score))
         score = copy.deepcopy(score)
         module = _module_of(score)
         if module is not None:
             module.eval().requires_grad_(False).cpu().zero_grad()
     return score
-
-
-def host_array(values: Any) -> Any:
-    """Return a tensor as an array; leave everything else alone."""
-    if not isinstance(values, Tensor):
-        return values
-    values = values.detach().cpu()
-    # Copied: training the model further is to change nothing here.
-    return (values.float() if values.dtype == torch.bfloat16 else values).numpy().copy()
 
 
 class PairScorer:
@@ -122,6 +114,18 @@ def _module_of(score: Any) -> nn.Module | None:
     """Return the module that a function is, or is a method of."""
     owners = score, getattr(score, "__self__", None)
     return next((each for each in owners if isinstance(each, nn.Module)), None)
+
+
+def _check_no_activations(module: nn.Module | None) -> None:
+    """Refuse what torch cannot copy: tensors that a module computed, and kept."""
+    for path, part in () if module is None else module.named_modules():
+        for name, value in vars(part).items():
+            if isinstance(value, Tensor) and value.grad_fn is not None:
+                attribute = ".".join(filter(None, (path, name)))
+                raise ValueError(
+                    f"score keeps in its attribute {attribute} a tensor with a gradient, as "
+                    f"activations are, and such cannot be copied; keep {attribute}.detach()"
+                )
 
 
 def _dtype_of(module: nn.Module | None) -> torch.dtype | None:

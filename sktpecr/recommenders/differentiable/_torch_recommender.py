@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 
 from sktpecr._inputs._ids import Ids
 from sktpecr._inputs._tables import canonical
-from sktpecr.recommenders._factor_recommender import check_factors, check_finite
+from sktpecr.recommenders._factor_recommender import check_factors, check_finite, kept
 from sktpecr.recommenders._fold_in import check_columns
 
 if TYPE_CHECKING:
@@ -129,10 +129,10 @@ class TorchRecommender:
     ) -> None:
         # Not at the top: torch takes a second to import, and most recommenders need none.
         from sktpecr.recommenders.differentiable._fold_in import Prior
-        from sktpecr.recommenders.differentiable._scoring import host_array, snapshot
+        from sktpecr.recommenders.differentiable._scoring import snapshot
 
-        self.user_embeddings = check_factors(host_array(user_embeddings), "user_embeddings", ndim=2)
-        self.item_vectors = check_factors(host_array(item_vectors), "item_vectors", ndim=2)
+        self.user_embeddings = kept(check_factors(user_embeddings, "user_embeddings", ndim=2))
+        self.item_vectors = kept(check_factors(item_vectors, "item_vectors", ndim=2))
         for name, rows in vars(self).items():
             if 0 in rows.shape:
                 raise ValueError(

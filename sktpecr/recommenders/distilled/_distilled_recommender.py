@@ -19,7 +19,7 @@ from sktpecr._inputs._tables import check_interactions
 from sktpecr._utils._atomic_fit import whole_fit
 from sktpecr.recommenders._factor_recommender import FactorRecommender
 from sktpecr.recommenders._fitted_recommender import FittedRecommender
-from sktpecr.recommenders._protocol import clone_sharing, is_unfitted_estimator
+from sktpecr.recommenders._protocol import as_it_is, clone_sharing, is_unfitted_estimator
 from sktpecr.recommenders.distilled._boxes import (
     PairBox,
     RowBox,
@@ -241,7 +241,7 @@ class DistilledRecommender(FittedRecommender):
             warnings.warn(
                 f"the factors reproduce {max(0.0, self.r2_):.0%} of the variance of the box's "
                 f"scores and {self.top_k_agreement_:.0%} of its lists, with {width} factors and "
-                f"{self.n_asked_} pairs asked: explanations say little about the box; raise "
+                f"{self.n_asked_} pairs asked: explanations describe the box poorly; raise "
                 f"n_factors ({self.n_factors}) or budget ({self.budget})",
                 stacklevel=2,
             )
@@ -314,7 +314,7 @@ class DistilledRecommender(FittedRecommender):
         return n_whole, 0 if of_rows else int(budget - n_whole * n_items) // (n_users - n_whole)
 
     def _box(self, X: sp.csr_matrix) -> RowBox | PairBox:
-        model, given = self.model, (self.user_features, self.item_features)
+        model, given = as_it_is(self.model), (self.user_features, self.item_features)
         if any(features is not None for features in given):
             for name, features, n in zip(
                 ("user_features", "item_features"), given, X.shape, strict=True

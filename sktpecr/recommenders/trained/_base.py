@@ -22,7 +22,7 @@ from sktpecr._inputs._numbers import check_n
 from sktpecr._inputs._tables import check_interactions, in_pandas
 from sktpecr._utils._atomic_fit import whole_fit
 from sktpecr._utils._ranking import top_items
-from sktpecr.recommenders._factor_recommender import FactorRecommender
+from sktpecr.recommenders._factor_recommender import FactorRecommender, kept
 from sktpecr.recommenders._fitted_recommender import FittedRecommender
 from sktpecr.recommenders._fold_in import LearnedFoldIn
 from sktpecr.recommenders._protocol import optional
@@ -204,12 +204,12 @@ class TrainedFactors(TrainedRecommender):
             **of_tags,
         )
         users, columns = (table.weight.detach().numpy() for table in (module.users, module.columns))
-        self._items = columns[: X.shape[1]].copy()
+        self._items = kept(columns[: X.shape[1]])
         self._fold_in = LearnedFoldIn.learn(X, users, self._items)
         # Of a few interactions a user's own vector learns as much noise as taste. What training
         # made of users with such rows is steadier, makes better lists, and is the same for rows
         # that are new.
-        self._users = self._fold_in(X).astype(np.float32)
+        self._users = kept(self._fold_in(X).astype(np.float32))
         return columns[X.shape[1] :].copy(), history
 
     def _train(self, X: sp.csr_matrix, training: Training) -> list[dict[str, float]]:

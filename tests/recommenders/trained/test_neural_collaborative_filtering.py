@@ -65,7 +65,7 @@ def test_scores_are_those_of_the_concatenated_network(ncf):
 
 
 def test_grid_equals_pairs_and_gradients_flow_through_both(ncf):
-    users = torch.from_numpy(ncf.user_embeddings[:4]).requires_grad_()
+    users = torch.tensor(ncf.user_embeddings[:4], requires_grad=True)
     items = torch.from_numpy(ncf._items[:7])
     grid = ncf._tower.grid(users, items)
     pairs = torch.stack([ncf._tower(users, items[[j] * 4]) for j in range(7)], dim=1)

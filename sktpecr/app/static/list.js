@@ -1,0 +1,68 @@
+// The list, what left it, and what was said.
+import { at, color, isCalm, isReadOnly, make, say, state, whole } from "./core.js";
+import { give } from "./answer.js";
+
+const tiles = new Map();
+
+export function drawList(talk, look, choose) {
+  at("listed-title").textContent = say("for", { name: talk.name });
+  const list = at("list"), places = new Map([...list.children].map((tile) => [tile.dataset.item, tile.getBoundingClientRect()]));
+  const rows = talk.list.map((row) => fill(tiles.get(row.item) ?? make("li"), row, talk, choose));
+  tiles.clear();
+  rows.forEach((tile) => tiles.set(tile.dataset.item, tile));
+  list.replaceChildren(...rows);
+  mark(look);
+  if (places.size && !isCalm()) rows.forEach((tile) => move(tile, places.get(tile.dataset.item)));
+}
+
+function fill(tile, row, talk, choose) {
+  const up = row.rank_before - row.rank, second = row.tags.find((tag) => tag !== row.color), isNew = talk.last && row.rank_before > talk.list.length;
+  const badge = !talk.last ? null : isNew ? say("new_badge") : up > 1 ? say("up", { n: up }) : null;
+  const pick = tile.firstChild ?? make("button", { className: "tile", key: `tile:${row.item}` });
+  tile.dataset.item = row.item;
+  pick.replaceChildren(
+    make("span", { className: "poster" },
+      make("span", { className: "line" }, make("span", { className: "rank", textContent: whole(row.rank) }), make("span", { className: "tag", textContent: row.color ?? "", dir: "auto" }), badge ? make("span", { className: `badge${isNew ? " new" : ""}`, textContent: badge }) : null),
+      make("span", { className: "title", textContent: row.title, title: row.name, dir: "auto" }),
+      make("span", { className: "year", textContent: row.year })),
+    make("span", { className: "reason", textContent: row.reason, dir: "auto" }));
+  pick.onclick = () => choose(row.item, pick);
+  if (!tile.firstChild) tile.append(pick);
+  return color(tile, row.color, second);
+}
+
+export function mark(look) {
+  for (const tile of at("list").children) tile.firstChild.setAttribute("aria-pressed", tile.dataset.item === look);
+}
+
+function move(tile, before) {
+  const now = tile.getBoundingClientRect();
+  const how = { duration: 380, easing: "cubic-bezier(.2, .8, .2, 1)" };
+  if (!before) tile.animate([{ opacity: 0, transform: "scale(.94)" }, { opacity: 1, transform: "none" }], how);
+  else if (before.x !== now.x || before.y !== now.y) tile.animate([{ transform: `translate(${before.x - now.x}px, ${before.y - now.y}px)` }, { transform: "none" }], how);
+}
+
+export function drawPast(talk, choose) {
+  const gone = talk.last ? talk.last.items.filter((row) => row.change === "leaves") : [];
+  const left = gone.map((row) => chip(make("button", { className: "gone", textContent: row.title, key: `gone:${row.item}`, dir: "auto" }), (pick) => choose(row.item, pick)));
+  at("left").replaceChildren(...(left.length ? left : [make("li", { className: "soft", textContent: say("nothing_left") })]));
+  const said = talk.turns.map((turn, index) => ({ ...turn, index }));
+  const chips = said.filter((turn) => !turn.hides).map((turn) => removable(turn.words, say("remove", { said: turn.words }), turn.index));
+  at("history").replaceChildren(...(chips.length ? chips : [make("li", { className: "soft", textContent: say("nothing_said") })]));
+  const hidden = said.filter((turn) => turn.hides);
+  at("hidden").replaceChildren(...hidden.map((turn) => removable(turn.hides, say("show_again", { tag: turn.hides }), turn.index)));
+  at("hidden-row").hidden = !hidden.length;
+  at("reset").hidden = !talk.turn || isReadOnly();
+  at("not_these").hidden = isReadOnly() || !talk.list.length;
+}
+
+function chip(button, work) {
+  button.addEventListener("click", () => work(button));
+  return make("li", {}, button);
+}
+
+function removable(text, label, index) {
+  if (isReadOnly()) return make("li", { className: "said", textContent: text });
+  const button = make("button", { className: "said", label, key: `said:${index}`, title: label }, make("span", { textContent: text }), make("span", { className: "x", textContent: "×" }));
+  return chip(button, () => give({ action: "remove", at: index }, button));
+}
