@@ -29,6 +29,7 @@ _DESKTOP = {"viewport": {"width": 1200, "height": 900}, "reduced_motion": "reduc
 _PHONE = {"viewport": {"width": 390, "height": 844}, "reduced_motion": "reduce"}
 _RTL = ["סיפור על אהבה וחושך (2015)", "مدينة تحت الشمس (1998)"]
 _QUALITY = 84
+_ASKED = "#question-answers .answer"
 # The first that an answer brings in is shown.
 _NOT_LISTED = (
     "Signs",
@@ -59,7 +60,7 @@ def main(folder: Path) -> None:
         with _served(explainer, _german()) as url:
             page = _opened(browser, url, **_DESKTOP)
             begin(page)
-            _answer(page, 0, 2)
+            _answer(page, _ASKED, 2)
             _save(page, folder / "german.png")
         names = [*_RTL, _LONG] * len(data.item_names)
         explainer.fit(data.interactions, **named | {"item_names": names[: len(data.item_names)]})
@@ -82,7 +83,7 @@ def _desktop(browser: Browser, url: str, folder: Path) -> None:
     page.evaluate("scrollTo(0, 0)")
     begin(page)
     _save(page, folder / "list.png")
-    page.click("#bars .answer >> nth=0")
+    page.click(f"{_ASKED} >> nth=0")
     page.wait_for_selector("#amounts .then span")
     _save(page, folder / "amounts.png")
     page.click("#amounts .amount >> nth=2")
@@ -111,7 +112,7 @@ def _desktop(browser: Browser, url: str, folder: Path) -> None:
     _save(page, folder / "why-not.png")
     page.evaluate("scrollTo(0, 0)")
     page.route("**/turns", lambda route: route.abort())
-    _answer(page, 0, 1)
+    _answer(page, "#bars .answer", 1)
     page.wait_for_selector("#failed:not([hidden])")
     _save(page, folder / "error.png")
     page.unroute("**/turns")
@@ -132,7 +133,7 @@ def _desktop(browser: Browser, url: str, folder: Path) -> None:
 def _dark(browser: Browser, url: str, folder: Path) -> None:
     page = _opened(browser, url, color_scheme="dark", **_DESKTOP)
     begin(page)
-    _answer(page, 0, 2)
+    _answer(page, _ASKED, 2)
     _save(page, folder / "dark.png")
 
 
@@ -195,8 +196,8 @@ def begin(page: Page, person: int = 2) -> None:
     settled(page)
 
 
-def _answer(page: Page, button: int, amount: int) -> None:
-    page.click(f"#bars .answer >> nth={button}")
+def _answer(page: Page, buttons: str, amount: int) -> None:
+    page.click(f"{buttons} >> nth=0")
     page.click(f"#amounts .amount >> nth={amount}")
     settled(page)
 
