@@ -94,6 +94,7 @@ refined.recommend(10)[["rank", "rank_before", "name"]]
 # The list before is on the left, the list after on the right; what came in is bold, what left is
 # faded.
 
+# sphinx_gallery_thumbnail_number = 2
 refined.plot()
 
 # %%

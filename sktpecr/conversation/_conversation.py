@@ -266,7 +266,8 @@ class Conversation:
         Parameters
         ----------
         **feedback
-            Any of like, dislike, set, strength, units, amount, until and keep, see
+            Any of like, dislike, set, together, less_than, strength, units, amount, until and
+            keep, see
             :meth:`FeedbackRefiner.refine`.
 
         Returns
@@ -287,7 +288,8 @@ class Conversation:
         Parameters
         ----------
         **feedback
-            Any of like, dislike, set, strength, units, amount, until and keep, see
+            Any of like, dislike, set, together, less_than, strength, units, amount, until and
+            keep, see
             :meth:`FeedbackRefiner.refine`.
 
         Returns
