@@ -28,6 +28,7 @@ _ROOT = Path(__file__).parents[1]
 _DESKTOP = {"viewport": {"width": 1200, "height": 900}, "reduced_motion": "reduce"}
 _PHONE = {"viewport": {"width": 390, "height": 844}, "reduced_motion": "reduce"}
 _RTL = ["סיפור על אהבה וחושך (2015)", "مدينة تحت الشمس (1998)"]
+_QUALITY = 84
 _LONG = "Those Magnificent Men in Their Flying Machines or How I Flew from London to Paris (1965)"
 
 
@@ -187,11 +188,8 @@ def _save(page: Page, path: Path) -> None:
     page.wait_for_timeout(300)
     page.screenshot(path=path)
     with Image.open(path) as drawn:
-        # Small colored things keep their color beside large areas.
-        small = drawn.convert("RGB").quantize(
-            256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
-        )
-    small.save(path, optimize=True)
+        drawn.save(path.with_suffix(".webp"), quality=_QUALITY, method=6)
+    path.unlink()
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ TITLES = {
     "speed P8": "A turn of feedback (P8)",
     "speed P9": "The first ten of 100,000 items (P9)",
     "speed P10": "LIME of a list of ten, 1,000 tags (P10)",
+    "speed P11": "A million items (P11)",
     "speed curves": "How cost grows",
     "speed app": "An answer in the browser",
 }
@@ -36,13 +37,13 @@ _SHOWN = (
     ),
     (
         "P6 synthetic LIME from Sobol points, scores",
-        "times lime, its predict function vectorised",
+        "times lime, the list in one call",
         "LIME of a list, fewer draws",
         "lime",
     ),
     (
         "P5 synthetic LIME of a list, scores",
-        "times lime, its predict function vectorised",
+        "times lime, the list in one call",
         "LIME of a list, lime's draws",
         "lime",
     ),
@@ -54,7 +55,7 @@ _SHOWN = (
     ),
     (
         "P5 synthetic LIME of a list, ranks through a CVAE",
-        "times lime, its predict function vectorised",
+        "times lime, the list in one call",
         "LIME of ranks through a CVAE",
         "lime",
     ),

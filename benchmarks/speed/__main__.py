@@ -39,6 +39,7 @@ GOALS: dict[str, Callable[[Place], list[Row]]] = {
     "P8": feedback.turns,
     "P9": lists.first_ten,
     "P10": lime.many_tags,
+    "P11": lists.million,
     "curves": curves.scaling,
     "app": app.answers,
 }
@@ -72,7 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command += f" --data {options.data} --model {model} --data-dir FOLDER"
         find = partial(GOALS[goal], place)
         data = options.data, model
-        results.measure(find, options.json, f"speed {goal}", *data, command=command)
+        how = {"command": command, "machine": floor.in_words(place)}
+        results.measure(find, options.json, f"speed {goal}", *data, **how)
     return 0
 
 

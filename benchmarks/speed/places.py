@@ -25,7 +25,7 @@ class Sizes(NamedTuple):
     factors: int = 64
 
 
-MOVIELENS_10M, QUICK = Sizes(), Sizes(300, 200, 6, 8)
+MOVIELENS_10M, QUICK = Sizes(), Sizes(300, 200, 8, 8)
 
 
 class World:

@@ -66,10 +66,16 @@ class Catalogue:
         return f", fitted on {len(self.users)} rows (no user ids given)"
 
     def candidates(
-        self, history: NDArray | None, exclude_seen: bool, exclude: Iterable[Hashable] = ()
+        self,
+        history: NDArray | None,
+        exclude_seen: bool,
+        exclude: Iterable[Hashable] = (),
+        among: NDArray | None = None,
     ) -> NDArray:
-        """Return which items may be recommended to a user."""
-        allowed = np.ones(len(self.items), dtype=bool)
+        """Return which items may be recommended to a user; all, or those `among` columns."""
+        allowed = np.full(len(self.items), among is None)
+        if among is not None:
+            allowed[among] = True
         if exclude_seen:
             if history is None:
                 raise ValueError(
@@ -77,10 +83,14 @@ class Catalogue:
                     "call its fit(interactions) first, or pass exclude_seen=False"
                 )
             allowed[history] = False
-        if isinstance(exclude, str | bytes) or not hasattr(exclude, "__iter__"):
-            raise ValueError(f"exclude must be a list of item ids, got {exclude!r}")
-        allowed[self.items.rows(exclude)] = False
+        allowed[self.columns(exclude, "exclude")] = False
         return allowed
+
+    def columns(self, items: Iterable[Hashable], name: str) -> NDArray:
+        """Return the columns of items that a parameter names."""
+        if isinstance(items, str | bytes) or not hasattr(items, "__iter__"):
+            raise ValueError(f"{name} must be a list of item ids, got {items!r}")
+        return self.items.rows(items)
 
     def listed(self, columns: NDArray, scores: NDArray) -> pd.DataFrame:
         """Return a list, best first, as a frame with ids and names."""

@@ -79,6 +79,7 @@ PAGE_ENGLISH: Mapping[str, str] = MappingProxyType(
         "page_and_more": "{n} more",
         "page_happened": "New in the list after “{said}”: {films}.",
         "page_hide": "Never use {tag} as a reason",
+        "page_hid": "{tag} is never a reason from now on.",
         "page_rank": "Place {n}",
         "page_not_listed": "Not in the list",
         "page_not_this": "Not this one",
@@ -86,12 +87,12 @@ PAGE_ENGLISH: Mapping[str, str] = MappingProxyType(
         "page_average": "Average viewer",
         "page_level": "Your scores in general",
         "page_other_tags": "{n} more tags",
-        "page_rest": "The rest, beyond tags",
+        "page_rest": "Not explained by tags",
         "page_asked": "What you asked for",
         "page_score": "Score",
         "page_details": "Show the numbers",
-        "page_certainty": "Its tags tell {told} of what sets people’s scores of it apart; tags "
-        "dealt at random would tell {chance}.",
+        "page_certainty": "Its tags explain {told} of how people’s scores for it differ; tags "
+        "assigned at random would explain {chance}.",
         "page_other_tag": "Another tag",
         "page_why_not": "Why not …?",
         "page_why_not_lead": "Search a title that is not in the list.",

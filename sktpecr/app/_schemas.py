@@ -60,7 +60,7 @@ class Two(Item):
 
 class Spoken(BaseModel):
     # Another window may have spoken since.
-    turn: StrictInt = Field(description="the number of turns so far")
+    version: StrictStr = Field(description="a string: the version of the state that is answered")
     look: Label | None = Field(
         None, description="a string or a whole number: id of the item to be explained in the answer"
     )
@@ -159,7 +159,6 @@ class Reason(BaseModel):
 
 class Explanation(Film):
     text: str
-    certificate: str
     told: float | None = Field(description="share of what sets people's scores apart, by its tags")
     told_by_chance: float | None
     score: float
@@ -183,6 +182,7 @@ class State(BaseModel):
     name: str
     read_only: bool
     turn: int
+    version: str = Field(description="another one whenever anything was said or taken back")
     can_redo: bool
     list: Sequence[Listed]
     turns: Sequence[Said]

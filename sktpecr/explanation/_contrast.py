@@ -288,6 +288,6 @@ def contrast_items(tag_model: TagModel, user: User, item: Hashable, other: Hasha
         residual=value - base_value - float(contributions.sum()),
         value=value,
         score=float(scores[0] - scores[1]),
-        fidelity=float(min(attributed.fidelity * tag_model.fidelity(columns))),
+        fidelity=float(min(attributed.fidelity * tag_model.fidelity(columns, user.is_folded))),
         _is_row=user.is_row_number(tag_model),
     )

@@ -16,10 +16,9 @@ from sktpecr._utils._blocks import let_go
 from sktpecr._utils._resumable_parts import run_parts
 from sktpecr.attribution import AccountAttribution
 from sktpecr.explanation._batch_work import BatchWork
-from sktpecr.explanation._filed_pairs import FiledPairs
+from sktpecr.explanation._filed_pairs import FiledPairs, pairs_of
 from sktpecr.explanation._fingerprint import fingerprints, hashed
 from sktpecr.explanation._list_explainer import ListExplainer
-from sktpecr.explanation._read_pairs import read_pairs
 from sktpecr.explanation._reasons_batch import ReasonsTeller
 from sktpecr.explanation._some_users import GivenPairs, SomeUsers
 from sktpecr.tags._tag_model import TagModel
@@ -71,12 +70,7 @@ def _run(
         for name in ("users", "items"):
             if lists[name] is not None:
                 raise ValueError(f"give pairs or {name}, not both: pairs say what is explained")
-        if isinstance(lists["pairs"], str | os.PathLike):
-            pairs = FiledPairs.read(lists["pairs"], catalogue)
-            rows, given = pairs.users, pairs.fingerprint
-        else:
-            rows, pairs = read_pairs(lists["pairs"], catalogue)
-            given = pairs
+        rows, pairs, given = pairs_of(lists["pairs"], catalogue)
         exclude_seen = False
         _check_known(tag_model, rows)
     else:
@@ -100,6 +94,7 @@ def _run(
             seen=taken if exclude_seen else None,
             history=taken if needs_history else None,
             pairs=None if pairs is None else pairs.of(part),
+            kept=_kept(tag_model, own),
         )
 
     names = catalogue.item_names
@@ -153,6 +148,14 @@ def contributions_of(
         )
         found[pairs] = attributed.told(standings[place])[0]
     return found
+
+
+def _kept(tag_model: TagModel, rows: NDArray) -> NDArray | None:
+    """Return what folding in kept of the scores of each user, None where nobody was folded in."""
+    folded = tag_model.folded[rows]
+    if not folded.any() or tag_model.fold_in_fidelity == 1:
+        return None
+    return np.where(folded, tag_model.fold_in_fidelity, 1.0)
 
 
 def _rows_to_explain(tag_model: TagModel, users: Any) -> NDArray:

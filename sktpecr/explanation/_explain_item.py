@@ -56,7 +56,7 @@ def explain_item(tag_model: TagModel, user: User, column: int) -> Explanation:
         value=value,
         score=float(scores[column]),
         prediction=float(prediction[0, 0]),
-        fidelity=float(attributed.fidelity[0] * tag_model.fidelity(column)),
+        fidelity=float(attributed.fidelity[0] * tag_model.fidelity(column, user.is_folded)),
         standard_errors=None if errors is None else errors[0],
         scored_by_tags=n_trained is not None and column >= n_trained,
         _is_row=user.is_row_number(tag_model),

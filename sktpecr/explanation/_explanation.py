@@ -79,7 +79,8 @@ class Explanation:
         The composite function's score, at the user's own tag preferences.
     fidelity : float
         R^2 of the surrogate, times what distillation kept of the recommender, or what its tags tell
-        of a new item; 1 is exact.
+        of a new item, times what is left of known users' scores when they are embedded anew, for a
+        user who was; 1 is exact.
     standard_errors : ndarray of shape (n_tags,), optional
         Standard errors of `importances`, where they are estimates.
     activity : float

@@ -56,7 +56,7 @@ def fit_on_interactions(
     rows = own_rows(recommender, X.shape[0], ids[0], users, explainer._is_clone)
     embeddings = embeddings_of_rows(recommender, X, rows)
     fitted.alignment_ = alignment_of(explainer.recommender, recommender, embeddings, X, rows, *ids)
-    _learn(fitted, recommender, catalogue, embeddings, train_users)
+    _learn(fitted, recommender, catalogue, embeddings, rows < 0, train_users)
     explainer._take_state(fitted)
 
 
@@ -85,12 +85,18 @@ def _fit_on_stored_users(explainer: Any) -> None:
     shape = (n_users, fitted.n_features_in_)
     catalogue = Catalogue(shape, None, *ids, None)
     fitted.alignment_ = np.nan
-    _learn(fitted, recommender, catalogue, recommender.user_embeddings, None)
+    nobody = np.zeros(n_users, dtype=bool)
+    _learn(fitted, recommender, catalogue, recommender.user_embeddings, nobody, None)
     explainer._take_state(fitted)
 
 
 def _learn(
-    explainer: Any, recommender: Any, catalogue: Catalogue, embeddings: NDArray, train_users: Any
+    explainer: Any,
+    recommender: Any,
+    catalogue: Catalogue,
+    embeddings: NDArray,
+    folded: NDArray,
+    train_users: Any,
 ) -> None:
     extractor = TagPreferenceExtractor(
         recommender,
@@ -101,7 +107,9 @@ def _learn(
     names = getattr(explainer, "feature_names_in_", None)
     extractor._read(recommender, len(catalogue.items), names)
     parts = explainer.generator, explainer.attribution, explainer.random_state
-    explainer._tag_model = TagModel.learn(extractor, catalogue, embeddings, train_users, *parts)
+    explainer._tag_model = TagModel.learn(
+        extractor, catalogue, embeddings, folded, train_users, *parts
+    )
     _doubt_tags(explainer._tag_model)
 
 

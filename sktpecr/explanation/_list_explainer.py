@@ -24,8 +24,12 @@ class ListExplainer(BatchWork):
         extractor, embeddings = self.tag_model.extractor, users.embeddings
         preferences = extractor.tag_preferences(embeddings.astype(np.float64))
         if isinstance(attribution, AccountAttribution):
-            return lists, self._accounted(attribution, preferences, embeddings, lists)
-        return lists, self._attributed(preferences, embeddings, lists)
+            rows = self._accounted(attribution, preferences, embeddings, lists)
+        else:
+            rows = self._attributed(preferences, embeddings, lists)
+        if users.kept is not None:
+            rows["fidelity"] = rows["fidelity"] * users.kept[lists.users[rows["pair"]]]
+        return lists, rows
 
     def _table(self, user_ids: NDArray, lists: Listed, rows: dict[str, NDArray]) -> pd.DataFrame:
         pair, tags = rows["pair"], pd.Index(self.tag_model.tags.array())

@@ -32,7 +32,7 @@ from sktpecr.recommenders._protocol import check_dot_product, n_items_of
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
 
-_FORMAT, _VERSION, _DOCUMENT = "sktpecr.TPECRExplainer", 2, "explainer.json"
+_FORMAT, _VERSION, _DOCUMENT = "sktpecr.TPECRExplainer", 3, "explainer.json"
 # Every save names its arrays anew: neither an older save nor one at the same time is touched.
 _ARRAYS = re.compile(r"[0-9a-f]{16}\.npz")
 _OURS = re.compile(
@@ -45,7 +45,7 @@ _STILL_AT_WORK = 3600.0
 _PROBED_USERS, _PROBED_ITEMS, _ROUNDING = 12, 1000, 1e-5
 _PARAMS = ("generator", "attribution", "aggregate", "random_state")
 _LABELS = ("user_ids", "item_ids", "item_names", "tag_names", "feature_names_in_")
-_LEARNED = ("user_embeddings", "learners", "mean", "std")
+_LEARNED = ("user_embeddings", "learners", "mean", "std", "folded")
 
 
 def save_explainer(explainer: Any, folder: str | os.PathLike[str]) -> Path:
@@ -201,6 +201,7 @@ def _rebuilt(cls: Any, values: dict[str, Any], given: Any) -> Any:
     _check(values["user_embeddings"], (n_users, n_factors))
     _check(values["mean"], (n_tags,))
     _check(values["std"], (n_tags,))
+    _check(values["folded"], (n_users,), "b")
     if interactions is not None:
         _check(interactions, (n_users, n_items))
     users, items, item_names, tag_names, features = (values[name] for name in _LABELS)

@@ -37,6 +37,7 @@ class SomeUsers(NamedTuple):
     seen: sp.csr_matrix | None  # What not to list, shape (n, n_items); None if nothing is left out
     history: sp.csr_matrix | None = None  # What they took, where reasons need evidence
     pairs: GivenPairs | None = None  # Items to explain, in place of a list
+    kept: NDArray | None = None  # What folding in kept of their scores, shape (n,); all if None
 
     def of(self, block: slice) -> SomeUsers:
         """Return what is known of some of them."""
@@ -46,6 +47,7 @@ class SomeUsers(NamedTuple):
             None if self.seen is None else self.seen[block],
             None if self.history is None else self.history[block],
             None if self.pairs is None else self.pairs.of(block),
+            None if self.kept is None else self.kept[block],
         )
 
     def seen_by(self, place: int) -> NDArray:

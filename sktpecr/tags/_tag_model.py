@@ -22,6 +22,7 @@ from sktpecr.attribution._composite import CompositeFunction
 from sktpecr.attribution._resampled import Half, halves_of
 from sktpecr.generators import CVAEGenerator, GaussianGenerator
 from sktpecr.generators._swap import Swap
+from sktpecr.recommenders._own_rows import fold_in_fidelity
 from sktpecr.recommenders._protocol import optional
 from sktpecr.tags._directions import Directions
 from sktpecr.tags._steerability import Steerability
@@ -56,6 +57,8 @@ class TagModel:
         Fitted.
     composite : CompositeFunction
         Generator and recommender chained.
+    folded : ndarray of bool, shape (n_users,)
+        Who was embedded anew, in place of the recommender's own embedding.
 
     Examples
     --------
@@ -80,6 +83,7 @@ class TagModel:
     generator: Any
     attribution: Any
     composite: CompositeFunction
+    folded: NDArray
 
     @classmethod
     def learn(
@@ -87,6 +91,7 @@ class TagModel:
         extractor: TagPreferenceExtractor,
         catalogue: Catalogue,
         embeddings: NDArray,
+        folded: NDArray,
         train_users: Any,
         generator: Any,
         attribution: Any,
@@ -102,6 +107,8 @@ class TagModel:
             Users, items and interactions.
         embeddings : ndarray of shape (n_users, n_factors)
             Embeddings of the users.
+        folded : ndarray of bool, shape (n_users,)
+            Who was embedded anew.
         train_users : iterable of hashable or None
             Raw ids of the users to learn from; None for all.
         generator, attribution : object or None
@@ -143,6 +150,7 @@ class TagModel:
             generator=generator,
             attribution=None,
             composite=composite,
+            folded=folded,
         )
         # The default is to say the same of the same model whoever asks: never without a seed.
         seed = 0 if random_state is None else random_state
@@ -200,13 +208,26 @@ class TagModel:
         generator = type(getattr(self.generator, "estimator", self.generator)).__name__
         return f"{generator}, {self.attribution.name} attribution, {self.attribution.unit}"
 
-    def fidelity(self, columns: Any) -> NDArray:
-        """Return what distillation and a linear generator kept of what is said of some items.
+    @lazily
+    def fold_in_fidelity(self) -> float:
+        """Share of the variance of known users' scores that is left when they are embedded anew.
+
+        1 where nobody known can be compared.
+        """
+        X = self.catalogue.interactions
+        if X is None:
+            return 1.0
+        return fold_in_fidelity(self.recommender, self.user_embeddings, X, ~self.folded)
+
+    def fidelity(self, columns: Any, is_folded: bool = False) -> NDArray:
+        """Return what distillation, a linear generator and folding in kept of some items' scores.
 
         Parameters
         ----------
         columns : int or ndarray of int
             Columns of the items.
+        is_folded : bool, default=False
+            Whether it is said to somebody who was embedded anew.
 
         Returns
         -------
@@ -214,7 +235,8 @@ class TagModel:
             Shares of the variance, one for each item; 1 is all of it.
         """
         kept = np.asarray(optional(self.recommender, "fidelity"))
-        return (kept[columns] if kept.ndim else kept) * getattr(self.generator, "linearity_", 1.0)
+        kept = (kept[columns] if kept.ndim else kept) * getattr(self.generator, "linearity_", 1.0)
+        return kept * self.fold_in_fidelity if is_folded else kept
 
     def directions(self, embedding: NDArray) -> Directions:
         """Return the directions of feedback at an embedding.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -44,8 +44,10 @@ class User:
     is_known: bool = True
     has_known_history: bool = True  # Whether `history` is all of it
     row: int | None = None  # In the catalogue; None for somebody new
+    is_folded: bool = False  # Whether the embedding was made of interactions, and is not stored
     turns: tuple[Turn, ...] = ()  # What the user said before; that is in the embedding already
     wish: NDArray | None = None  # What is asked for now: evidence on items, shape (n_items,)
+    among: NDArray | None = None  # Columns of what may be listed; None for all items
     # A turn asks for them several times, and each time is a pass over all items.
     _taste: NDArray | None = field(default=None, init=False, repr=False)
 
@@ -82,7 +84,9 @@ class User:
             else:
                 row = one_row(tag_model.catalogue, interactions)
                 label = f"a new user ({row.nnz} {'item' if row.nnz == 1 else 'items'})"
-                somebody = cls(label, fold_in(tag_model.recommender, row)[0], row.indices)
+                somebody = cls(
+                    label, fold_in(tag_model.recommender, row)[0], row.indices, is_folded=True
+                )
             embedding = somebody.embedding
             if not (np.isfinite(embedding).all() and np.isfinite(somebody.scores(tag_model)).all()):
                 raise ValueError(
@@ -103,6 +107,7 @@ class User:
             is_known=bool(history.size) or not has_interactions,
             has_known_history=has_interactions,
             row=row,
+            is_folded=bool(tag_model.folded[row]),
         )
 
     @classmethod
@@ -172,6 +177,18 @@ class User:
     def scores(self, tag_model: TagModel) -> NDArray:
         """Return what all items are worth to the user: taste, and what is asked for now."""
         return worth(self.taste(tag_model), self.wish)
+
+    def listed_among(self, catalogue: Catalogue, items: Iterable[Hashable] | None) -> User:
+        """Return the user, who from now on is listed these items alone; None for no change."""
+        if items is None:
+            return self
+        return replace(self, among=catalogue.columns(items, "candidates"))
+
+    def candidates(
+        self, catalogue: Catalogue, exclude_seen: bool, exclude: Iterable[Hashable] = ()
+    ) -> NDArray:
+        """Return which items may be listed for the user, shape (n_items,)."""
+        return catalogue.candidates(self.known_history, exclude_seen, exclude, self.among)
 
     @property
     def known_history(self) -> NDArray | None:

@@ -503,7 +503,7 @@ HOSTILE = {
     "arrays that are not there": outside("arrays", "0123456789abcdef.npz"),
     "no name": outside("arrays", ["a"]),
     "no checksum": outside("digest", ["a"]),
-    "newer": outside("version", 3),
+    "newer": outside("version", 4),
     "version of text": outside("version", "2"),
     "version true": outside("version", True),
     "another format": outside("format", "sktpecr.Conversation"),

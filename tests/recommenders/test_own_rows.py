@@ -65,6 +65,43 @@ def test_fold_in_is_for_all_rows_whoever_they_are():
     np.testing.assert_array_equal(found.user_embeddings_, recommender.fold_in(X[:6]))
 
 
+def by_hand(recommender, rows):
+    """Share of the variance over items that is left, of all users together."""
+    scores, folded = USERS[rows] @ ITEMS.T, recommender.fold_in(X[rows]) @ ITEMS.T
+    left, total = (
+        np.square(each - each.mean(axis=1, keepdims=True)).sum()
+        for each in (scores - folded, scores)
+    )
+    return 1 - left / total
+
+
+def test_what_folding_in_costs_is_in_the_fidelity_of_who_was_folded_in():
+    near = USERS + RNG.normal(size=USERS.shape) / 5
+    lookup = {X[row].toarray().tobytes(): near[row] for row in range(6)}
+
+    def fold_in(rows):
+        return np.array([lookup.get(row.toarray().tobytes(), USERS[0]) for row in rows])
+
+    recommender = FactorRecommender(USERS, ITEMS, user_ids=IDS, fold_in=fold_in)
+    explainer = TPECRExplainer(recommender, TAGS).fit(X, user_ids=[*IDS, "new"])
+    kept = by_hand(recommender, range(6))
+    assert 0.5 < kept < 1
+    assert explainer.explain("a", 0).fidelity == 1
+    for folded in (explainer.explain("new", 0), explainer.explain(interactions=[1, 2], item=0)):
+        assert folded.fidelity == pytest.approx(kept)
+    assert explainer.contrast("new", 0, 1).fidelity == pytest.approx(kept)
+    assert explainer.contrast("a", 0, 1).fidelity == 1
+    table = explainer.explain_batch(["a", "new"], 2, 1).groupby("user")["fidelity"].first()
+    assert table["a"] == 1
+    assert table["new"] == pytest.approx(kept)
+
+
+def test_where_nobody_is_stored_folding_in_is_the_model_and_costs_nothing():
+    explainer = TPECRExplainer(FactorRecommender(USERS[:0], ITEMS), TAGS).fit(X)
+    assert explainer.explain(3, 0).fidelity == 1
+    assert explainer.explain(interactions=[1, 2], item=0).fidelity == 1
+
+
 def test_stored_users_in_order_are_not_copied():
     recommender = FactorRecommender(USERS, ITEMS)
     rows = own_rows(recommender, 6, None, None)

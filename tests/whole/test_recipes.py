@@ -92,8 +92,13 @@ def texts(column):
 
 
 def test_files_without_an_engine(folder, explainer, pairs):
-    run("Parquet files, without an engine", explainer)
+    said = pd.DataFrame({"user": DATA.user_ids[:3], "tag": "tag_1", "feedback": "like"})
+    run("Parquet files, without an engine", explainer, said=said)
     assert_same(pd.read_parquet("reasons"), explainer, pairs)
+    refined = pd.read_parquet("refined")
+    joined = refined.merge(pairs, on=["user", "item"], how="left", indicator="found")
+    assert refined["user"].nunique() == 3
+    assert (joined["found"] == "both").all()
 
 
 def test_dask(folder, explainer, pairs):

@@ -1,7 +1,8 @@
 // What all parts of the page share: elements, words, requests, what is shown now.
 
 export const at = (id) => document.getElementById(id);
-export const state = { model: null, talk: null, why: null, order: [], skipped: new Set(), busy: false };
+// `before` is the list that the last answer changed, by item.
+export const state = { model: null, talk: null, before: null, why: null, order: [], skipped: new Set(), busy: false };
 export const isReadOnly = () => Boolean(state.talk?.read_only);
 export const isPhone = () => matchMedia("(max-width: 56rem)").matches;
 export const isCalm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;

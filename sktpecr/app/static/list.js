@@ -7,7 +7,7 @@ const tiles = new Map();
 export function drawList(talk, look, choose) {
   at("listed-title").textContent = say("for", { name: talk.name });
   const list = at("list"), places = new Map([...list.children].map((tile) => [tile.dataset.item, tile.getBoundingClientRect()]));
-  const rows = talk.list.map((row) => fill(tiles.get(row.item) ?? make("li"), row, talk, choose));
+  const rows = talk.list.map((row) => fill(tiles.get(row.item) ?? make("li"), row, choose));
   tiles.clear();
   rows.forEach((tile) => tiles.set(tile.dataset.item, tile));
   list.replaceChildren(...rows);
@@ -15,9 +15,10 @@ export function drawList(talk, look, choose) {
   if (places.size && !isCalm()) rows.forEach((tile) => move(tile, places.get(tile.dataset.item)));
 }
 
-function fill(tile, row, talk, choose) {
-  const up = row.rank_before - row.rank, second = row.tags.find((tag) => tag !== row.color), isNew = talk.last && row.rank_before > talk.list.length;
-  const badge = !talk.last ? null : isNew ? say("new_badge") : up > 1 ? say("up", { n: up }) : null;
+function fill(tile, row, choose) {
+  const before = state.before?.get(row.item), isNew = state.before && !before, up = before ? before.rank - row.rank : 0;
+  const badge = isNew ? say("new_badge") : up > 1 ? say("up", { n: up }) : null;
+  const second = row.tags.find((tag) => tag !== row.color);
   const pick = tile.firstChild ?? make("button", { className: "tile", key: `tile:${row.item}` });
   tile.dataset.item = row.item;
   pick.replaceChildren(
@@ -43,7 +44,8 @@ function move(tile, before) {
 }
 
 export function drawPast(talk, choose) {
-  const gone = talk.last ? talk.last.items.filter((row) => row.change === "leaves") : [];
+  const now = new Set(talk.list.map((row) => row.item));
+  const gone = [...(state.before?.values() ?? [])].filter((row) => !now.has(row.item));
   const left = gone.map((row) => chip(make("button", { className: "gone", textContent: row.title, key: `gone:${row.item}`, dir: "auto" }), (pick) => choose(row.item, pick)));
   at("left").replaceChildren(...(left.length ? left : [make("li", { className: "soft", textContent: say("nothing_left") })]));
   const said = talk.turns.map((turn, index) => ({ ...turn, index }));

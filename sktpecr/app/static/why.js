@@ -1,6 +1,6 @@
 // Why an item is there, why another is not, and what sets two apart.
 import { ask, at, color, drawn, during, isReadOnly, make, number, path, percent, say, state, whole } from "./core.js";
-import { answers, give } from "./answer.js";
+import { answers, dismiss, give } from "./answer.js";
 
 const SHOWN = 8;
 
@@ -106,7 +106,7 @@ function drawCompare(found) {
   }, at("compare"));
 }
 
-export async function drawWhyNot(item) {
+export async function drawWhyNot(item, isAsked = false) {
   const told = await ask("POST", path("/why_not"), { item });
   const about = told.item, lines = [];
   const place = told.is_rejected ? say("is_rejected") : told.is_seen ? say("is_seen") : told.other === null ? say("is_listed", { n: whole(about.rank) }) : say("stands", { n: whole(about.rank), all: whole(about.n_ranked) });
@@ -126,4 +126,7 @@ export async function drawWhyNot(item) {
     })));
   }
   at("answer-not").replaceChildren(...lines);
+  if (!isAsked) return;
+  dismiss();
+  at("why-not").scrollIntoView({ block: "nearest" });
 }
