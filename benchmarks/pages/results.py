@@ -28,7 +28,7 @@ TITLES = {
     "beyond planted": "Beyond the paper: a ladder of planted truths",
     "beyond rivals": "Beyond the paper: feedback against four rivals",
     "beyond conversations": "Beyond the paper: conversations of several turns",
-    "beyond distilled": "Beyond the paper: boxes without factors",
+    "beyond distilled": "Beyond the paper: models without factors",
     "beyond feedback": "Beyond the paper: feedback that people really gave",
     "beyond sampling": "Beyond the paper: LIME from fewer, better placed draws",
     "beyond several": "Beyond the paper: feedback on two tags at once",
