@@ -21,6 +21,7 @@ from sktpecr.explanation._reasons import Told
 from sktpecr.explanation._words import (
     by_size,
     complete_words,
+    joined,
     reasons_in_words,
     spoken,
     whom,
@@ -90,6 +91,8 @@ class Explanation:
     scored_by_tags : bool
         Whether the model was not trained on the item, see
         :class:`~sktpecr.recommenders.NewItemsRecommender`.
+    asked_more, asked_less : tuple of tag names
+        Tags of the item that the user asks for more and less of in this session.
     _measure, _tell, _weigh, _hidden, _is_row : optional
         How certificate, reasons and evidence are found when they are asked for, and whether `user`
         is a row number because fit got no ids: not to be given.
@@ -136,6 +139,8 @@ class Explanation:
     activity: float = 0.0
     n_hidden: int = 0
     scored_by_tags: bool = False
+    asked_more: tuple[Any, ...] = ()
+    asked_less: tuple[Any, ...] = ()
     # What measures the certificate, and what finds reasons: they know the model.
     _measure: Callable[[Explanation], Certificate] | None = field(default=None, repr=False)
     _tell: Callable[..., Told] | None = field(default=None, repr=False)
@@ -267,14 +272,21 @@ class Explanation:
         """Leave tags out of the table; what they contribute is in the residual."""
         left_out = set(hidden)
         shown = np.array([plain(name) not in left_out for name in self.tag_names], dtype=bool)
-        fewer = {
+        fewer: dict[str, Any] = {
             each.name: value[shown]
             for each in fields(self)
             if isinstance(value := getattr(self, each.name), np.ndarray)
         }
         left = float(self.contributions[~shown].sum())
         n_hidden = self.n_hidden + int(np.count_nonzero(~shown))
-        return replace(self, **fewer, residual=self.residual + left, n_hidden=n_hidden)
+        return replace(
+            self,
+            **fewer,
+            residual=self.residual + left,
+            n_hidden=n_hidden,
+            asked_more=tuple(tag for tag in self.asked_more if tag not in left_out),
+            asked_less=tuple(tag for tag in self.asked_less if tag not in left_out),
+        )
 
     def to_text(self, words: Mapping[str, str] | None = None, details: bool = False) -> str:
         """Say in a sentence or two why the item is there, for the person who sees it.
@@ -310,10 +322,24 @@ class Explanation:
                 lead = "no_tags_shown" if self.n_hidden else "no_tags"
             said = lead, against, told.nearest, told.is_popular, say
             sentences = [without_reasons_in_words(*said)]
+        if self.asked_more:
+            # What was asked for is no belief, and is the reason where there is no other.
+            only_believed = all(
+                each.tag in self.asked_more and not each.evidence for each in self.reasons
+            )
+            if (self.reasons and only_believed) or sentences == [say["no_reason"]]:
+                sentences = []
+            sentences.insert(0, say["asked_more"].format(tags=self._joined(self.asked_more, say)))
+        if self.asked_less:
+            sentences.append(say["asked_less"].format(tags=self._joined(self.asked_less, say)))
         if self.scored_by_tags:
             sentences.append(say["by_tags"])
         text = " ".join(sentences)
         return "\n".join([text, self._sum(say), str(self.certificate)]) if details else text
+
+    @staticmethod
+    def _joined(tags: Iterable[Any], say: Mapping[str, str]) -> str:
+        return joined([spoken(tag) for tag in tags], say)
 
     def _sum(self, say: Mapping[str, str]) -> str:
         name = "sum_level" if self.activity else "sum"

@@ -53,6 +53,8 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "no_tags_shown": "All its tags are hidden.",
         "no_tags_shown_nearest": "All its tags are hidden: people who like {items} like it, too.",
         "no_tags_shown_popular": "All its tags are hidden: it is popular with everybody.",
+        "asked_more": "You asked for {tags}.",
+        "asked_less": "It has {tags}, which you asked for less of.",
         "by_tags": "It is new: only its tags are known.",
         "sum": "Score {value}: {base} at average tag preferences, {tags} for tags, {residual} not "
         "explained by tags.",
