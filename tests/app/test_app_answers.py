@@ -262,3 +262,18 @@ def test_uuids_are_ids():
     users = [uuid.UUID(int=number) for number in range(60)]
     with TestClient(create_app(fitted(users=users)), base_url="http://localhost") as client:
         assert client.get("/api/model").json()["people"][0]["user"] in map(str, users)
+
+
+def test_of_somebody_without_history_why_not_tells_the_place_alone():
+    interactions = DATA.interactions.tolil(copy=True)
+    interactions[0] = 0
+    explainer = TPECRExplainer(TruncatedSVD(6, random_state=0), DATA.item_tags)
+    explainer.fit(interactions.tocsr())
+    with TestClient(create_app(explainer), base_url="http://localhost") as client:
+        state = post(client, "", user=0)
+        listed = {row["item"] for row in state["list"]}
+        item = next(item for item in DATA.item_ids if item not in listed)
+        told = post(client, f"/{state['id']}/why_not", item=item)
+    assert told["text"] is None
+    assert told["item"]["rank"] > 10
+    assert all(answer["rank"] < told["item"]["rank"] for answer in told["answers"])
