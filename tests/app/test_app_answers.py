@@ -222,13 +222,16 @@ def test_ids_beyond_what_javascript_counts_and_tags_that_are_numbers():
         assert state["turns"][1]["hides"] == "29"
 
 
-def test_ids_that_are_texts_of_each_other():
-    explainer = fitted(items=[1, "1", *range(2, 120)])
-    with TestClient(create_app(explainer), base_url="http://localhost") as client:
-        state = post(client, "", user=USER)
-        for item, known in (("1 (int)", 1), ("1 (str)", "1"), ("7", 7)):
-            told = post(client, f"/{state['id']}/explain", item=item)
-            assert told["score"] == pytest.approx(float(explainer.explain(USER, known).score))
+def test_a_turn_names_the_state_that_it_answers_by_version_or_by_number(client):
+    state = post(client, "", user=USER)
+    path = f"/api/conversations/{state['id']}/turns"
+    say = {"action": "say", "like": {"tag_1": 1}}
+    assert client.post(path, json=say).status_code == 400
+    assert client.post(path, json=say | {"turn": 0}).status_code == 200
+    stale = client.post(path, json=say | {"turn": 0})
+    assert stale.status_code == 409
+    assert stale.json()["state"]["turn"] == 1
+    assert client.post(path, json=say | {"turn": 1}).status_code == 200
 
 
 def test_words_are_the_servers_and_wrong_ones_are_refused_at_the_start():
