@@ -162,6 +162,7 @@ class FeedbackRefiner(BaseEstimator):
         n: int = 10,
         keep: float = 0.5,
         exclude: Iterable[Hashable] = (),
+        candidates: Iterable[Hashable] | None = None,
         hold: str | Iterable[Hashable] = (),
         together: Any = None,
         less_than: Mapping[Hashable, Hashable] | None = None,
@@ -187,7 +188,7 @@ class FeedbackRefiner(BaseEstimator):
             Unit of `set`: standard deviations from the population's mean, so that 0 is the
             average user, or units of the score.
         interactions, tags : optional
-            Somebody new in place of `user`, see :meth:`TPECRExplainer.explain`.
+            A new user in place of `user`, see :meth:`TPECRExplainer.explain`.
         after : Refinement, optional
             In place of `user`: the user of an earlier turn, who goes on from there.
         amount : {"a bit", "more", "a lot"}, optional
@@ -204,6 +205,9 @@ class FeedbackRefiner(BaseEstimator):
             Share of that list which `amount` and `until` must leave, from 0 to 1.
         exclude : iterable of hashable, default=()
             Raw ids of items that cannot be in it, besides those of the user's interactions.
+        candidates : iterable of hashable, optional
+            Raw ids of the only items that can be in it, here and in :meth:`Refinement.recommend`:
+            what a candidate generator found for this user. All items by default.
         hold : "all" or iterable of tag names, default=()
             Tags that stay where they are when others are `set`. The rest moves along as tags of
             the population do, and the items of a tag that is set move its way; with "all" no tag
@@ -252,14 +256,10 @@ class FeedbackRefiner(BaseEstimator):
             User.of(tag_model, one, interactions, tags, after)
             for one in (user if _are_many(user) else [user])
         ]
+        users = [one.listed_among(tag_model.catalogue, candidates) for one in users]
         held = None if hold == "all" else tuple(tag_model.tags.rows(check_held(hold)))
-        shown: dict[str, Any] = {
-            "n": check_n(n),
-            "keep": check_share(keep, "keep"),
-            "exclude": exclude,
-        }
-        shown["hold"] = held
-        refined = [self._refine(tag_model, one, [feedback], values, **shown)[0] for one in users]
+        shown = check_n(n), check_share(keep, "keep"), exclude, held
+        refined = [self._refine(tag_model, one, [feedback], values, *shown)[0] for one in users]
         warn_of_hard_tags(tag_model, feedback, refined)
         return refined if _are_many(user) else refined[0]
 
@@ -294,7 +294,7 @@ class FeedbackRefiner(BaseEstimator):
         units : {"std", "raw"}, default="std"
             See :meth:`refine`.
         interactions, tags : optional
-            Somebody new in place of `user`, see :meth:`TPECRExplainer.explain`.
+            A new user in place of `user`, see :meth:`TPECRExplainer.explain`.
         after : Refinement, optional
             See :meth:`refine`.
         exclude_seen : bool, default=True
@@ -350,7 +350,7 @@ class FeedbackRefiner(BaseEstimator):
         amounts : iterable of {"a bit", "more", "a lot"}, optional
             See `amount` of :meth:`refine`.
         interactions, tags : optional
-            Somebody new in place of `user`, see :meth:`TPECRExplainer.explain`.
+            A new user in place of `user`, see :meth:`TPECRExplainer.explain`.
         after, n, keep, exclude : optional
             See :meth:`refine`.
 
@@ -396,6 +396,7 @@ class FeedbackRefiner(BaseEstimator):
         feedback: pd.DataFrame,
         n_items: int = 10,
         *,
+        candidates: Any = None,
         to: str | os.PathLike[str] | None = None,
         n_jobs: int | None = None,
         batch_size: int = 256,
@@ -412,6 +413,11 @@ class FeedbackRefiner(BaseEstimator):
             if missing), or where a tag is set, in standard deviations.
         n_items : int, default=10
             Length of each list.
+        candidates : DataFrame of pandas or polars, or path, optional
+            The only items that each user may be listed, from a candidate generator: columns user
+            and item, or Parquet files with these, see `pairs` of
+            :meth:`~sktpecr.TPECRExplainer.explain_batch`. Each user who gives feedback needs some;
+            others are passed over. All items by default.
         to, n_jobs : optional
             See :meth:`~sktpecr.TPECRExplainer.explain_batch`.
         batch_size : int, default=256
@@ -425,7 +431,8 @@ class FeedbackRefiner(BaseEstimator):
         -------
         DataFrame or Path
             The folder if `to` is given; else columns user, rank, item, score and rank_before, see
-            :meth:`Refinement.recommend`. Users in the order in which they come first.
+            :meth:`Refinement.recommend`. Users in the order in which they come first, in
+            `candidates` if given.
 
         Raises
         ------
@@ -459,6 +466,7 @@ class FeedbackRefiner(BaseEstimator):
             self,
             feedback,
             n_items,
+            candidates,
             to=to,
             n_jobs=n_jobs,
             batch_size=batch_size,
@@ -497,7 +505,7 @@ class FeedbackRefiner(BaseEstimator):
         hold: tuple[int, ...] | None = (),
     ) -> list[Refinement]:
         """Refine by feedbacks that differ in strength alone."""
-        allowed = tag_model.catalogue.candidates(user.history, user.has_known_history, exclude)
+        allowed = user.candidates(tag_model.catalogue, user.has_known_history, exclude)
         listing, some = Listing(allowed, n, keep), [feedback for feedback in feedbacks if feedback]
         solved = self._solved(tag_model, user, some, values, listing, hold)
         own = user.embedding.astype(np.float64)

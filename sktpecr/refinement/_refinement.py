@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class Refinement:
     """A user's recommendations after feedback.
 
-    Returned by :meth:`FeedbackRefiner.refine`; not built by hand.
+    Returned by :meth:`FeedbackRefiner.refine`; do not make one yourself.
 
     Parameters
     ----------
@@ -172,9 +172,7 @@ class Refinement:
         self, n: int, exclude_seen: bool, exclude: Iterable[Hashable] = ()
     ) -> tuple[NDArray, NDArray]:
         """Return columns of the best items after the feedback, and their ranks before it."""
-        candidates = self._tag_model.catalogue.candidates(
-            self._user.known_history, exclude_seen, exclude
-        )
+        candidates = self._user.candidates(self._tag_model.catalogue, exclude_seen, exclude)
         columns = top_items(self.scores, candidates, n)
         return columns, ranks_of(columns, self.scores_before, candidates)
 
@@ -204,7 +202,7 @@ class Refinement:
         """
         catalogue = self._tag_model.catalogue
         column = catalogue.items.row(item)
-        candidates = catalogue.candidates(self._user.known_history, exclude_seen)
+        candidates = self._user.candidates(catalogue, exclude_seen)
         return int(ranks_of(np.array([column]), self.scores, candidates)[0])
 
     def explain(self, item: Hashable) -> Explanation:
@@ -261,7 +259,7 @@ class Refinement:
         return self._user.refined(*said, self.embedding, self._wish, self._taste)
 
     def forget(self) -> Refinement:
-        """End what was asked for only for now.
+        """Drop what was asked for in this session only; what became taste stays.
 
         Returns
         -------
