@@ -195,7 +195,8 @@ class FeedbackRefiner(BaseEstimator):
             What is to be seen of `like` and `dislike`: 1, 2 or 4 more of the tag's items in the
             list, or fewer; from "more" on at most half as many for a dislike. The answer counts
             as little as brings that. Needs ``solver="auto"``, where "more" is meant if no number
-            is given; `strength` then counts for taste alone.
+            is given; `strength` then counts for taste alone, which is halved as often as it would
+            cost more than half of what the list may lose.
         until : dict of tag name to int, optional
             How many of a tag's items are to be in the list, in place of `like` and `dislike`.
         n : int, default=10
