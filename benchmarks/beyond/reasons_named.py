@@ -34,7 +34,7 @@ _MEMORY = joblib.Memory(os.environ.get("SKTPECR_BENCHMARK_CACHE"), verbose=0)
 # Users are drawn of those with as many interactions.
 N_USERS, N_LISTED, FEWEST = 300, 10, 5
 # Users and items that the variance told by what is named is measured on.
-_R2_USERS, _R2_ITEMS = 1000, 200
+_R2_USERS, _R2_ITEMS = 5000, 200
 
 
 class Tagged(NamedTuple):
