@@ -85,7 +85,7 @@ def create_app(
         Seconds after which a conversation that nobody touches is gone.
     words : mapping of str to str, optional
         A translation: templates in place of those of ``sktpecr.ENGLISH``, and of those that begin
-        with ``page_``, which ``/api/model`` lists; see :meth:`Explanation.to_text`.
+        with ``page_``, which ``/api/model`` lists; see :meth:`sktpecr.Explanation.to_text`.
     public_url : str, optional
         Where a proxy shows the app, such as ``"https://films.example/recs"``: requests by that
         name and of that origin are let in as well.

@@ -217,11 +217,10 @@ class View:
 
     def _said(self, turn: ConversationTurn) -> schemas.Said:
         said, directory = turn.said, self.directory
-        rejected = None
-        if said.reject is not None and said.reject in directory.catalogue.items:
-            rejected = directory.titles[directory.catalogue.items.row(said.reject)]
+        items = directory.catalogue.items
+        names = {item: directory.titles[items.row(item)] for item in said.items if item in items}
         hides = None if said.hide is None else directory.tags.text(said.hide)
-        return schemas.Said(words=said.to_text(self._all_words, rejected), hides=hides)
+        return schemas.Said(words=said.to_text(self._all_words, names), hides=hides)
 
 
 def version_of(conversation: Conversation) -> str:

@@ -10,16 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sktpecr._inputs._ids import listing
+from sktpecr._inputs._ids import check_list, listing
 from sktpecr._inputs._numbers import check_n
 from sktpecr._utils._blocks import let_go
 from sktpecr._utils._resumable_parts import run_parts
 from sktpecr.attribution import AccountAttribution
 from sktpecr.explanation._batch_work import BatchWork
-from sktpecr.explanation._filed_pairs import FiledPairs
+from sktpecr.explanation._filed_pairs import FiledPairs, pairs_of
 from sktpecr.explanation._fingerprint import fingerprints, hashed
 from sktpecr.explanation._list_explainer import ListExplainer
-from sktpecr.explanation._read_pairs import read_pairs
 from sktpecr.explanation._reasons_batch import ReasonsTeller
 from sktpecr.explanation._some_users import GivenPairs, SomeUsers
 from sktpecr.tags._tag_model import TagModel
@@ -71,12 +70,7 @@ def _run(
         for name in ("users", "items"):
             if lists[name] is not None:
                 raise ValueError(f"give pairs or {name}, not both: pairs say what is explained")
-        if isinstance(lists["pairs"], str | os.PathLike):
-            pairs = FiledPairs.read(lists["pairs"], catalogue)
-            rows, given = pairs.users, pairs.fingerprint
-        else:
-            rows, pairs = read_pairs(lists["pairs"], catalogue)
-            given = pairs
+        rows, pairs, given = pairs_of(lists["pairs"], catalogue)
         exclude_seen = False
         _check_known(tag_model, rows)
     else:
@@ -129,6 +123,10 @@ def contributions_of(
     tag_model: TagModel, users: Iterable[Hashable], items: Iterable[Hashable]
 ) -> NDArray:
     """Return what the tags contribute to the scores of pairs, shape (n_pairs, n_tags)."""
+    users, items = (
+        check_list(given, name, "ids, one for each pair", in_order=True)
+        for given, name in ((users, "users"), (items, "items"))
+    )
     rows = _rows_to_explain(tag_model, users)
     columns = tag_model.catalogue.items.rows(items)
     if len(rows) != len(columns):
@@ -168,9 +166,7 @@ def _rows_to_explain(tag_model: TagModel, users: Any) -> NDArray:
     catalogue = tag_model.catalogue
     if users is None:
         return np.flatnonzero(catalogue.active_users())
-    if isinstance(users, str | bytes) or not hasattr(users, "__iter__"):
-        raise ValueError(f"users must be a list of user ids, got {users!r}")
-    rows = catalogue.users.rows(users)
+    rows = catalogue.users.rows(check_list(users, "users", "user ids"))
     if not len(rows):
         raise ValueError("users must name at least one user, got none")
     _check_known(tag_model, rows)

@@ -205,6 +205,23 @@ def test_preview_of_amounts_is_the_preview_of_each(said):
         assert turn.said == alone.said
 
 
+def test_pairs_and_comparisons_are_kept_and_said():
+    conversation = Conversation(EXPLAINER, user=USER)
+    item = conversation.recommend(1)["item"].iloc[0]
+    first = conversation.say(together=[tuple(TAGS[:2])], amount="a bit")
+    second = conversation.say(less_than={TAGS[3]: item})
+    assert str(first.said) == f"a bit more {TAGS[0]} with {TAGS[1]}"
+    assert f"less {TAGS[3]} than " in second.to_text()
+    again = Conversation.from_json(conversation.to_json(), EXPLAINER)
+    assert state(again) == state(conversation)
+    assert again.history[1].said == second.said
+    asked = conversation.suggest_question(50)["tag"]
+    assert TAGS[3] not in asked.tolist()
+    broken = conversation.to_json().replace(f'["{TAGS[0]}", "{TAGS[1]}"]', '"nobody"')
+    with pytest.raises(ValueError, match="together must be of lists of tags"):
+        Conversation.from_json(broken, EXPLAINER)
+
+
 def test_amounts_of_a_hidden_tag_are_refused():
     conversation = Conversation(EXPLAINER, user=USER)
     conversation.hide(TAGS[0])
