@@ -218,6 +218,7 @@ def _rebuilt(cls: Any, values: dict[str, Any], given: Any) -> Any:
     explainer._validate_params()
     explainer.n_features_in_ = n_items
     explainer.alignment_ = float(values["alignment"])
+    explainer._columns = None if items is None else catalogue.item_ids.tolist()
     if features is not None:
         explainer.feature_names_in_ = features
     extractor = TagPreferenceExtractor(
