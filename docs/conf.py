@@ -48,6 +48,7 @@ sphinx_gallery_conf = {
     "min_reported_time": 1_000_000,  # no times: they differ from build to build
     "write_computation_times": False,
     "reset_modules": ("matplotlib",),
+    "remove_config_comments": True,
     "thumbnail_size": (480, 336),
 }
 
@@ -57,7 +58,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     (
         r"py:.*",
-        r"(collections|implicit|joblib|lime|matplotlib|numpy|pandas|pathlib|scipy|shap|sklearn"
+        r"(collections|copy|implicit|joblib|lime|matplotlib|numpy|pandas|pathlib|scipy|shap|sklearn"
         r"|skorch|torch|typing)(\..*)?",
     ),
     (

@@ -48,9 +48,9 @@ for item, name in zip(listed["item"], listed["name"], strict=True):
     print(f"{name}: {explainer.explain(user=243, item=item).to_text()}")
 
 # %%
-# Where no tag is the reason, the sentence says so instead of inventing one.
+# Where no tag is the reason, the sentence does not invent one.
 
-print(explainer.explain(user=243, item=1059).to_text())
+print(explainer.explain(user=42, item=593).to_text())
 
 # %%
 # How the score adds up
@@ -94,6 +94,7 @@ refined.recommend(10)[["rank", "rank_before", "name"]]
 # The list before is on the left, the list after on the right; what came in is bold, what left is
 # faded.
 
+# sphinx_gallery_thumbnail_number = 2
 refined.plot()
 
 # %%

@@ -1,9 +1,9 @@
 """
-Does an explanation find what is really there?
-==============================================
+Does an explanation find the true reasons?
+==========================================
 
-The paper's synthetic data are scores made from five known preferences, so that what an explanation
-finds can be held against the truth.
+The scores of the paper's synthetic data are made from five known preferences, so we can compare
+the explanations with the truth.
 """
 
 # %%
@@ -22,11 +22,11 @@ data = make_tpecr_synthetic(random_state=0)
 recommender = FactorRecommender(data.user_embeddings, data.item_embeddings)
 
 # %%
-# Importances say what more liking of a tag would do to the score. :class:`ExactAttribution
-# <sktpecr.attribution.ExactAttribution>` reads them off the model in closed form. The paper's way
-# learns a conditional variational autoencoder (CVAE) that leads from tag preferences to embeddings,
-# and explains through it by LIME: of the score, or, as published, of whether the item keeps its
-# rank.
+# An importance says how much the score would grow if the user liked a tag more.
+# :class:`ExactAttribution <sktpecr.attribution.ExactAttribution>` computes importances in closed
+# form. The paper trains a conditional variational autoencoder (CVAE), which turns tag preferences
+# into embeddings, and explains the result by LIME: either the score, or, as published, whether the
+# item keeps its rank.
 
 lime = LimeAttribution(target="score", random_state=0)
 rank_lime = LimeAttribution(target="rank", center="population", random_state=0)
@@ -42,8 +42,8 @@ explainers = {
 }
 
 # %%
-# Importances of 20 users' explanations of ten items each. What is left of 0 or right of it for
-# tags that the item does not have is the error of the method.
+# Importances for ten items and 20 users. For tags that the item does not have, each distance from 0
+# is an error of the method.
 
 figure, axes = plt.subplots(1, 3, figsize=(9, 3), sharey=True, layout="constrained")
 for axis, (name, explainer) in zip(axes, explainers.items(), strict=True):
@@ -61,7 +61,7 @@ for axis, (name, explainer) in zip(axes, explainers.items(), strict=True):
         [found[own], found[~own]],
         bins=edges,
         stacked=True,
-        color=["#0072b2", "#e69f00"],
+        color=["#1763A6", "#D97900"],
         label=["the item's own tag", "the other four"],
     )
     axis.set(title=name, xlabel="importance")

@@ -2,13 +2,14 @@
 Generators compared
 ===================
 
-A generator answers: which embedding has these tag preferences? Here are four on the same users.
+A generator finds the embedding of a user with given tag preferences. Four generators on the same
+users.
 """
 
 # %%
-# Every held-out user asks for the tag preferences of another, as in Table 4 of the paper. Two
-# numbers count: how much of the error is left (0 is exact, 1 is as if nothing had been done), and
-# how plausible the embedding is: its distance from the population, 1 for real users.
+# Every held-out user gets the tag preferences of another one, as in Table 4 of the paper. Two
+# numbers matter: how much of the error remains (0 is exact, 1 is as if nothing had been changed),
+# and how plausible the embedding is: its distance from the population, which is 1 for real users.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -46,15 +47,15 @@ explainers = {
 }
 
 # %%
-# "unedited" is the user's own embedding, which leaves everything as it is.
+# "unedited" is the user's own embedding.
 
 measured = evaluate_generation(explainers)
 table = measured.pivot(index="method", columns="metric", values="mean")
 table[["MSE / unedited", "hit", "leak", "distance"]].round(4)
 
 # %%
-# Where scores are dot products, as here, the linear Gaussian generator is exact, which is why it
-# is the default there. What the others are for is scores that are not.
+# Where scores are dot products, as here, the Gaussian generator is exact and therefore the default.
+# The others are for models whose scores are not dot products.
 
 chosen = measured.set_index(["metric", "method"])
 methods = ["unedited", *generators]
@@ -62,6 +63,6 @@ figure, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
 for axis, metric in zip(axes, ("MSE / unedited", "distance"), strict=True):
     rows = chosen.loc[metric].loc[methods]
     errors = [rows["mean"] - rows["low"], rows["high"] - rows["mean"]]
-    axis.bar(methods, rows["mean"], yerr=errors, color="#0072b2", capsize=3)
-    axis.set_title(metric)
+    axis.bar(methods, rows["mean"], yerr=errors, color="#1763A6", capsize=3)
+    axis.set_title({"MSE / unedited": "error that remains"}.get(metric, "distance from users"))
 axes[1].axhline(1, color="0.3", linestyle="--")

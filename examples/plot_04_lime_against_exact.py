@@ -2,12 +2,13 @@
 LIME against the closed form
 ============================
 
-A sampled explanation says something else with every seed. How much else, and for how many draws?
+A sampled explanation changes with the random seed. By how much, and how does it depend on the
+number of draws?
 """
 
 # %%
 # Where scores are dot products, the paper's importances have a closed form,
-# :class:`~sktpecr.attribution.ExactAttribution`, and sampling can be held against it: the rank
+# :class:`~sktpecr.attribution.ExactAttribution`, so we can measure the error of sampling: the rank
 # correlation of a user's importances with the exact ones, and of two seeds with each other.
 
 import time
@@ -41,12 +42,11 @@ pairs = [(user, explainer.recommend(user, 1)["item"][0]) for user in data.user_i
 exact, exact_seconds = importances(ExactAttribution())
 
 # %%
-# LIME of the score, and LIME as the paper has it: of whether the item keeps its rank among 99
-# others.
+# LIME of the score, and LIME as in the paper: of whether the item keeps its rank among 99 others.
 
 draws = [50, 200, 1000, 5000]
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
-for target, color in (("score", "#0072b2"), ("rank", "#d55e00")):
+for target, color in (("score", "#1763A6"), ("rank", "#D97900")):
     to_exact, to_itself, seconds = [], [], []
     for n_samples in draws:
         (one, spent), (two, _) = (

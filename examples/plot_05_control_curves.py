@@ -1,14 +1,14 @@
 """
-Turning a tag up and down
-=========================
+Raising and lowering a tag preference
+=====================================
 
-If a user cared more for a tag, would its items rise? Figure 4 of the paper, on the shipped films.
+If a user liked a tag more, would its items rise? Figure 4 of the paper, on the shipped films.
 """
 
 # %%
-# For each of 200 users one genre is turned down and up, in standard deviations of the population,
-# and the mean average precision of that genre's films in the list is taken before and after, for
-# the genre that was turned and for another one.
+# For each of 200 users, the preference for one genre is lowered and raised, in standard deviations
+# of the population. The mean average precision (MAP) of a genre's films in the list is compared
+# before and after, for the changed genre and for another one.
 
 from implicit.als import AlternatingLeastSquares
 
@@ -31,7 +31,7 @@ for explainer in explainers.values():
 measured = evaluate_control(explainers, d=[-2, -1, -0.5, 0, 0.5, 1, 2], k=100)
 
 # %%
-# F-MAP is "before minus after": it falls where the films of the genre rise. A good generator passes
-# through zero where nothing is asked for; a CVAE's own error keeps it off.
+# Up means that the films of the genre rise. A good generator changes nothing where nothing is asked
+# for; the CVAE's own error moves the list there, too.
 
 plotting.plot_control(measured)

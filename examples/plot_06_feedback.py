@@ -2,11 +2,11 @@
 More of this, less of that
 ==========================
 
-A user answers on tags, and the next recommendations follow, as far as she says.
+A user answers about tags, and the next list follows. How far, she decides.
 """
 
 # %%
-# User 42 asks for more *Film-Noir* and less *Comedy*. Nothing is retrained: her embedding moves.
+# User 42 asks for more *Film-Noir* and less *Comedy*. Nothing is retrained.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,7 +23,7 @@ explainer.fit(data.interactions, user_ids=data.user_ids, item_names=data.item_na
 
 refiner = FeedbackRefiner(explainer)
 refined = refiner.refine(user=42, like=["Film-Noir"], dislike=["Comedy"])
-refined.recommend(10)
+refined.recommend(10)[["rank", "rank_before", "name"]]
 
 # %%
 # The list before and after.
@@ -31,9 +31,11 @@ refined.recommend(10)
 refined.plot()
 
 # %%
-# How far to go is `strength`: at 1, scores move by a fifth of their own standard deviation. Over
-# 100 users, what it brings (films of the genre among the first 20) and what it costs (how much of
-# the first 100 stays).
+# By default, an answer counts just enough to show: "more" brings two more films of the genre into
+# the list. A number in place of that is a *strength*: 1 counts as one answer of a user who is
+# looking for a film of this genre, 2 as two such answers, whatever that does to the list. Averaged
+# over 100 users, this is what strengths bring (films of the genre among the first 20) and what they
+# cost (how much of the first 100 stays).
 
 strengths = [0, 0.5, 1, 2, 4]
 noir = data.item_tags["Film-Noir"].to_numpy() > 0
@@ -46,7 +48,7 @@ for number, user in enumerate(data.user_ids[:100]):
     kept[number] = [len(set(rows) & set(lists[0])) / 100 for rows in lists]
 
 figure, axis = plt.subplots(figsize=(6, 3.4), layout="constrained")
-axis.plot(kept.mean(axis=0), counts.mean(axis=0), "o-", color="#0072b2")
+axis.plot(kept.mean(axis=0), counts.mean(axis=0), "o-", color="#1763A6")
 for x, y, strength in zip(kept.mean(axis=0), counts.mean(axis=0), strengths, strict=True):
     axis.annotate(f"{strength:g}", (x, y), textcoords="offset points", xytext=(6, 4))
 axis.invert_xaxis()
@@ -57,7 +59,7 @@ axis.set(
 )
 
 # %%
-# A second answer goes on from the first, and can take it back.
+# A second answer continues from the first.
 
-calmer = refiner.refine(like={"Film-Noir": 0.5}, after=refined)
-calmer.recommend(5)
+further = refiner.refine(after=refined, like="Musical", amount="a bit")
+print(further.to_text())

@@ -1,8 +1,9 @@
 """
-Tastes, clustered: tag preferences in a pipeline
-================================================
+Clusters of tastes: tag preferences in a pipeline
+=================================================
 
-Tag preferences are features like any others: what a recommender thinks of each user, in words.
+Tag preferences say what a recommender thinks that each user likes. Other estimators can use them
+as features.
 """
 
 # %%
@@ -23,7 +24,7 @@ data = load_movielens()
 
 
 def above_own_mean(preferences):
-    """Take from each user's preferences their mean: how active she is shows in all of them."""
+    """Subtract each user's mean preference, which only shows how active the user is."""
     return preferences - preferences.mean(axis=1, keepdims=True)
 
 
@@ -37,7 +38,8 @@ pipeline = make_pipeline(
 clusters = pipeline.fit_predict(data.interactions)
 
 # %%
-# The mean taste of each cluster: genres that its users like more than they like others, and less.
+# The mean taste of each cluster: which genres its users like more than other genres, and which
+# less.
 
 centers = pd.DataFrame(pipeline[-1].cluster_centers_, columns=pipeline[:-1].get_feature_names_out())
 order = centers.std().sort_values(ascending=False).index

@@ -1,13 +1,14 @@
 """
-Everybody at once, into Parquet
-===============================
+All users at once, into Parquet files
+=====================================
 
-The nightly job: the lists of all users, explained, in a table that survives being interrupted.
+A nightly job explains the lists of all users. It can be interrupted and resumed.
 """
 
 # %%
-# With `to`, the explanations are written part by part; the same call made again goes on where an
-# interrupted one was. `n_jobs` and joblib's backends spread it over cores or machines.
+# With ``to=``, the explanations are written in parts. The same call, made again after an
+# interruption, writes the missing parts. ``n_jobs`` and joblib's backends spread the work over
+# cores or machines.
 
 import tempfile
 from pathlib import Path
@@ -28,11 +29,11 @@ explainer.fit(data.interactions, user_ids=data.user_ids, item_names=data.item_na
 with tempfile.TemporaryDirectory() as folder:
     explainer.explain_batch(n_items=10, n_tags=19, to=Path(folder) / "explanations")
     table = pd.read_parquet(Path(folder) / "explanations")
-table.head(6)
+table.head(6)[["user", "rank", "name", "tag", "contribution"]].round(2)
 
 # %%
-# A question that takes everybody: which genre matters most to each recommendation, and does it
-# speak for it or against it?
+# A question about all users: which genre matters most for each recommendation, and does it speak
+# for the film or against it?
 
 first = table[table["contribution"] != 0].groupby(["user", "item"]).head(1)
 speaks = first.assign(how=(first["contribution"] > 0).map({True: "for", False: "against"}))
@@ -40,13 +41,13 @@ counts = speaks.groupby(["tag", "how"]).size().unstack(fill_value=0)
 counts = counts.loc[counts.sum(axis=1).sort_values().index]
 
 figure, axis = plt.subplots(figsize=(7, 4.5), layout="constrained")
-axis.barh(counts.index, counts["for"], color="#0072b2", label="for the film")
-axis.barh(counts.index, -counts["against"], color="#e69f00", label="against it")
+axis.barh(counts.index, counts["for"], color="#1763A6", label="for the film")
+axis.barh(counts.index, -counts["against"], color="#D97900", label="against it")
 axis.axvline(0, color="k", linewidth=0.8)
 axis.set(xlabel="recommendations where the genre matters most")
 axis.legend(loc="lower right")
 
 # %%
-# And how much, from one reader to the next: a point is a recommendation, a bar the median.
+# And how much does each genre contribute? A point is a recommendation, a bar the median.
 
 plotting.plot_everybody(table)

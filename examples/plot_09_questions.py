@@ -1,8 +1,9 @@
 """
-What would it take? Questions beyond why
-========================================
+More questions than "why?"
+==========================
 
-Why this film above that one, what would bring a film into the list, and what to ask next.
+Why does this film rank above that one, what would bring a film into the list, and which tag
+should the user be asked about next?
 """
 
 # %%
@@ -19,24 +20,25 @@ explainer = TPECRExplainer(als, data.item_tags)
 explainer.fit(data.interactions, user_ids=data.user_ids, item_names=data.item_names)
 
 # %%
-# How the model sees user 243, against the population.
+# How much the model thinks that user 243 likes each genre.
 
 plotting.plot_profile(explainer.profile(user=243))
 
 # %%
-# Why one film stands above another.
+# Why does *Alien* rank above *The Godfather: Part II*?
 
 listed = explainer.recommend(user=243, n=40)
 print(explainer.contrast(user=243, item=1214, other=1221).to_text())
 
 # %%
-# The smallest change of tag preferences that brings a film from rank 31 into the first ten. It is
-# proven smallest, applied and verified. Where there is none, the answer says so.
+# What is the smallest change of tag preferences that brings a film from rank 31 into the first ten?
+# It is proven to be the smallest, and it is applied and checked. If there is none, the answer says
+# so.
 
 print(explainer.counterfactual(user=243, item=listed["item"][30], goal="enter", k=10))
 
 # %%
-# What a conversation should ask about next: the tags whose answers are expected to change the list
-# the most.
+# Which tags should the user be asked about next? Those whose answers are expected to change the
+# list the most.
 
-explainer.suggest_question(user=243, n=3)
+explainer.suggest_question(user=243, n=3).round(2)

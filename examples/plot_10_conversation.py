@@ -2,11 +2,11 @@
 A conversation
 ==============
 
-Several answers in a row: each says what it changed, and each can be taken back.
+Several answers in a row. Each one reports what it changed, and each can be undone.
 """
 
 # %%
-# The user says more of one genre, less of another, and that one film is not to be shown again.
+# The user asks for more of one genre and less of another, and rejects a film.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,7 +23,7 @@ explainer.fit(data.interactions, user_ids=data.user_ids, item_names=data.item_na
 
 conversation = Conversation(explainer, user=42)
 first = conversation.recommend(10)
-print(conversation.like("Film-Noir", strength=2))
+print(conversation.like("Film-Noir"))
 
 # %%
 
@@ -34,16 +34,18 @@ print(conversation.dislike("Comedy"))
 print(conversation.reject(conversation.recommend(1)["item"][0]))
 
 # %%
-# What to ask next, and where everything stands.
+# Which tags to ask about next:
 
-conversation.suggest_question(3)
+conversation.suggest_question(3).round(2)
 
 # %%
+# The whole conversation so far:
 
 print(conversation)
 
 # %%
-# Undo is exact: it computes nothing again. What was said is kept as JSON, for tomorrow's model.
+# Undo returns exactly to the first list. What the user said is kept as JSON, and can be applied to
+# the model of tomorrow.
 
 while conversation.history:
     conversation.undo()
@@ -51,8 +53,8 @@ print(conversation.recommend(10)["item"].equals(first["item"]))
 print(conversation.to_json()[:120])
 
 # %%
-# Long-term taste is kept: where the films of 50 users' histories stand, among all films, while each
-# takes ten random turns.
+# A conversation does not destroy a user's lasting taste. For 50 users, the figure shows the mean
+# rank of the films that they rated while they give ten random answers (0 is the top of all films).
 
 rng = np.random.RandomState(0)
 genres = list(data.item_tags.columns)
@@ -67,7 +69,7 @@ for number, user in enumerate(data.user_ids[:50]):
 
 figure, axis = plt.subplots(figsize=(6, 3.2), layout="constrained")
 axis.plot(state.T, color="0.8", linewidth=0.8)
-axis.plot(state.mean(axis=0), "o-", color="#0072b2", label="mean of 50 users")
+axis.plot(state.mean(axis=0), "o-", color="#1763A6", label="mean of 50 users")
 axis.axhline(0.5, color="k", linestyle="--", label="films picked at random")
 axis.set(xlabel="turns", ylabel="mean rank of the history", ylim=(0, 0.55))
 axis.legend()

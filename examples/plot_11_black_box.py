@@ -1,14 +1,14 @@
 """
-A box that has nothing but scores
-=================================
+A black box that only returns scores
+====================================
 
-Item neighbours have no factors to read anything off. The factors that come nearest to their scores
-are learned from a share of these, and every explanation says how much of the box they hold.
+Nearest-neighbour models have no factors. The package learns factors that reproduce their scores
+as well as possible, and every explanation says how well.
 """
 
 # %%
-# The box: a film's score is how similar it is to the films that the user rated. All that is known
-# of it here is a function of users and items.
+# The black box: a film's score is its similarity to the films that the user rated. The explainer
+# sees only a function of users and items.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -29,9 +29,9 @@ def neighbours(users, items):
 
 
 # %%
-# How many scores does it take? This box can be asked for all of them, so the copy can be held
-# against it: the share of the variance of users' scores that is reproduced, and of their ten best
-# films that are the same.
+# How many scores are needed? This box can return all of them, so we can compare the learned copy
+# with it: which share of the variance of users' scores is reproduced, and which share of their ten
+# best films.
 
 seen = data.interactions.toarray() > 0
 
@@ -55,19 +55,19 @@ boxes = [
 variance, best = zip(*map(reproduced, boxes), strict=True)
 
 figure, axis = plt.subplots(figsize=(7, 4), layout="constrained")
-axis.plot(budgets, variance, "o-", color="#0072b2", label="variance of scores")
-axis.plot(budgets, best, "s--", color="#e69f00", label="ten best films")
+axis.plot(budgets, variance, "o-", color="#1763A6", label="variance of scores")
+axis.plot(budgets, best, "s--", color="#D97900", label="ten best films")
 axis.set_xscale("log")
 axis.set_xticks(budgets, [f"{budget:.0%}" for budget in budgets])
 axis.minorticks_off()
-axis.set(xlabel="scores that the box was asked for", ylabel="share reproduced", ylim=(0, 1))
+axis.set(xlabel="share of scores asked for", ylabel="share reproduced", ylim=(0, 1))
 axis.legend(loc="lower right")
 
 # %%
-# What is explained is the copy, here that of a tenth of the scores, and every explanation carries
-# the share that it reproduces, so that nobody takes one for the other. Most boxes cannot be asked
-# for all: the share is measured on users whom nothing was learned from, and where these are as few
-# as with this little data it is a rough one.
+# The explanations are for the copy, here one learned from a tenth of the scores. Each explanation
+# has the share that the copy reproduces as its fidelity. It is measured on users that nothing was
+# learned from, because most boxes cannot be asked for all scores. With as few users as here it is a
+# rough estimate.
 
 explainer = TPECRExplainer(boxes[2], data.item_tags)
 explainer.fit(data.interactions, user_ids=data.user_ids, item_names=data.item_names)

@@ -9,6 +9,6 @@ from contextlib import contextmanager
 def made_up() -> Iterator[None]:
     """Let fit be silent about a model that knows nothing of its users: it is made up."""
     with warnings.catch_warnings():
-        for said in ("the recommender does not tell", "item_tags say no more"):
+        for said in ("the recommender does not tell", "item_tags explain the scores no better"):
             warnings.filterwarnings("ignore", said)
         yield

@@ -40,14 +40,15 @@ def commit() -> str:
     return found.stdout.strip() or "unknown"
 
 
-def about(command: str, seconds: float) -> dict[str, Any]:
-    """Return what made a result."""
-    return {
+def about(command: str, seconds: float, machine: str | None = None) -> dict[str, Any]:
+    """Return what made a result, and on what, where that matters."""
+    made = {
         "commit": commit(),
         "date": datetime.now(UTC).date().isoformat(),
         "command": command,
         "seconds": round(seconds, 1),
     }
+    return made if machine is None else {**made, "machine": machine}
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -66,6 +67,7 @@ def record(
     *,
     command: str,
     seconds: float,
+    machine: str | None = None,
 ) -> None:
     """Put the rows of an experiment into a file, in place of its old ones or at the end."""
     name = prefix(experiment, data, model)
@@ -78,10 +80,11 @@ def record(
     place = places[0] if places else len(old)
     kept = [row for row in old if not belongs(row["name"], name)]
     kept[place:place] = [asdict(row) for row in rows]
-    made = about(command, seconds)
+    made = about(command, seconds, machine)
     experiments = {**results["about"]["experiments"], name: made}
     spent = round(sum(each["seconds"] for each in experiments.values()), 1)
     versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+    made.pop("machine", None)  # one run's, not that of all
     made = {**made, "seconds": spent, "versions": versions, "experiments": experiments}
     write({"about": made, "rows": kept}, path)
 
@@ -94,6 +97,7 @@ def measure(
     model: str | None = None,
     *,
     command: str,
+    machine: str | None = None,
 ) -> None:
     """Print what an experiment finds, and record it where there is a file."""
     start = time.perf_counter()
@@ -101,7 +105,8 @@ def measure(
     seconds = time.perf_counter() - start
     print(f"\n{experiment}\n{show(rows)}", flush=True)
     if path:
-        record(path, experiment, data, model, rows, command=command, seconds=seconds)
+        how: dict[str, Any] = {"command": command, "seconds": seconds, "machine": machine}
+        record(path, experiment, data, model, rows, **how)
 
 
 def write(results: dict[str, Any], path: Path) -> None:

@@ -13,41 +13,42 @@ TITLES = {
     "everybody sampled": "The size of MovieLens-10M, CVAE and LIME",
     "everybody books": "The readers of goodbooks-10k",
     "everybody million": "A million users, a hundred thousand items, a hundred tags",
-    "everybody killed": "Killed, and gone on with",
+    "everybody killed": "Killed and resumed",
 }
 PAGE = """\
 Scaling
 =======
 
-When what is done
------------------
+What to do when
+---------------
 
-Weekly, or as often as the model is trained: ``fit`` an explainer on the new model, ``save`` it, and
-look at ``extractor_.steerability()`` and at the certificates of a few explanations before it serves
-anybody. Conversations of before are replayed on the new model by ``Conversation.from_json``, which
-says what changed. Where there are many users ``fit`` learns from a sample (``train_users=``).
+*Weekly*, or as often as the model is trained: ``fit`` an explainer on the new model and ``save``
+it. Look at ``extractor_.steerability()`` and at the certificates of a few explanations before
+people see them. ``Conversation.from_json`` applies earlier conversations to the new model and
+says what changed. With many users, let ``fit`` learn from a sample (``train_users=``).
 
-Nightly: ``explain_batch(to=...)`` for everybody, or for those whose interactions changed
-(``users=``). It goes on where it was when it is started again, so that whatever runs it may kill
-it. :doc:`guide/batch` has the ways to spread it over machines.
+*Nightly*: ``explain_batch(to=...)`` for all users, or for those whose interactions changed
+(``users=``). The job is resumable: started again, it continues where it stopped.
+:doc:`guide/batch` shows how to spread it over machines.
 
-At each request: what people say cannot be known the night before. ``explain`` of one user and item,
-and ``refine``, take a millisecond or two, see :doc:`speed`, and need the explainer of the week in
-memory: factors of the items, tags, and of the users those that it serves.
+*At each request*: ``explain`` for one user and item, and ``refine`` for an answer, take a
+millisecond or two (:doc:`speed`). They need the explainer in memory: the factors of all items,
+the tags, and the factors of the users that it serves.
 
 What a night would take
 -----------------------
 
-Extrapolated, not measured: the milliseconds of a user on one core times as many users, on cores
-like the one that was measured on, which share nothing but the disk. In: factors in single precision
-and 20 interactions a user. Out: the bytes that a user takes as Parquet, ten items and five tags
-each. Factors of items and tags are sent once to each worker, and count for nothing beside that.
-What else grows, above all the time to start workers and to list many files, is not in it.
+This table is extrapolated, not measured: the milliseconds per user on one core, times the number
+of users, on cores like the measured one that share only the disk. *In* is factors in single
+precision and 20 interactions per user. *Out* is the size of a user's Parquet rows, with ten items
+and five tags each. Item factors and tags are sent to each worker once, which is little in
+comparison. Not included is what else grows, above all the time to start workers and to list many
+files.
 
 """
 HELD = """
-The same sum for the jobs that one worker did, by the cost of the most similar size. It is too small
-where a job has more tags than that, and by what it takes to write and to know the job again.
+The same calculation for jobs that one worker did, from the cost of the most similar size. It is
+too low where a job has more tags than that, and it leaves out writing and fingerprints.
 
 """
 # Jobs, and the items and tags that were measured to cost what is taken for theirs.
@@ -97,7 +98,7 @@ What a user costs
     nights = csv_table("What a night would take", [_NIGHTS, *_nights(everything)])
     held = list(_held(everything))
     if held:
-        nights += HELD + csv_table("Held against what was measured", [_HELD, *held])
+        nights += HELD + csv_table("Compared with measured jobs", [_HELD, *held])
     return PAGE + nights + cost + csv_table("CPU time of a user, ms", _milliseconds(everything))
 
 

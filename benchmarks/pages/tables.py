@@ -49,8 +49,9 @@ def counted(rows: list[dict[str, Any]]) -> str:
 
 
 def origin(made: dict[str, Any]) -> str:
-    """Say when and by which commit numbers were made."""
-    return f"Commit {made['commit']}, {made['date']}, {made['seconds']:.0f} s."
+    """Say when, by which commit and, where it matters, on what machine numbers were made."""
+    machine = f" On {made['machine']}." if "machine" in made else ""
+    return f"Commit {made['commit']}, {made['date']}, {made['seconds']:.0f} s.{machine}"
 
 
 def interval(row: dict[str, Any]) -> str:

@@ -59,9 +59,10 @@ def app(quick: bool) -> list[Row]:
             begun = await ask("POST", "/api/conversations", user=user)
             here = f"/api/conversations/{begun['id']}"
             tag = str(data.item_tags.columns[(number + turn) % 20])
-            await ask("POST", f"{here}/turns", action="say", like={tag: 1.0}, turn=0)
+            await ask(
+                "POST", f"{here}/turns", action="say", like={tag: 1.0}, version=begun["version"]
+            )
             await ask("GET", here)
-            await ask("GET", f"{here}/question")
             turn += 1
 
     async def everybody() -> None:

@@ -23,7 +23,18 @@ os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # before numpy
 
 from benchmarks.common import results
 from benchmarks.common.rows import Row
-from benchmarks.speed import app, curves, exact, feedback, floor, lime, lists, preferences, training
+from benchmarks.speed import (
+    app,
+    cold,
+    curves,
+    exact,
+    feedback,
+    floor,
+    lime,
+    lists,
+    preferences,
+    training,
+)
 from benchmarks.speed.places import MOVIELENS_10M, QUICK, Place
 
 GOALS: dict[str, Callable[[Place], list[Row]]] = {
@@ -39,6 +50,8 @@ GOALS: dict[str, Callable[[Place], list[Row]]] = {
     "P8": feedback.turns,
     "P9": lists.first_ten,
     "P10": lime.many_tags,
+    "P11": lists.million,
+    "P12": cold.start,
     "curves": curves.scaling,
     "app": app.answers,
 }
@@ -72,7 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command += f" --data {options.data} --model {model} --data-dir FOLDER"
         find = partial(GOALS[goal], place)
         data = options.data, model
-        results.measure(find, options.json, f"speed {goal}", *data, command=command)
+        how = {"command": command, "machine": floor.in_words(place)}
+        results.measure(find, options.json, f"speed {goal}", *data, **how)
     return 0
 
 

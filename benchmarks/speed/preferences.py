@@ -62,7 +62,7 @@ def dot_product(place: Place) -> list[Row]:
             f"{name} tag preferences",
             "times a blocked product",
             peer / mine,
-            holds=_bar(place, peer / mine >= 100),
+            holds=_bar(place, peer / mine >= 500),
         ),
         row(
             f"{name} tag preferences",
@@ -159,7 +159,7 @@ def network(place: Place) -> list[Row]:
     def ours() -> NDArray:
         return extractor.tag_preferences(users[:n_users])
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def naive() -> NDArray:
         found = []
         for user in torch.from_numpy(users[:n_users]):

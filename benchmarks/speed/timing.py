@@ -59,9 +59,33 @@ def added_megabytes(prepare: Callable[..., Any], *args: Any) -> float:
     Resident memory as Linux counts it: the largest from the start of the work on, less what there
     was before. Returns NaN elsewhere.
     """
+    return afresh(_added, prepare, *args)
+
+
+def first_seconds(prepare: Callable[..., Any], *args: Any) -> float:
+    """Return the CPU seconds of the first run of a piece of work, in a fresh process.
+
+    Parameters
+    ----------
+    prepare : callable
+        Of a module; ``prepare(*args)`` returns the work, to be called with nothing.
+    *args : object
+        What it is called with, in the other process.
+    """
+    return afresh(_first, prepare, *args)
+
+
+def afresh(measure: Callable[..., Any], *args: Any) -> Any:
+    """Return what a function of a module returns in a fresh process."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(_added, prepare, *args).result()
+        return pool.submit(measure, *args).result()
+
+
+def _first(prepare: Callable[..., Any], *args: Any) -> float:
+    work = prepare(*args)
+    gc.collect()
+    return cpu_seconds(work)
 
 
 def _added(prepare: Callable[..., Any], *args: Any) -> float:

@@ -70,10 +70,16 @@ class Catalogue:
         return f", fitted on {len(self.users)} rows (no user ids given)"
 
     def candidates(
-        self, history: NDArray | None, exclude_seen: bool, exclude: Iterable[Hashable] = ()
+        self,
+        history: NDArray | None,
+        exclude_seen: bool,
+        exclude: Iterable[Hashable] = (),
+        among: NDArray | None = None,
     ) -> NDArray:
-        """Return which items may be recommended to a user."""
-        allowed = np.ones(len(self.items), dtype=bool)
+        """Return which items may be recommended to a user; all, or those `among` columns."""
+        allowed = np.full(len(self.items), among is None)
+        if among is not None:
+            allowed[among] = True
         if exclude_seen:
             if history is None:
                 raise ValueError(

@@ -30,6 +30,12 @@ class Feedback:
         How much more and less of them is to be in the list.
     until : dict of int to int
         Column of the tag to how many of its items are to be in the list.
+    together : dict of tuple of int to float
+        Columns of tags that are liked on one item, to strength > 0.
+    less_than : dict of int to int
+        Column of the tag to that of an item which has too much of it.
+    items : Ids, optional
+        Ids of the items.
     """
 
     like: dict[int, float]
@@ -38,6 +44,9 @@ class Feedback:
     tags: Ids = field(repr=False)
     amount: str | None = None
     until: dict[int, int] = field(default_factory=dict)
+    together: dict[tuple[int, ...], float] = field(default_factory=dict)
+    less_than: dict[int, int] = field(default_factory=dict)
+    items: Ids | None = field(default=None, repr=False)
 
     @classmethod
     def parse(
@@ -49,6 +58,9 @@ class Feedback:
         strength: Any,
         amount: Any = None,
         until: Any = None,
+        together: Any = None,
+        less_than: Any = None,
+        items: Ids | None = None,
     ) -> Feedback:
         """Check feedback as the user gave it; tags with strength 0 are left out.
 
@@ -66,6 +78,12 @@ class Feedback:
             How much more and less of the tags is to be in the list.
         until : dict of tag name to int, or None
             How many of a tag's items are to be in the list.
+        together : tuple of tag names, list of them or dict of them to strength, or None
+            Tags to show more of where they are on one item.
+        less_than : dict of tag name to item id, or None
+            Items that have too much of a tag.
+        items : Ids or None
+            Ids of the items, for `less_than`.
 
         Returns
         -------
@@ -83,10 +101,14 @@ class Feedback:
             raise ValueError(
                 f"amount must be one of {', '.join(map(repr, AMOUNTS))}, got {amount!r}"
             )
-        for name, given in (("set", set), ("until", until)):
+        for name, given, of in (
+            ("set", set, "value"),
+            ("until", until, "value"),
+            ("less_than", less_than, "item"),
+        ):
             if given is not None and not isinstance(given, Mapping):
                 raise ValueError(
-                    f"{name} must be a dict of tag to value, got {type(given).__name__}"
+                    f"{name} must be a dict of tag to {of}, got {type(given).__name__}"
                 )
         parsed: dict[str, Any] = {
             "like": _strengths(tags, like, "like"),
@@ -98,6 +120,11 @@ class Feedback:
             "until": {
                 tags.row(tag): check_n(value, f"until[{tag!r}]", minimum=0)
                 for tag, value in (until or {}).items()
+            },
+            "less_than": {
+                tags.row(tag): items.row(item)
+                for tag, item in (less_than or {}).items()
+                if items is not None
             },
         }
         for first, second in combinations(parsed, 2):
@@ -113,7 +140,10 @@ class Feedback:
                 for tag, value in parsed[name].items()
             }
             parsed[name] = {tag: value for tag, value in scaled.items() if value > 0}
-        return cls(**parsed, tags=tags, amount=amount)
+        parsed["together"] = {
+            pair: value * strength for pair, value in _together(tags, together).items() if strength
+        }
+        return cls(**parsed, tags=tags, amount=amount, items=items if less_than else None)
 
     @property
     def strength(self) -> float:
@@ -128,7 +158,12 @@ class Feedback:
     @property
     def named(self) -> list[int]:
         """Columns of all tags that are spoken of."""
-        return [*self.like, *self.dislike, *self.set, *self.until]
+        return [*self.like, *self.dislike, *self.set, *self.until, *self.less_than]
+
+    @property
+    def is_for_now(self) -> bool:
+        """Whether anything is said of items, and not only of where tags are to be."""
+        return bool(self.wishes or self.together or self.less_than)
 
     def scaled(self, share: float) -> Feedback:
         """Return the feedback with strengths times a share; without likes and dislikes for 0."""
@@ -139,7 +174,7 @@ class Feedback:
         return replace(self, like=like, dislike=dislike)
 
     def __bool__(self) -> bool:
-        return bool(self.named)
+        return bool(self.named or self.together)
 
     def __str__(self) -> str:
         much = "" if self.amount in (None, "more") else f"{self.amount} "
@@ -147,7 +182,32 @@ class Feedback:
         parts += [f"{much}less {self.tags[tag]}" for tag in self.dislike]
         parts += [f"{self.tags[tag]} at {value:g}" for tag, value in self.set.items()]
         parts += [f"{count} of {self.tags[tag]}" for tag, count in self.until.items()]
+        parts += [
+            f"{much}more {' with '.join(str(self.tags[tag]) for tag in pair)}"
+            for pair in self.together
+        ]
+        if self.items is not None:
+            for tag, item in self.less_than.items():
+                parts.append(f"less {self.tags[tag]} than {self.items[item]}")
         return ", ".join(parts) or "no feedback"
+
+
+def _together(tags: Ids, given: Any) -> dict[tuple[int, ...], float]:
+    if given is None:
+        return {}
+    if isinstance(given, tuple):
+        given = [given]
+    weighted = given if isinstance(given, Mapping) else dict.fromkeys(given, 1.0)
+    found = {}
+    for pair, value in weighted.items():
+        if not isinstance(pair, tuple) or len({*pair}) < 2:
+            raise ValueError(
+                f"together must hold tuples of at least two tag names, got {pair!r}; one tag goes "
+                f"into like"
+            )
+        columns = tuple(sorted(tags.row(tag) for tag in pair))
+        found[columns] = finite_number(value, f"together[{pair!r}]", minimum=0.0)
+    return {pair: value for pair, value in found.items() if value > 0}
 
 
 def _strengths(tags: Ids, given: Any, parameter: str) -> dict[int, float]:
@@ -168,3 +228,9 @@ def _strengths(tags: Ids, given: Any, parameter: str) -> dict[int, float]:
             f"{parameter} names {tags[twice[0]]!r} twice; give it once, or a dict with strengths"
         )
     return dict.fromkeys(columns, 1.0)
+
+
+def check_held(hold: Any) -> list[Any]:
+    if isinstance(hold, str | bytes) or not hasattr(hold, "__iter__"):
+        raise ValueError(f"hold must be 'all' or a list of tag names, got {hold!r}")
+    return list(hold)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 # A spread below this many roundings of the values themselves is rounding, not a spread.
-_ROUNDINGS = 16
+ROUNDINGS = 16
 
 
 def spread(values: NDArray, dtype: Any) -> NDArray:
@@ -18,7 +18,7 @@ def spread(values: NDArray, dtype: Any) -> NDArray:
     # `values` (n, n_columns); returns (n_columns,).
     # From the first row on: the mean of many equal numbers is not quite that number.
     std = (values - values[0]).std(axis=0)
-    rounding = _ROUNDINGS * np.finfo(dtype).eps * np.abs(values).max(axis=0)
+    rounding = ROUNDINGS * np.finfo(dtype).eps * np.abs(values).max(axis=0)
     return np.where(std > rounding, std, 0.0)
 
 

@@ -60,7 +60,7 @@ class Two(Item):
 
 class Spoken(BaseModel):
     # Another window may have spoken since.
-    turn: StrictInt = Field(description="the number of turns so far")
+    version: StrictStr = Field(description="a string: the version of the state that is answered")
     look: Label | None = Field(
         None, description="a string or a whole number: id of the item to be explained in the answer"
     )
@@ -113,6 +113,7 @@ class Model(BaseModel):
     n_users: int
     n_items: int
     tags: list[str] = Field(description="the one on most items first")
+    labels: dict[str, str] = Field(description="how tags are written, where that differs")
     people: list[Person] = Field(description="a few users, to begin with")
     films: list[Film] = Field(description="what many took, for somebody new to choose from")
     words: dict[str, str] = Field(description="what the page says")
@@ -159,7 +160,6 @@ class Reason(BaseModel):
 
 class Explanation(Film):
     text: str
-    certificate: str
     told: float | None = Field(description="share of what sets people's scores apart, by its tags")
     told_by_chance: float | None
     score: float
@@ -183,6 +183,7 @@ class State(BaseModel):
     name: str
     read_only: bool
     turn: int
+    version: str = Field(description="another one whenever anything was said or taken back")
     can_redo: bool
     list: Sequence[Listed]
     turns: Sequence[Said]

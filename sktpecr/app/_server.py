@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, validate_params
 
-from sktpecr.app._store import ConversationStore
+from sktpecr.app._store import ConversationStore, StoreError
 from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def create_app(
     max_conversations: int = 10_000,
     max_age: float = 30 * 86400.0,
     words: Mapping[str, str] | None = None,
+    public_url: str | None = None,
 ) -> FastAPI:
     """Make the web application for an explainer, to be run by any ASGI server.
 
@@ -83,7 +85,10 @@ def create_app(
         Seconds after which a conversation that nobody touches is gone.
     words : mapping of str to str, optional
         A translation: templates in place of those of ``sktpecr.ENGLISH``, and of those that begin
-        with ``page_``, which ``/api/model`` lists; see :meth:`Explanation.to_text`.
+        with ``page_``, which ``/api/model`` lists; see :meth:`sktpecr.Explanation.to_text`.
+    public_url : str, optional
+        Where a proxy shows the app, such as ``"https://films.example/recs"``: requests by that
+        name and of that origin are let in as well.
 
     Returns
     -------
@@ -93,8 +98,10 @@ def create_app(
     Raises
     ------
     ValueError
-        If a limit is none, an id is neither a string nor a whole number, a tag is no string, or the
-        store is no SQLite file.
+        If a limit is none, an id is neither a string nor a whole number, a tag is no string,
+        `public_url` is no address, or the store is no SQLite file.
+    OSError
+        If the store cannot be written.
     ImportError
         If FastAPI is not there; the extra ``app`` brings it.
 
@@ -128,7 +135,7 @@ def create_app(
 
     kept = ConversationStore(store, max_conversations=max_conversations, max_age=max_age)
     talks = Talks(explainer, kept, words)
-    hosts = list(allowed_hosts)
+    origin, host = _origin(public_url)
     app = FastAPI(
         title="sktpecr conversations",
         version="1",
@@ -137,11 +144,16 @@ def create_app(
         docs_url=None,  # pages that load scripts from elsewhere
         redoc_url=None,
         middleware=[
-            Middleware(_guarded),
-            Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
+            Middleware(_guarded, shown_at=origin),
+            Middleware(
+                TrustedHostMiddleware, allowed_hosts=[*allowed_hosts, *host], www_redirect=False
+            ),
         ],
         exception_handlers=_handlers(),
-        responses={"4XX": {"model": Error, "description": _REFUSED}},
+        responses={
+            "4XX": {"model": Error, "description": _REFUSED},
+            503: {"model": Error, "description": "The store of conversations cannot be used now."},
+        },
     )
     app.state.talks = talks
     for name in sorted(each.name for each in _STATIC.iterdir()):
@@ -171,6 +183,7 @@ def serve(
     port: int = 8000,
     store: str | os.PathLike[str] = ":memory:",
     allowed_hosts: Sequence[str] = (),
+    public_url: str | None = None,
 ) -> None:
     """Serve the conversation in a browser until interrupted.
 
@@ -187,6 +200,8 @@ def serve(
         SQLite file in which conversations outlive the server.
     allowed_hosts : sequence of str, optional
         Further names that a request may call this server by.
+    public_url : str, optional
+        Where a proxy shows the app, see :func:`create_app`.
 
     Raises
     ------
@@ -198,13 +213,17 @@ def serve(
     >>> from sktpecr.app import serve
     >>> serve(explainer, port=8000, store="talks.sqlite")  # doctest: +SKIP
     """
-    app = create_app(explainer, store=store, allowed_hosts=(*_LOCAL, host, *allowed_hosts))
+    hosts = (*_LOCAL, host, *allowed_hosts)
+    app = create_app(explainer, store=store, allowed_hosts=hosts, public_url=public_url)
     try:
         import uvicorn
+
+        from sktpecr.app._hurried_protocol import HurriedProtocol
     except ImportError as error:
         raise ImportError(_NEEDS_EXTRA.format(error)) from error
 
-    uvicorn.run(app, host=host, port=port, log_level="warning", server_header=False)
+    how: dict[str, Any] = {"log_level": "warning", "server_header": False}
+    uvicorn.run(app, host=host, port=port, http=HurriedProtocol, **how)
 
 
 def _page(name: str, words: Mapping[str, str]) -> Callable[[Request], Response]:
@@ -218,7 +237,20 @@ def _page(name: str, words: Mapping[str, str]) -> Callable[[Request], Response]:
     return lambda request: HTMLResponse(text)
 
 
-def _guarded(app: Any) -> Any:
+def _origin(public_url: Any) -> tuple[str | None, list[str]]:
+    """Return the origin of an address, and the name of its host."""
+    if public_url is None:
+        return None, []
+    parts = urlsplit(public_url) if isinstance(public_url, str) else urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(
+            f"public_url must be an address such as 'https://films.example/recs', got "
+            f"{public_url!r:.80}"
+        )
+    return f"{parts.scheme}://{parts.netloc}", [parts.hostname]
+
+
+def _guarded(app: Any, shown_at: str | None) -> Any:
     """Wrap an app: headers for every answer, and bodies only of its own page, within bounds."""
     from fastapi import HTTPException, Request
 
@@ -234,7 +266,10 @@ def _guarded(app: Any) -> Any:
             nonlocal size
             url, sent = Request(scope).url, Request(scope).headers
             own, site = f"{url.scheme}://{url.netloc}", sent.get("sec-fetch-site", "none")
-            if sent.get("origin", own) != own or site not in ("same-origin", "none"):
+            if sent.get("origin", own) not in (own, shown_at) or site not in (
+                "same-origin",
+                "none",
+            ):
                 raise HTTPException(403, "requests of other origins are refused")
             if sent.get("content-type", "").split(";")[0].strip() != "application/json":
                 raise HTTPException(415, "the body must be application/json")
@@ -283,6 +318,7 @@ def _handlers() -> dict[Any, Any]:
             409, error, state=error.state.model_dump(mode="json")
         ),
         SharedConversationError: lambda _, error: _refusal(403, error),
+        StoreError: lambda _, error: _refusal(503, error, {"retry-after": "2"}),
         ValidationError: own_fault,
         ValueError: lambda _, error: _refusal(400, error),
         Exception: lambda _, error: _refusal(500, "the server failed; nothing was lost", _HEADERS),

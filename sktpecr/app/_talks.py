@@ -12,12 +12,13 @@ from sktpecr.app import _schemas as schemas
 from sktpecr.app._directory import Directory
 from sktpecr.app._page_words import all_words, tile_words
 from sktpecr.app._store import ConversationStore
-from sktpecr.app._view import View
+from sktpecr.app._view import View, version_of
 from sktpecr.conversation._conversation import Conversation
 from sktpecr.conversation._conversation_turn import ConversationTurn
 from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 
-_IN_MEMORY = 256
+# Conversations at hand, and bytes of what they keep for every item; others are read again.
+_IN_MEMORY, _BYTES_IN_MEMORY = 256, 2**28
 # Threads that wait for each other's conversations: more than a server has workers.
 _N_LOCKS = 64
 # What a shared id begins with, and no other: tokens have no such character.
@@ -53,7 +54,7 @@ class Talks:
         words: Mapping[str, str] | None = None,
     ) -> None:
         self.explainer, self.store = explainer, store
-        self._recent: OrderedDict[str, Conversation] = OrderedDict()
+        self._recent: OrderedDict[str, tuple[str, Conversation]] = OrderedDict()
         self._recent_lock = threading.Lock()
         self._locks = [threading.Lock() for _ in range(_N_LOCKS)]
         said, self.page = all_words(words)
@@ -78,8 +79,9 @@ class Talks:
                 "conversation"
             )
         conversation = self._begun(who)
-        id = self.store.create(conversation.to_json())
-        self._remember(id, conversation)
+        document = conversation.to_json()
+        id = self.store.create(document)
+        self._remember(id, document, conversation)
         return self._state(id, conversation)
 
     def state(self, id: str, look: str | None = None) -> schemas.State:
@@ -93,7 +95,8 @@ class Talks:
             raise SharedConversationError
         with self._lock(id):
             conversation = self._conversation(id)
-            if said.turn != len(conversation.history):
+            # What was said, not how often: another answer after an undo is as many turns.
+            if said.version != version_of(conversation):
                 raise StaleTurnError(self._state(id, conversation, said.look))
             changed = conversation.fork()
             match said:
@@ -108,8 +111,9 @@ class Talks:
                 case _:
                     getattr(changed, said.action)()
             answer = self._state(id, changed, said.look)
-            self.store.save(id, changed.to_json())
-            self._remember(id, changed)
+            document = changed.to_json()
+            self.store.save(id, document)
+            self._remember(id, document, changed)
             return answer
 
     def preview(self, id: str, said: schemas.Feedback) -> schemas.Turn:
@@ -230,20 +234,24 @@ class Talks:
         return self._locks[hash(id) % _N_LOCKS]
 
     def _conversation(self, id: str) -> Conversation:
-        with self._recent_lock:
-            if id in self._recent:
-                self._recent.move_to_end(id)
-                return self._recent[id]
+        # The store is asked each time: it knows what expired, and what another process wrote.
         document = self.store.load(id)
+        with self._recent_lock:
+            kept = self._recent.pop(id, None)
         if document is None:
             raise UnknownConversationError("there is no such conversation, or no more")
-        conversation = Conversation.from_json(document, self.explainer)
-        self._remember(id, conversation)
-        return conversation
+        if kept is None or kept[0] != document:
+            kept = document, Conversation.from_json(document, self.explainer)
+        self._remember(id, *kept)
+        return kept[1]
 
-    def _remember(self, id: str, conversation: Conversation) -> None:
+    def _remember(self, id: str, document: str, conversation: Conversation) -> None:
         with self._recent_lock:
-            self._recent[id] = conversation
+            self._recent[id] = document, conversation
             self._recent.move_to_end(id)
-            while len(self._recent) > _IN_MEMORY:
-                self._recent.popitem(last=False)
+            held = sum(each.nbytes for _, each in self._recent.values())
+            while len(self._recent) > _IN_MEMORY or (
+                held > _BYTES_IN_MEMORY and len(self._recent) > 1
+            ):
+                _, (_, old) = self._recent.popitem(last=False)
+                held -= old.nbytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
@@ -68,6 +69,7 @@ class View:
             name=self.directory.name_of(known),
             read_only=read_only,
             turn=len(history),
+            version=version_of(conversation),
             can_redo=bool(conversation.undone),
             list=rows,
             turns=[self._said(turn) for turn in history],
@@ -108,14 +110,15 @@ class View:
         found = known if known is not None else _explained(conversation, item)
         if found is None:
             return None
-        certificate = found.certificate
+        # What the certificate says of the item alone: the whole of it takes a quarter of a turn.
+        account = self.directory.tag_model.account
+        column = self.directory.catalogue.items.row(item)
         rank, n_ranked, asked = standing(conversation, item)
         return schemas.Explanation(
             **self._film(item),
             text=found.to_text(self.words),
-            certificate=str(certificate),
-            told=_or_none(certificate.told),
-            told_by_chance=_or_none(certificate.told_by_chance),
+            told=_or_none(account.explained_[column]),
+            told_by_chance=_or_none(account.explained_by_chance_[column]),
             score=found.score,
             base_value=found.base_value,
             activity=found.activity,
@@ -214,11 +217,15 @@ class View:
 
     def _said(self, turn: ConversationTurn) -> schemas.Said:
         said, directory = turn.said, self.directory
-        rejected = None
-        if said.reject is not None and said.reject in directory.catalogue.items:
-            rejected = directory.titles[directory.catalogue.items.row(said.reject)]
+        items = directory.catalogue.items
+        names = {item: directory.titles[items.row(item)] for item in said.items if item in items}
         hides = None if said.hide is None else directory.tags.text(said.hide)
-        return schemas.Said(words=said.to_text(self._all_words, rejected), hides=hides)
+        return schemas.Said(words=said.to_text(self._all_words, names), hides=hides)
+
+
+def version_of(conversation: Conversation) -> str:
+    """Return a token of what was said and what is listed, another one for anything else."""
+    return hashlib.sha256(conversation.to_json().encode()).hexdigest()[:16]
 
 
 def standing(conversation: Conversation, item: Hashable) -> tuple[int | None, int, float]:

@@ -12,7 +12,7 @@ from scipy.special import ndtr, ndtri
 from scipy.stats.qmc import Sobol
 
 from sktpecr._utils._lazily import lazily
-from sktpecr._utils._rounding import spread
+from sktpecr._utils._rounding import ROUNDINGS
 
 # lime's: penalty of the surrogate, of the fit that picks features, features picked one by one.
 _RIDGE, _PICKING_RIDGE, _ONE_BY_ONE = 1.0, 0.01, 6
@@ -37,7 +37,16 @@ class Draws:
     @lazily
     def mean(self) -> NDArray:
         """Weighted mean of the offsets, shape (n_tags,)."""
-        return np.average(self.offsets, axis=0, weights=self.weights)
+        return self.average(self.offsets)
+
+    @lazily
+    def shares(self) -> NDArray:
+        """Weights that sum to 1."""
+        return self.weights / self.weights.sum()
+
+    def average(self, values: NDArray) -> NDArray:
+        """Return the weighted mean of each column."""
+        return self.shares @ values
 
     @lazily
     def centred(self) -> NDArray:
@@ -69,14 +78,21 @@ class Draws:
         # `targets` (n_draws, n_targets); returns (n_picked, n_targets).
         targets = self.centre(targets).astype(self.offsets.dtype, copy=False)
         coefficients = self.hat.T @ targets
-        residuals = targets - self.centred @ coefficients
+        residuals = targets - self.along(coefficients)
         errors = np.sqrt(self.squared_hat.T @ np.square(residuals))
         return coefficients, errors, residuals
 
     def centre(self, targets: NDArray) -> NDArray:
         """Return targets minus their weighted mean; those that never change are 0 then."""
-        mean = np.average(targets, axis=0, weights=self.weights)
-        return (targets - mean) * (spread(targets, targets.dtype) > 0)
+        centred = targets - self.average(targets).astype(targets.dtype)
+        low, high = targets.min(axis=0), targets.max(axis=0)
+        largest = np.maximum(np.abs(low), np.abs(high))
+        centred *= high - low > ROUNDINGS * np.finfo(targets.dtype).eps * largest
+        return centred
+
+    def along(self, coefficients: NDArray) -> NDArray:
+        """Return what coefficients make of the draws, target by target in memory."""
+        return (coefficients.T @ self.centred.T).T
 
     def regress_steps(self, margins: NDArray) -> tuple[NDArray, NDArray, NDArray]:
         r"""Return what :meth:`regress` does of ``margins >= 0``, with less noise."""
@@ -88,23 +104,26 @@ class Draws:
         # shrunk to zero, as James and Stein do. With more draws nothing is shrunk, and the estimate
         # is that of regress.
         n_draws, n_picked = self.weights.sum(), self.centred.shape[1]
-        slopes, _, residuals = self.regress(margins)
-        average = np.average(margins, axis=0, weights=self.weights)
-        linear = average + self.centred @ slopes
+        margins = margins.astype(self.offsets.dtype, copy=False)
+        average, centred = self.average(margins), self.centre(margins)
+        slopes = self.hat.T @ centred
+        along = self.along(slopes)
+        linear = along + average.astype(along.dtype)
         freedom = max(n_draws - n_picked - 1, 1.0)
-        noise = np.sqrt(self.weights @ np.square(residuals) / freedom)
+        noise = np.sqrt(self.weights @ np.square(centred - along) / freedom)
         noise = np.maximum(noise, 1e-6 * np.abs(linear).max(axis=0))
         noise[noise == 0] = 1.0
         variance = np.trace(self.gram) / n_draws / n_picked
         total = np.sqrt(variance * np.square(slopes).sum(axis=0) + np.square(noise))
-        smooth = slopes / total * np.exp(-np.square(average / total) / 2) / np.sqrt(2 * np.pi)
-        steps = (margins >= 0).astype(np.float64)
-        correction, errors, rest = self.regress(steps - ndtr(linear / noise))
+        smooth = np.exp(-np.square(average / total) / 2) / total / np.sqrt(2 * np.pi)
+        steps = (margins >= 0).astype(margins.dtype)
+        correction, errors, rest = self.regress(steps - ndtr(linear / noise.astype(linear.dtype)))
         chance = (self.weights @ np.square(rest) / n_draws) * self.squared_hat.sum()
         size = np.square(correction).sum(axis=0)
         kept = 1.0 - np.minimum(chance / np.where(size > 0, size, 1.0), 1.0)
-        coefficients = smooth + kept * correction
-        return coefficients, errors, self.centre(steps) - self.centred @ coefficients
+        coefficients = slopes * smooth + kept * correction
+        left = self.centre(steps) - self.along(coefficients.astype(steps.dtype))
+        return coefficients, errors, left
 
     def pick(self, targets: NDArray, instance: NDArray, n_features: int) -> NDArray:
         """Pick features of one target as lime's "auto" does: few by selection, more by weight."""

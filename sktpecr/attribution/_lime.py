@@ -26,6 +26,9 @@ from sktpecr.attribution._draws import (
     sobol_draws,
 )
 
+# Share of the largest score by which scores of single precision may be off.
+_ROUNDING = 32 * np.finfo(np.float32).eps
+
 
 class LimeAttribution(BaseEstimator):
     r"""Attribute scores to tags by a local linear surrogate of the composite function.
@@ -207,16 +210,22 @@ class LimeAttribution(BaseEstimator):
         columns = np.asarray(items, dtype=np.intp)
         if self.engine == "lime":
             return self._with_the_package(tag_preferences, embedding, columns)
-        draws, centre, offsets = self._draw(tag_preferences)
+        draws, drawn, centre, offsets = self._draw(tag_preferences)
         scale, instance = self._scale_or_one(), centre + offsets[0]
         middle = tag_preferences - scale * offsets[0]
 
-        def score(scored: NDArray) -> NDArray:
-            return self._composite.around(middle, offsets, scale, embedding, scored)
+        def score(scored: NDArray, rows: Any = slice(None)) -> NDArray:
+            return self._composite.around(middle, offsets[rows], scale, embedding, scored)
 
-        targets = self._targets(score, embedding, columns)
+        def roughly(scored: NDArray) -> NDArray | None:
+            found = self._composite.moved(middle, drawn, scale, embedding, scored)
+            if found is not None and offsets is not drawn:  # row 0 is the user's own
+                found[0] = score(scored, [0])
+            return found
+
+        targets = self._targets(score, embedding, columns, roughly)
         stepped = self.target == "rank"
-        values = (targets >= 0).astype(np.float64) if stepped else targets
+        values = (targets >= 0).astype(draws.offsets.dtype) if stepped else targets
         coefficients, errors = np.zeros((2, len(columns), len(instance)))
         fidelity = np.ones(len(columns))
         n_features = min(self.num_features or len(instance), len(instance))
@@ -233,60 +242,83 @@ class LimeAttribution(BaseEstimator):
             # A target that never changes is explained by no tag at all, and perfectly.
             unexplained = draws.weights @ np.square(left) * (total > 0)
             fidelity[same] = 1.0 - unexplained / np.where(total > 0, total, 1.0)
-        means = np.average(values, axis=0, weights=draws.weights)
+        means = draws.average(values)
         intercepts = means - coefficients @ (centre + draws.mean)  # at average tag preferences
         return self._attributed(coefficients, intercepts, values[0], fidelity, errors)
 
-    def _draw(self, tag_preferences: NDArray) -> tuple[Draws, NDArray, NDArray]:
-        """Return draws, what they are around in standard units, and where to score them."""
+    def _draw(self, tag_preferences: NDArray) -> tuple[Draws, NDArray, NDArray, NDArray]:
+        """Return draws, everybody's offsets, what they are around, and this user's offsets."""
         instance = (tag_preferences - self.mean_) / self._scale_or_one()
         drawn = sobol_draws if self.engine == "sobol" else normal_draws
         draws = drawn(self._seed, self.n_samples_, len(instance))
         if self.center == "instance":
-            return draws, instance, draws.offsets
+            return draws, draws.offsets, instance, draws.offsets
         offsets = draws.offsets.copy()
         if self.engine == "sobol":
             # The mean of what lime draws around the population and weights around the user. The
             # row of the user counts nothing, so that the regression is still everybody's.
             centre = instance / (1 + kernel_variance(len(instance)))
             offsets[0] = instance - centre
-            return draws, centre, offsets
+            return draws, draws.offsets, centre, offsets
         offsets[0] = instance
-        return kernel_weighted(offsets), np.zeros_like(instance), offsets
+        return kernel_weighted(offsets), draws.offsets, np.zeros_like(instance), offsets
 
     def _targets(
-        self, score: Callable[[NDArray], NDArray], embedding: NDArray, columns: NDArray
+        self,
+        score: Callable[..., NDArray],
+        embedding: NDArray,
+        columns: NDArray,
+        roughly: Callable[[NDArray], NDArray | None] = lambda scored: None,
     ) -> NDArray:
         """Return scores, or how far items are above the rank to reach: shape (n_rows, n_items)."""
+        # `roughly` is a faster way to score. `score` is asked where that leaves a tie open.
         if self.target == "score":
             return np.asarray(score(columns), dtype=np.float64)
-        competitors = self._competitors(embedding, self._n_items)
+        rivals = self._competitors(embedding, self._n_items)
         # Scored once each: an item among its own competitors is then never above itself, not
         # even by rounding, which in a matrix product depends on the column.
-        both = np.concatenate([columns, competitors])
-        scored, places = np.unique(both, return_inverse=True)
-        scores = score(scored)
-        # Row by row in memory, as sorting likes it; an index would turn the array over.
-        own = scores.take(places[: len(columns)], axis=1)
-        rivals = scores.take(places[len(columns) :], axis=1)
+        scored = np.concatenate([rivals, np.setdiff1d(columns, rivals)])
+        order = np.argsort(scored)
+        places = order[np.searchsorted(scored, columns, sorter=order)], len(rivals)
+        rough = roughly(scored)
+        if rough is not None:
+            above, margins = self._margins(rough, *places)
+            # An item against itself, as a rival, is no near tie.
+            near = np.abs(margins) <= _ROUNDING * np.abs(rough).max()
+            near &= (margins != 0) | (places[0] >= len(rivals))
+            rows = np.union1d(np.flatnonzero(near.any(axis=1)), 0)
+            settled = score(scored, rows)
+            if self.reach != "own" or np.array_equal(above, _ranks(settled[:1], *places)[0]):
+                margins[rows] = self._margins(settled, *places, above)[1]
+                return margins
+        return self._margins(score(scored), *places)[1]
+
+    def _margins(
+        self, scores: NDArray, own: NDArray, n_rivals: int, above: NDArray | None = None
+    ) -> tuple[NDArray, NDArray]:
+        """Return how many rivals may be above each item, and how far it is above the next one."""
+        # The first columns are the rivals', which are sorted in place.
+        if above is None:
+            ranks = _ranks(scores[:1] if self.reach == "own" else scores[1:], own, n_rivals)
+            above = np.median(ranks, axis=0).astype(np.intp)
+        # Item by item in memory: so they are regressed.
+        mine, rivals = np.ascontiguousarray(scores[:, own].T), scores[:, :n_rivals]
         # It ranks no worse than that as long as the rival one place below is not above it.
-        if self.reach == "own":
-            above = (rivals[:1, :, np.newaxis] > own[:1, np.newaxis]).sum(axis=1)[0]
-        else:
-            ranks = [(rivals[1:] > each[1:, np.newaxis]).sum(axis=1) for each in own.T]
-            above = np.median(np.array(ranks, dtype=np.intp), axis=1).astype(np.intp)
         rivals.sort(axis=1)
-        rivals = rivals[:, ::-1]
-        margins = np.ones_like(own, dtype=np.float64)
-        ranked = above < rivals.shape[1]
-        margins[:, ranked] = own[:, ranked] - rivals[:, above[ranked]]
-        return margins
+        margins = np.ones_like(mine)
+        for margin, item, n_above in zip(margins, mine, above, strict=True):
+            if n_above < n_rivals:
+                np.subtract(item, rivals[:, -1 - n_above], out=margin)
+        return above, margins.T
 
     def _competitors(self, embedding: NDArray, n_items: int) -> NDArray:
         """Draw a user's competitors, the same in every call."""
         salt = zlib.crc32(np.ascontiguousarray(embedding, dtype=np.float64).tobytes())
-        random_state = np.random.RandomState([self._seed, salt])
-        return random_state.permutation(n_items)[: self.n_competitors]
+        n_rivals = min(self.n_competitors, n_items)
+        # What it takes does not grow with the items.
+        return np.random.default_rng([self._seed, salt]).choice(
+            n_items, n_rivals, replace=False, shuffle=False
+        )
 
     def _with_the_package(
         self, tag_preferences: NDArray, embedding: NDArray, columns: NDArray
@@ -358,6 +390,12 @@ class LimeAttribution(BaseEstimator):
 
     def _scale_or_one(self) -> NDArray:
         return np.where(self.scale_ > 0, self.scale_, 1.0)
+
+
+def _ranks(scores: NDArray, own: NDArray, n_rivals: int) -> NDArray:
+    """Return how many rivals, in the first columns, are above each item in each row."""
+    rivals = scores[:, :n_rivals]
+    return np.array([(rivals > scores[:, [item]]).sum(axis=1) for item in own], dtype=np.intp).T
 
 
 def _grouped(

@@ -36,7 +36,7 @@ class Conversation:
     user : hashable, optional
         Raw user id. Exactly one of `user`, `interactions` and `tags` is given.
     interactions, tags : optional
-        Somebody new in place of `user`, see :meth:`TPECRExplainer.explain`.
+        A new user in place of `user`, see :meth:`TPECRExplainer.explain`.
     solver : str or object, default="auto"
         What feedback becomes, see :class:`FeedbackRefiner`.
     long_term : float, default=0.5
@@ -266,7 +266,8 @@ class Conversation:
         Parameters
         ----------
         **feedback
-            Any of like, dislike, set, strength, units, amount, until and keep, see
+            Any of like, dislike, set, together, less_than, strength, units, amount, until and
+            keep, see
             :meth:`FeedbackRefiner.refine`.
 
         Returns
@@ -287,7 +288,8 @@ class Conversation:
         Parameters
         ----------
         **feedback
-            Any of like, dislike, set, strength, units, amount, until and keep, see
+            Any of like, dislike, set, together, less_than, strength, units, amount, until and
+            keep, see
             :meth:`FeedbackRefiner.refine`.
 
         Returns
@@ -555,8 +557,8 @@ class Conversation:
         return conversation
 
     @property
-    def _nbytes(self) -> int:
-        """Bytes of what is kept for every item."""
+    def nbytes(self) -> int:
+        """Bytes of what is kept for every item, at most."""
         return self._at[0].nbytes
 
     def _keep(self, said: tuple[Statement, ConversationState]) -> ConversationTurn:

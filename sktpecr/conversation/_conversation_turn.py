@@ -18,7 +18,7 @@ from sktpecr.explanation._words import change_in_words, complete_words
 class ConversationTurn:
     """What one turn of a conversation changed; never changes itself.
 
-    Returned by the methods of :class:`Conversation`; not built by hand.
+    Returned by the methods of :class:`Conversation`; do not make one yourself.
 
     Parameters
     ----------
@@ -219,16 +219,15 @@ class ConversationTurn:
         return self.after.refinement.shortfalls(complete_words(words))
 
     @property
-    def _rejected(self) -> str | None:
-        """Name of the item that was rejected, if one was."""
-        if self._followed is None or self._followed.reject is None:
-            return None
+    def _names(self) -> dict[Any, str]:
+        """Names of the items that are spoken of, by id; of those that the model knows."""
         catalogue = self.after.tag_model.catalogue
-        return catalogue.item_names[catalogue.items.row(self._followed.reject)]
+        known = [item for item in self.said.items if item in catalogue.items]
+        return {item: str(catalogue.item_names[catalogue.items.row(item)]) for item in known}
 
     def _sentences(self, say: Mapping[str, str]) -> Iterator[str]:
         items = self.items
-        yield say["turn"].format(said=self.said.to_text(say, self._rejected))
+        yield say["turn"].format(said=self.said.to_text(say, self._names))
         came, left = (
             [str(name) for name in items["name"][items["change"] == change]]
             for change in ("enters", "leaves")

@@ -11,12 +11,15 @@ from uuid import UUID
 from sktpecr._inputs._feedback import Feedback
 from sktpecr._inputs._ids import Ids, plain
 from sktpecr._inputs._numbers import finite_number
-from sktpecr.explanation._words import ENGLISH, listed
+from sktpecr.explanation._words import ENGLISH, listed, together_in_words
 from sktpecr.tags._tag_model import TagModel
 
 Pairs = tuple[tuple[Any, float], ...]
 
-_FEEDBACK = ("like", "dislike", "set", "until")
+_NUMBERS = ("like", "dislike", "set", "until")
+# Tags that are liked together are a tuple where one tag has a name, and with "less than" goes an
+# item where with the others goes a number.
+_FEEDBACK = (*_NUMBERS, "together", "less_than")
 # What a turn does that gives no feedback, and does nothing else.
 _ALONE = ("reject", "hide", "not_these", "forget")
 _MUCH = {"a bit": "said_a_bit", "a lot": "said_a_lot"}
@@ -36,6 +39,10 @@ class Statement:
         Where tags should be.
     until : tuple of (tag, number)
         How many of a tag's items are to be in the list.
+    together : tuple of (tuple of tags, strength)
+        What to show more of where all of these tags are on one item.
+    less_than : tuple of (tag, item id)
+        Items that have too much of a tag.
     units : {"std", "raw"}
         Unit of `set`.
     amount : {"a bit", "more", "a lot"}, optional
@@ -56,6 +63,8 @@ class Statement:
     dislike: Pairs = ()
     set: Pairs = ()
     until: Pairs = ()
+    together: Pairs = ()
+    less_than: Pairs = ()
     units: str = "std"
     amount: str | None = None
     keep: float = 0.5
@@ -71,8 +80,15 @@ class Statement:
             name: tuple(
                 (feedback.tags[tag], value) for tag, value in getattr(feedback, name).items()
             )
-            for name in _FEEDBACK
+            for name in _NUMBERS
         }
+        tags, items = feedback.tags, feedback.items
+        named["together"] = tuple(
+            (tuple(tags[tag] for tag in pair), value) for pair, value in feedback.together.items()
+        )
+        if items is not None:
+            pairs = feedback.less_than.items()
+            named["less_than"] = tuple((tags[tag], items[item]) for tag, item in pairs)
         return cls(**named, units=units, amount=feedback.amount, keep=keep)
 
     @classmethod
@@ -90,8 +106,13 @@ class Statement:
         passed = said.get("not_these", [])
         if not isinstance(passed, list):
             raise ValueError(f"not_these must be a list of ids, got {passed!r:.80}")
+        read = {name: pairs_from_plain(said.get(name, []), name) for name in _FEEDBACK[:-1]}
+        for pair, _ in read["together"]:
+            if not isinstance(pair, tuple):
+                raise ValueError(f"together must be of lists of tags, got {pair!r:.80}")
         statement = cls(
-            **{name: pairs_from_plain(said.get(name, []), name) for name in _FEEDBACK},
+            **read,
+            less_than=pairs_from_plain(said.get("less_than", []), "less_than", items=True),
             units=said.get("units", "std"),
             amount=said.get("amount"),
             keep=said.get("keep", 0.5),
@@ -118,7 +139,8 @@ class Statement:
     @property
     def tags(self) -> list[Any]:
         """Names of the tags that it gives feedback on."""
-        return [tag for name in _FEEDBACK for tag, _ in getattr(self, name)]
+        one = [tag for name in (*_NUMBERS, "less_than") for tag, _ in getattr(self, name)]
+        return one + [tag for pair, _ in self.together for tag in pair]
 
     @property
     def feedback(self) -> dict[str, Any]:
@@ -156,23 +178,36 @@ class Statement:
             label = self.hide if self.reject is None else self.reject
             ids = tag_model.tags if self.reject is None else tag_model.catalogue.items
             return (self, []) if label in ids else (None, [f"{ids.kind} {label!r}"])
-        tags, items, unknown = tag_model.tags, tag_model.catalogue.items, []
+        tags, items = tag_model.tags, tag_model.catalogue.items
         if self.not_these:
             known = tuple(item for item in self.not_these if item in items)
             unknown = [f"item {item!r}" for item in self.not_these if item not in known]
             return (replace(self, not_these=known) if known else None), unknown
+        unknown = [f"tag {tag!r}" for tag in self.tags if tag not in tags]
+        unknown += [f"item {item!r}" for _, item in self.less_than if item not in items]
+
+        def all_known(name: str, tag: Any, value: Any) -> bool:
+            named = tag if name == "together" else (tag,)
+            return all(each in tags for each in named) and (name != "less_than" or value in items)
+
         kept: dict[str, Any] = {}
         for name in _FEEDBACK:
-            kept[name] = tuple(pair for pair in getattr(self, name) if pair[0] in tags)
-            unknown += [f"tag {tag!r}" for tag, _ in getattr(self, name) if tag not in tags]
+            kept[name] = tuple(pair for pair in getattr(self, name) if all_known(name, *pair))
         nothing = unknown and not any(kept.values())
         return (None if nothing else replace(self, **kept)), unknown
 
-    def to_text(self, words: Mapping[str, str] = ENGLISH, item_name: str | None = None) -> str:
+    @property
+    def items(self) -> list[Any]:
+        """Ids of the items that it names in words."""
+        return [item for _, item in self.less_than] + [self.reject] * (self.reject is not None)
+
+    def to_text(
+        self, words: Mapping[str, str] = ENGLISH, names: Mapping[Any, str] | None = None
+    ) -> str:
         """Say it in words, all of which are given; an item by its id, or its name if that is."""
+        names = names or {}
         if self.reject is not None:
-            item = self.reject if item_name is None else item_name
-            return words["said_reject"].format(item=item)
+            return words["said_reject"].format(item=names.get(self.reject, self.reject))
         if self.hide is not None:
             return words["said_hide"].format(tag=self.hide)
         if self.not_these:
@@ -180,7 +215,8 @@ class Statement:
         if self.forget:
             return words["said_forget"]
         parts = []
-        for name, pairs in (("said_more", self.like), ("said_less", self.dislike)):
+        several = tuple((together_in_words(pair, words), value) for pair, value in self.together)
+        for name, pairs in (("said_more", self.like + several), ("said_less", self.dislike)):
             for tag, strength in pairs:
                 said = words[name].format(tag=tag)
                 if self.amount in _MUCH:
@@ -191,6 +227,8 @@ class Statement:
         parts += [words["said_set"].format(tag=tag, value=f"{value:g}") for tag, value in self.set]
         for tag, count in self.until:
             parts.append(words["said_until"].format(count=f"{count:g}", tag=tag))
+        for tag, item in self.less_than:
+            parts.append(words["said_less_than"].format(tag=tag, item=names.get(item, item)))
         return listed(parts, words) if parts else words["said_nothing"]
 
     def __str__(self) -> str:
@@ -229,16 +267,23 @@ def id_from_plain(label: Any) -> Any:
 
 def pairs_to_plain(pairs: Pairs) -> list[list[Any]]:
     """Return ids with numbers as JSON keeps them."""
-    return [[id_to_plain(label), value] for label, value in pairs]
+    return [
+        [id_to_plain(label), value if isinstance(value, float) else id_to_plain(value)]
+        for label, value in pairs
+    ]
 
 
-def pairs_from_plain(pairs: Any, name: str) -> Pairs:
-    """Return the ids with numbers that :func:`pairs_to_plain` wrote."""
+def pairs_from_plain(pairs: Any, name: str, *, items: bool = False) -> Pairs:
+    """Return the ids with numbers, or with ids of items, that :func:`pairs_to_plain` wrote."""
     if not isinstance(pairs, list) or not all(
         isinstance(pair, list) and len(pair) == 2 for pair in pairs
     ):
-        raise ValueError(f"{name} must be a list of [id, number], got {pairs!r:.80}")
-    read = [(id_from_plain(label), finite_number(value, name)) for label, value in pairs]
+        of = "item" if items else "number"
+        raise ValueError(f"{name} must be a list of [id, {of}], got {pairs!r:.80}")
+    read = [
+        (id_from_plain(label), id_from_plain(value) if items else finite_number(value, name))
+        for label, value in pairs
+    ]
     if len(dict(read)) < len(read):
         raise ValueError(f"{name} names an id twice: {pairs!r:.80}")
     return tuple(read)

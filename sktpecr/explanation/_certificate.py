@@ -23,7 +23,7 @@ _KEPT = 0.8
 class Certificate:
     """What an explanation accounts for, and what it does not.
 
-    ``explanation.certificate``; not built by hand.
+    ``explanation.certificate``; do not make one yourself.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Certificate:
         Share of the variance over users of the item's score, less their level, that its own tags
         tell: R^2 of the account, see :class:`~sktpecr.attribution.AccountAttribution`.
     told_by_chance : float
-        The same when as many tags are dealt at random over the items.
+        The same for as many tags that are given to items at random.
     kept : float
         How often the own tag that contributes most stays the first when weights, average and level
         are learned from half of the users: share of ten random halves. NaN where the score is no
@@ -70,7 +70,7 @@ class Certificate:
     >>> bool(certificate.told > certificate.told_by_chance)
     True
     >>> print(certificate)
-    Its own tags tell ...
+    Its tags explain ... % of the differences between people's scores of it; random tags would ...
     """
 
     completeness_error: float
@@ -85,27 +85,27 @@ class Certificate:
 
     @property
     def is_chance(self) -> bool:
-        """Whether its own tags tell no more of the item than tags dealt at random would."""
+        """Whether the item's tags explain its scores no better than random tags would."""
         return not self.told >= self.told_by_chance + _MORE_THAN_CHANCE
 
     def __str__(self) -> str:
-        told = f"Its own tags tell {self.told:.0%} of what sets people's scores of it apart"
+        told = f"Its tags explain {self.told:.0%} of the differences between people's scores of it"
         if self.is_chance:
-            sentences = [f"{told}: no more than tags dealt at random ({self.told_by_chance:.0%})."]
+            sentences = [f"{told}, no more than random tags would ({self.told_by_chance:.0%})."]
         else:
-            sentences = [f"{told}; tags dealt at random tell {self.told_by_chance:.0%}."]
+            sentences = [f"{told}; random tags would explain {self.told_by_chance:.0%}."]
         if self.kept < _KEPT:
             sentences.append(
-                f"Learned from half of the users, its first tag stays the first in "
+                f"Learned from other halves of the users, the first tag stays the same in "
                 f"{self.kept:.0%} of cases."
             )
         if self.fidelity < _UNFIT:
             sentences.append(
-                f"The importances fit {self.fidelity:.0%} of how what they explain moves; where it "
-                f"is a rank that hardly does, try one that moves (reach='median')."
+                f"The importances reproduce {self.fidelity:.0%} of the changes of what they "
+                f"explain; if that is a rank that hardly changes, try reach='median'."
             )
         if self.faithfulness < _TOO_LITTLE:
-            sentences.append("What the importances predict of other tag preferences is not so.")
+            sentences.append("The importances do not predict what other tag preferences would do.")
         if self.composite_distance > _OFF:
             sentences.append(
                 f"The generator misses this user's score by {self.composite_distance:.2g} "
@@ -113,6 +113,6 @@ class Certificate:
             )
         if self.seed_sign_flips > _FICKLE:
             sentences.append(
-                f"Another seed turns {self.seed_sign_flips:.0%} of the signs of the importances."
+                f"Another seed reverses {self.seed_sign_flips:.0%} of the signs of the importances."
             )
         return " ".join(sentences).replace("%", " %")

@@ -17,10 +17,9 @@ from sktpecr._utils._blocks import let_go
 from sktpecr._utils._resumable_parts import run_parts
 from sktpecr.attribution import AccountAttribution
 from sktpecr.explanation._batch_work import BatchWork
-from sktpecr.explanation._filed_pairs import FiledPairs
+from sktpecr.explanation._filed_pairs import FiledPairs, pairs_of
 from sktpecr.explanation._fingerprint import fingerprints, hashed
 from sktpecr.explanation._list_explainer import ListExplainer
-from sktpecr.explanation._read_pairs import read_pairs
 from sktpecr.explanation._reasons_batch import ReasonsTeller
 from sktpecr.explanation._some_users import GivenPairs, SomeUsers
 from sktpecr.tags._tag_model import TagModel
@@ -72,12 +71,7 @@ def _run(
         for name in ("users", "items"):
             if lists[name] is not None:
                 raise ValueError(f"give pairs or {name}, not both: pairs say what is explained")
-        if isinstance(lists["pairs"], str | os.PathLike):
-            pairs = FiledPairs.read(lists["pairs"], catalogue)
-            rows, given = pairs.users, pairs.fingerprint
-        else:
-            rows, pairs = read_pairs(lists["pairs"], catalogue)
-            given = pairs
+        rows, pairs, given = pairs_of(lists["pairs"], catalogue)
         exclude_seen = False
         _check_known(tag_model, rows)
     else:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sktpecr._inputs._catalogue import Catalogue
 from sktpecr._utils._lazily import lazily
-from sktpecr.explanation._read_pairs import Columns, check_once, columns_of
+from sktpecr.explanation._read_pairs import Columns, check_once, columns_of, read_pairs
 from sktpecr.explanation._some_users import GivenPairs
 
 
@@ -39,23 +39,24 @@ class FiledPairs:
     users: NDArray  # Rows of the users in order, shape (n_users,)
     indptr: NDArray  # Where the pairs of each user begin, and end, shape (n_users + 1,)
     fingerprint: str  # Of all that was read
+    name: str  # Of the parameter, for messages
 
     @classmethod
-    def read(cls, path: str | os.PathLike[str], catalogue: Catalogue) -> FiledPairs:
+    def read(cls, path: str | os.PathLike[str], catalogue: Catalogue, name: str) -> FiledPairs:
         """Read whose pairs are in a file, or in the files of a folder, and check every row."""
-        groups = list(_row_groups(Path(path).absolute()))
+        groups = list(_row_groups(Path(path).absolute(), name))
         users, starts, hashes = [], [], []
         is_done = np.zeros(len(catalogue.users), dtype=bool)
         last, items_of_last = -1, np.empty(0, dtype=np.intp)
         for group in groups:
-            read = _read(group, catalogue)
+            read = _read(group, catalogue, name)
             hashes.append(joblib.hash(read))
             changes = np.flatnonzero(np.diff(read.users, prepend=last))
             own = read.users[changes]
             again = own[is_done[own] | pd.Series(own).duplicated().to_numpy()]
             if len(again):
                 raise ValueError(
-                    f"pairs in files must have the rows of each user one after another, and user "
+                    f"{name} in files must have the rows of each user one after another, and user "
                     f"{catalogue.users[again[0]]!r} comes again in {group.path.name}; sort the "
                     f"rows by user"
                 )
@@ -66,13 +67,12 @@ class FiledPairs:
             carried = np.full(len(items_of_last), last)
             pair_users = np.concatenate([carried, read.users])
             pair_items = np.concatenate([items_of_last, read.items])
-            check_once(pair_users, pair_items, catalogue)
+            check_once(pair_users, pair_items, catalogue, name)
             last = int(pair_users[-1])
             items_of_last = pair_items[pair_users == last]
         bounds = [*starts, np.array([groups[-1].start + len(read.users)])]
-        return cls(
-            catalogue, groups, np.concatenate(users), np.concatenate(bounds), joblib.hash(hashes)
-        )
+        whose, indptr = np.concatenate(users), np.concatenate(bounds)
+        return cls(catalogue, groups, whose, indptr, joblib.hash(hashes), name)
 
     def of(self, block: slice) -> GivenPairs:
         """Return the pairs of some of the users."""
@@ -88,7 +88,8 @@ class FiledPairs:
 
     def _group(self, number: int) -> Columns:
         if self._latest.get("number") != number:
-            self._latest.update(number=number, read=_read(self.groups[number], self.catalogue))
+            read = _read(self.groups[number], self.catalogue, self.name)
+            self._latest.update(number=number, read=read)
         return self._latest["read"]
 
     @lazily
@@ -97,42 +98,56 @@ class FiledPairs:
         return {}
 
 
+def pairs_of(
+    source: Any, catalogue: Catalogue, name: str = "pairs"
+) -> tuple[NDArray, GivenPairs | FiledPairs, Any]:
+    """Return whose pairs are in a table or in files, the pairs, and what tells them from others."""
+    if isinstance(source, str | os.PathLike):
+        filed = FiledPairs.read(source, catalogue, name)
+        return filed.users, filed, filed.fingerprint
+    users, pairs = read_pairs(source, catalogue, name)
+    return users, pairs, pairs
+
+
 def _joined(columns: Any, own: slice) -> Any:
     """Return some rows of a column that lies in several row groups, None where there is none."""
     return None if columns[0] is None else np.concatenate(columns)[own]
 
 
-def _row_groups(path: Path) -> Iterator[_RowGroup]:
+def _row_groups(path: Path, name: str) -> Iterator[_RowGroup]:
     """Yield what the files hold, in order of their names."""
     files = [path]
     if path.is_dir():  # what begins with an underscore or a dot is no data, in any such folder
         files = sorted(each for each in path.glob("**/*.parquet") if each.name[0] not in "_.")
     start = 0
     for file in files:
-        metadata = _opened(file).metadata
+        metadata = _opened(file, name).metadata
         for number in range(metadata.num_row_groups):
             if n_rows := metadata.row_group(number).num_rows:
                 yield _RowGroup(file, number, start)
                 start += n_rows
     if not start:
-        raise ValueError(f"pairs must have at least one row, got none in Parquet files of {path}")
+        raise ValueError(f"{name} must have at least one row, got none in Parquet files of {path}")
 
 
-def _opened(path: Path) -> Any:
+def _opened(path: Path, name: str) -> Any:
     try:
         parquet = import_module("pyarrow.parquet")
     except ImportError as error:  # not there, or made for another NumPy
         raise ImportError(
-            f"pairs in files are Parquet and need pyarrow: pip install 'sktpecr[parquet]' ({error})"
+            f"{name} in files are Parquet, which needs pyarrow: pip install 'sktpecr[parquet]' "
+            f"({error})"
         ) from error
     try:
         return parquet.ParquetFile(path)
     except (ValueError, OSError) as error:  # pyarrow's own errors are of these kinds
-        raise ValueError(f"pairs must be a table or Parquet files, got {path}: {error}") from error
+        raise ValueError(f"{name} must be a table or Parquet files, got {path}: {error}") from error
 
 
-def _read(group: _RowGroup, catalogue: Catalogue) -> Columns:
+def _read(group: _RowGroup, catalogue: Catalogue, name: str) -> Columns:
     """Return the columns of a row group; others that the file has are not read."""
-    file = _opened(group.path)
-    names = [name for name in ("user", "item", "rank", "score") if name in file.schema_arrow.names]
-    return columns_of(file.read_row_group(group.number, columns=names).to_pandas(), catalogue)
+    file = _opened(group.path, name)
+    there = set(file.schema_arrow.names)
+    columns = [each for each in ("user", "item", "rank", "score") if each in there]
+    table = file.read_row_group(group.number, columns=columns).to_pandas()
+    return columns_of(table, catalogue, name)

@@ -114,7 +114,7 @@ def _learn(
 
 
 def _doubt_tags(tag_model: TagModel) -> None:
-    """Warn where tags say no more of scores than tags dealt at random over the items do."""
+    """Warn where tags explain scores no better than random tags do."""
     account, n_users = tag_model.attribution, int(tag_model.learners.sum())
     n_items_of_tags = np.diff(tag_model.extractor._item_tags.indptr)
     # A tag for each item is the same tag wherever it is dealt.

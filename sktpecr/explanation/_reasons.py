@@ -28,11 +28,7 @@ _POPULAR = 0.75
 
 
 class OwnTags(NamedTuple):
-    """Used tags of one item, and how far its score varies over users.
-
-    Columns, contributions, tastes in standard deviations, the alias of each, and how many items
-    carry it.
-    """
+    """Used tags of one item, each with its alias and its number of items, tastes in deviations."""
 
     columns: NDArray
     contributions: NDArray

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from string import Formatter
 from types import MappingProxyType
 from typing import Any
@@ -83,6 +83,8 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "said_a_bit": "a bit {said}",
         "said_a_lot": "a lot {said}",
         "said_until": "{count} of {tag}",
+        "said_less_than": "less {tag} than {item}",
+        "said_together": "{tag} with {other}",
         "said_not_these": "not these {n}",
         "said_forget": "forget what was asked for this session only",
         "said_nothing": "no feedback",
@@ -217,6 +219,14 @@ def joined(phrases: list[str], words: Mapping[str, str] = ENGLISH) -> str:
         return "".join(phrases)
     *before, last = phrases
     return words["and"].format(first=listed(before, words), last=last)
+
+
+def together_in_words(tags: Iterable[Any], words: Mapping[str, str]) -> str:
+    """Return tags that are meant on one item as a phrase."""
+    first, *others = map(str, tags)
+    for other in others:
+        first = words["said_together"].format(tag=first, other=other)
+    return first
 
 
 def listed(phrases: Sequence[str], words: Mapping[str, str] = ENGLISH) -> str:

@@ -19,6 +19,7 @@ from sktpecr.generators._layers import (
     with_scaled_output,
 )
 from sktpecr.generators._network_generator import LearnedGenerator, regress, with_intercept
+from sktpecr.generators._shared_moves import SharedMoves
 
 _ROWS = 8192  # encoded at a time
 
@@ -171,6 +172,10 @@ class CVAEGenerator(LearnedGenerator):
     def _predict(self, preferences: NDArray) -> NDArray:
         latent = with_intercept(preferences) @ self._latent_from_tags
         return forward(self._decoder, np.hstack([latent, preferences]))[0]
+
+    def _shared_moves(self, moves: NDArray) -> SharedMoves | None:
+        """Return the network at anybody's tag preferences plus these moves, if it has layers."""
+        return SharedMoves(self._encoder, self._decoder, moves) if self.hidden_dims else None
 
     def _encode(self, preferences: NDArray, embeddings: NDArray) -> tuple[NDArray, list[NDArray]]:
         return forward(self._encoder, np.hstack([embeddings, preferences]))

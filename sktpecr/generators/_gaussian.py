@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, _fit_context
-from sklearn.covariance import ledoit_wolf
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
@@ -256,6 +255,8 @@ class GaussianGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
             # One user, or one factor, leaves nothing to estimate a shrinkage from.
             if n_users == 1 or n_factors == 1:
                 return empirical, 0.0
+            from sklearn.covariance import ledoit_wolf  # takes long to import
+
             covariance, shrinkage = ledoit_wolf(centred, assume_centered=True)
             return covariance, float(shrinkage)
         shrinkage = float(self.shrinkage)

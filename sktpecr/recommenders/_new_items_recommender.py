@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.linear_model import Ridge, RidgeCV
 
 from sktpecr._inputs._ids import Ids
 from sktpecr._inputs._item_tags import check_item_tags, is_frame
@@ -203,8 +202,10 @@ def _both(item_tags: Any, new_item_tags: Any, n_trained: int) -> tuple[NDArray, 
     return trained.toarray(), rows.toarray(), every
 
 
-def _regressed(tags: NDArray, items: NDArray, users: NDArray) -> tuple[Ridge, float]:
+def _regressed(tags: NDArray, items: NDArray, users: NDArray) -> tuple[Any, float]:
     """Return the regression of items on tags that scores of users are best told by, and its R2."""
+    from sklearn.linear_model import Ridge, RidgeCV  # takes long to import
+
     items = items.astype(np.float64)
     second_moment = np.eye(items.shape[1])  # where nobody is known, all directions count
     if len(users):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import groupby
 from typing import Any
 
@@ -17,10 +18,13 @@ from sktpecr.refinement._amount import by_taste, solve_amounts, wanted_count
 from sktpecr.solvers import ClosedFormSolver
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._temperature import temperature_of
-from sktpecr.tags._user import ANSWERS_A_DEVIATION, User
+from sktpecr.tags._user import User
 
 # Where tag preferences are not linear: rounds of setting tags, and what is met, in sd.
 _ROUNDS, _MET = 8, 1e-6
+
+
+Tag = int | tuple[int, ...]  # or several that are meant together
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,11 +64,14 @@ def answers(
         counts = [wanted for _, wanted in together]
         wishes: Sequence[NDArray | None] = [user.wish] * len(together)
         more: dict[str, Any] = {}
-        if said.wishes or (values and hold is not None):
+        if said.is_for_now or (values and hold is not None):
             more["taste"] = tag_model.scores_of(embedding)
             evidence = _for_now(tag_model, more["taste"], said, counts, user.wish, listing, first)
             if hold is not None:
-                evidence = [_described(tag_model, each, values) for each in evidence]
+                evidence = [
+                    _seen(tag_model, user, more["taste"], each, values, listing)
+                    for each in evidence
+                ]
             wishes = evidence
         for count, wish in zip(counts, wishes, strict=True):
             yield embedding, asked, {"wish": wish, "wanted": count, **more}
@@ -94,7 +101,7 @@ def _for_now(
     tag_model: TagModel,
     scores: NDArray,
     said: Feedback,
-    wanted: Sequence[dict[int, int]],
+    wanted: Sequence[dict[Tag, int]],
     wish: NDArray | None,
     listing: Listing,
     first: NDArray,
@@ -108,8 +115,9 @@ def _for_now(
         )
     start = np.zeros(len(prior)) if wish is None else wish
     wishes = [start] * len(wanted)
-    for liked, tags in ((False, said.dislike), (True, said.like)):
-        for tag, strength in tags.items():
+    named: Any  # a tag, or several together
+    for liked, named in ((False, said.dislike), (True, said.like), (True, said.together)):
+        for tag, strength in named.items():
             evidence = tag_model.wish.tag(tag, liked)
             if tag not in wanted[0]:
                 wishes = [each + strength * evidence for each in wishes]
@@ -125,14 +133,40 @@ def _for_now(
                     prior + temperature * each, temperature * evidence, some, listing, first
                 )
             ]
+    for tag, item in said.less_than.items():
+        wishes = [each + tag_model.wish.less_than(tag, item) for each in wishes]
     return wishes
 
 
-def _described(tag_model: TagModel, wish: NDArray, values: dict[int, float]) -> NDArray:
-    """Return evidence on items with that of somebody new who is described by tags."""
+def _seen(
+    tag_model: TagModel,
+    user: User,
+    scores: NDArray,
+    wish: NDArray,
+    values: dict[int, float],
+    listing: Listing,
+) -> NDArray:
+    """Return evidence on items with what it takes that the list shows which tags were set."""
+    # One item more or fewer for each standard deviation, or part of one, that the tag is to move,
+    # of the list and of one twice as long; most of them have come with the embedding. Who lowers a
+    # tag and leaves it above the average still wants it: as many as before.
+    temperature, prior = temperature_of(scores), scores.astype(np.float64)
+    own, before = tag_model.tag_preferences_of(user.embedding), user.scores(tag_model)
     for tag, value in values.items():
-        stands = float(tag_model.in_std(np.asarray(value) - tag_model.mean[tag], tag))
-        wish = wish + ANSWERS_A_DEVIATION * abs(stands) * tag_model.wish.tag(tag, stands > 0)
+        change = float(tag_model.in_std(np.asarray(value - own[tag]), tag))
+        step, liked = np.sign(change) * np.ceil(abs(change) - _MET), change > 0
+        if not step:
+            continue
+        if step < 0 and value > tag_model.mean[tag]:
+            step, liked = 0, True
+        for n in (listing.n, 2 * listing.n):
+            longer = replace(listing, n=n)
+            wanted = int(np.clip(count_of(tag_model, tag, longer.of(before)) + step, 0, n))
+            base = prior + temperature * wish
+            evidence = temperature * tag_model.wish.tag(tag, liked)
+            # Of the list that the embedding makes, which may be far from the first.
+            (moves,) = _enough(base, evidence, [wanted], longer, longer.of(base))
+            wish = wish + moves / temperature
     return wish
 
 
@@ -164,17 +198,18 @@ def _followed(
 
 def _directed(
     tag_model: TagModel, feedback: Feedback, first: NDArray, n: int
-) -> tuple[Feedback, dict[int, int]]:
+) -> tuple[Feedback, dict[Tag, int]]:
     """Return likes and dislikes, and how many of a tag are asked for where that is said."""
 
-    def before(tag: int) -> int:
+    def before(tag: Tag) -> int:
         return count_of(tag_model, tag, first)
 
-    wanted: dict[int, int] = {}
+    wanted: dict[Tag, int] = {}
     if feedback.amount is not None:
+        tags: list[Tag] = [*feedback.wishes, *feedback.together]
         wanted = {
-            tag: wanted_count(feedback.amount, before(tag), n, tag in feedback.like)
-            for tag in feedback.wishes
+            tag: wanted_count(feedback.amount, before(tag), n, tag not in feedback.dislike)
+            for tag in tags
         }
     like, dislike = dict(feedback.like), dict(feedback.dislike)
     for tag, count in feedback.until.items():
@@ -186,9 +221,15 @@ def _directed(
     return replace(feedback, like=like, dislike=dislike), wanted
 
 
-def count_of(tag_model: TagModel, tag: int, columns: NDArray) -> int:
-    """Return how many of some items have a tag."""
-    items = tag_model.extractor.items_of(tag)
+def items_of(tag_model: TagModel, tag: Tag) -> NDArray:
+    """Return the columns of the items that have a tag, or all of several tags."""
+    several = tag if isinstance(tag, tuple) else (tag,)
+    return reduce(np.intersect1d, [tag_model.extractor.items_of(each) for each in several])
+
+
+def count_of(tag_model: TagModel, tag: Tag, columns: NDArray) -> int:
+    """Return how many of some items have a tag, or all of several tags."""
+    items = items_of(tag_model, tag)
     places = np.searchsorted(items, columns)
     return int((items[np.minimum(places, len(items) - 1)] == columns).sum()) if len(items) else 0
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
-from sktpecr._inputs._feedback import Feedback
+from sktpecr._inputs._feedback import Feedback, check_held
 from sktpecr._inputs._numbers import check_n, check_share
 from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 from sktpecr.refinement._answer import Listing, answers
@@ -162,7 +162,10 @@ class FeedbackRefiner(BaseEstimator):
         n: int = 10,
         keep: float = 0.5,
         exclude: Iterable[Hashable] = (),
+        candidates: Iterable[Hashable] | None = None,
         hold: str | Iterable[Hashable] = (),
+        together: Any = None,
+        less_than: Mapping[Hashable, Hashable] | None = None,
     ) -> Any:  # Refinement, or a list of them for a list of users
         """Refine a user's recommendations.
 
@@ -185,7 +188,7 @@ class FeedbackRefiner(BaseEstimator):
             Unit of `set`: standard deviations from the population's mean, so that 0 is the
             average user, or units of the score.
         interactions, tags : optional
-            Somebody new in place of `user`, see :meth:`TPECRExplainer.explain`.
+            A new user in place of `user`, see :meth:`TPECRExplainer.explain`.
         after : Refinement, optional
             In place of `user`: the user of an earlier turn, who goes on from there.
         amount : {"a bit", "more", "a lot"}, optional
@@ -201,10 +204,19 @@ class FeedbackRefiner(BaseEstimator):
             Share of that list which `amount` and `until` must leave, from 0 to 1.
         exclude : iterable of hashable, default=()
             Raw ids of items that cannot be in it, besides those of the user's interactions.
+        candidates : iterable of hashable, optional
+            Raw ids of the only items that can be in it, here and in :meth:`Refinement.recommend`:
+            what a candidate generator found for this user. All items by default.
         hold : "all" or iterable of tag names, default=()
             Tags that stay where they are when others are `set`. The rest moves along as tags of
             the population do, and the items of a tag that is set move its way; with "all" no tag
             that is not named follows, which other solvers always have.
+        together : tuple of tag names, list of them or dict of them to strength, optional
+            What to show more of where all of these tags are on one item. Only for now, and with
+            `amount` as `like` is.
+        less_than : dict of tag name to item id, optional
+            Items that have too much of a tag: what has as much of it is less likely, as one
+            answer. Only for now.
 
         Returns
         -------
@@ -230,25 +242,23 @@ class FeedbackRefiner(BaseEstimator):
         if units not in ("std", "raw"):
             raise ValueError(f"units must be 'std' or 'raw', got {units!r}")
         # Who gives no number asks for what can be seen.
-        no_number = strength is None and not any(isinstance(v, Mapping) for v in (like, dislike))
+        said = like, dislike, together
+        no_number = strength is None and not any(isinstance(each, Mapping) for each in said)
         if amount is None and no_number and self.solver == "auto":
             amount = "more"
         strength = 1.0 if strength is None else strength
-        feedback = Feedback.parse(tag_model.tags, like, dislike, set, strength, amount, until)
-        self._check_amounts(feedback.amount or feedback.until)
+        also = until, together, less_than, tag_model.catalogue.items
+        feedback = Feedback.parse(tag_model.tags, like, dislike, set, strength, amount, *also)
+        self._check_amounts(feedback.amount or until or together or less_than)
         values = tag_model.in_units_of_score(feedback.set) if units == "std" else feedback.set
         users = [
             User.of(tag_model, one, interactions, tags, after)
             for one in (user if _are_many(user) else [user])
         ]
-        held = None if hold == "all" else tuple(tag_model.tags.rows(_names(hold)))
-        shown: dict[str, Any] = {
-            "n": check_n(n),
-            "keep": check_share(keep, "keep"),
-            "exclude": exclude,
-        }
-        shown["hold"] = held
-        refined = [self._refine(tag_model, one, [feedback], values, **shown)[0] for one in users]
+        users = [one.listed_among(tag_model.catalogue, candidates) for one in users]
+        held = None if hold == "all" else tuple(tag_model.tags.rows(check_held(hold)))
+        shown = check_n(n), check_share(keep, "keep"), exclude, held
+        refined = [self._refine(tag_model, one, [feedback], values, *shown)[0] for one in users]
         warn_of_hard_tags(tag_model, feedback, refined)
         return refined if _are_many(user) else refined[0]
 
@@ -283,7 +293,7 @@ class FeedbackRefiner(BaseEstimator):
         units : {"std", "raw"}, default="std"
             See :meth:`refine`.
         interactions, tags : optional
-            Somebody new in place of `user`, see :meth:`TPECRExplainer.explain`.
+            A new user in place of `user`, see :meth:`TPECRExplainer.explain`.
         after : Refinement, optional
             See :meth:`refine`.
         exclude_seen : bool, default=True
@@ -306,12 +316,7 @@ class FeedbackRefiner(BaseEstimator):
         said = (like, dislike, set, strength, units)
         who: dict[str, Any] = {"interactions": interactions, "tags": tags, "after": after}
         refined = self.refine(user, *said, **who, amount=amount, n=n)
-        everything = refined.recommend(len(refined.scores), exclude_seen=exclude_seen)
-        before, now = everything["rank_before"] <= n, everything["rank"] <= n
-        changes = [now & ~before, before & ~now]
-        everything["change"] = np.select(changes, ["enters", "leaves"], "stays")
-        columns = ["item", "name", "rank_before", "rank", "change"]
-        return everything.loc[before | now, columns].reset_index(drop=True)
+        return refined._changes(n, exclude_seen)
 
     def sweep(
         self,
@@ -344,7 +349,7 @@ class FeedbackRefiner(BaseEstimator):
         amounts : iterable of {"a bit", "more", "a lot"}, optional
             See `amount` of :meth:`refine`.
         interactions, tags : optional
-            Somebody new in place of `user`, see :meth:`TPECRExplainer.explain`.
+            A new user in place of `user`, see :meth:`TPECRExplainer.explain`.
         after, n, keep, exclude : optional
             See :meth:`refine`.
 
@@ -390,6 +395,7 @@ class FeedbackRefiner(BaseEstimator):
         feedback: pd.DataFrame,
         n_items: int = 10,
         *,
+        candidates: Any = None,
         to: str | os.PathLike[str] | None = None,
         n_jobs: int | None = None,
         batch_size: int = 256,
@@ -406,6 +412,11 @@ class FeedbackRefiner(BaseEstimator):
             if missing), or where a tag is set, in standard deviations.
         n_items : int, default=10
             Length of each list.
+        candidates : DataFrame of pandas or polars, or path, optional
+            The only items that each user may be listed, from a candidate generator: columns user
+            and item, or Parquet files with these, see `pairs` of
+            :meth:`~sktpecr.TPECRExplainer.explain_batch`. Each user who gives feedback needs some;
+            others are passed over. All items by default.
         to, n_jobs : optional
             See :meth:`~sktpecr.TPECRExplainer.explain_batch`.
         batch_size : int, default=256
@@ -419,7 +430,8 @@ class FeedbackRefiner(BaseEstimator):
         -------
         DataFrame or Path
             The folder if `to` is given; else columns user, rank, item, score and rank_before, see
-            :meth:`Refinement.recommend`. Users in the order in which they come first.
+            :meth:`Refinement.recommend`. Users in the order in which they come first, in
+            `candidates` if given.
 
         Raises
         ------
@@ -453,6 +465,7 @@ class FeedbackRefiner(BaseEstimator):
             self,
             feedback,
             n_items,
+            candidates,
             to=to,
             n_jobs=n_jobs,
             batch_size=batch_size,
@@ -475,7 +488,8 @@ class FeedbackRefiner(BaseEstimator):
     def _check_amounts(self, asked_for: Any) -> None:
         if asked_for and self.solver != "auto":
             raise ValueError(
-                f"amount and until need solver='auto', got solver={self.solver!r}: use strength"
+                f"amount, until, together and less_than need solver='auto', got "
+                f"solver={self.solver!r}: use strength"
             )
 
     def _refine(
@@ -490,7 +504,7 @@ class FeedbackRefiner(BaseEstimator):
         hold: tuple[int, ...] | None = (),
     ) -> list[Refinement]:
         """Refine by feedbacks that differ in strength alone."""
-        allowed = tag_model.catalogue.candidates(user.history, user.has_known_history, exclude)
+        allowed = user.candidates(tag_model.catalogue, user.has_known_history, exclude)
         listing, some = Listing(allowed, n, keep), [feedback for feedback in feedbacks if feedback]
         solved = self._solved(tag_model, user, some, values, listing, hold)
         own = user.embedding.astype(np.float64)
@@ -544,9 +558,3 @@ class FeedbackRefiner(BaseEstimator):
 def _are_many(user: Any) -> TypeGuard[list[Any]]:
     """Tell a list of users from one user; a tuple can be an id."""
     return isinstance(user, list) or (hasattr(user, "__array__") and np.ndim(user) == 1)
-
-
-def _names(hold: Any) -> list[Hashable]:
-    if isinstance(hold, str | bytes) or not hasattr(hold, "__iter__"):
-        raise ValueError(f"hold must be 'all' or a list of tag names, got {hold!r}")
-    return list(hold)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
 import pandas as pd
 
+from sktpecr._inputs._catalogue import Catalogue
 from sktpecr._inputs._feedback import Feedback
 from sktpecr._inputs._ids import listing
 from sktpecr._inputs._numbers import check_n
 from sktpecr._inputs._tables import in_pandas
 from sktpecr._utils._resumable_parts import run_parts
-from sktpecr.explanation._fingerprint import fingerprints
+from sktpecr.explanation._filed_pairs import pairs_of
+from sktpecr.explanation._fingerprint import fingerprints, hashed
 
 _COLUMNS = ("user", "tag", "feedback")
 _KINDS = ("like", "dislike", "set")
@@ -26,6 +28,7 @@ def refine_batch(
     refiner: Any,
     feedback: Any,
     n_items: int,
+    candidates: Any,
     *,
     to: str | os.PathLike[str] | None,
     n_jobs: int | None,
@@ -37,7 +40,8 @@ def refine_batch(
     tag_model = refiner.tag_model_
     n_items, size = check_n(n_items, "n_items"), check_n(batch_size, "batch_size")
     by_user = _checked(feedback, tag_model)
-    users = list(by_user)
+    listable = None if candidates is None else _Candidates.of(candidates, tag_model.catalogue)
+    users = list(by_user) if listable is None else listable.in_order(by_user)
     parts = [
         {user: by_user[user] for user in users[start : start + size]}
         for start in range(0, len(users), size)
@@ -48,12 +52,14 @@ def refine_batch(
         said = [(user, sorted(kinds.items())) for user, kinds in by_user.items()]
         solver = f"{refiner.solver}, {refiner.long_term:g}"
         made_of = {**fingerprints(tag_model), "said": joblib.hash([solver, said])}
+        if listable is not None:
+            made_of["candidates"] = hashed(listable.identity)
         return {"of": "refined", **settings, "batch_size": size, **made_of}
 
     return run_parts(
         partial(_refined, refiner, **settings),
         parts,
-        lambda part: part,
+        lambda part: part if listable is None else listable.added_to(part),
         lambda part: listing(list(part)),
         to=to,
         job=job,
@@ -63,7 +69,42 @@ def refine_batch(
     )
 
 
-Said = dict[str, dict[Any, float]]  # "like", "dislike" and "set", each tag to number
+Said = dict[str, Any]  # "like", "dislike" and "set", each tag to number; and "candidates"
+
+
+class _Candidates(NamedTuple):
+    """What each user may be listed."""
+
+    catalogue: Catalogue
+    places: dict[int, int]  # Row of a user to the place among those who have candidates
+    pairs: Any  # Has `of` some of these users
+    identity: Any  # What tells them from others
+
+    @classmethod
+    def of(cls, given: Any, catalogue: Catalogue) -> _Candidates:
+        rows, pairs, identity = pairs_of(given, catalogue, "candidates")
+        places = dict(zip(rows.tolist(), range(len(rows)), strict=True))
+        return cls(catalogue, places, pairs, [rows, identity])
+
+    def in_order(self, users: Iterable[Any]) -> list[Any]:
+        """Return users as they come in the candidates: files are then read in one go."""
+        rows = {user: self.catalogue.users.row(user) for user in users}
+        without = [user for user, row in rows.items() if row not in self.places]
+        if without:
+            raise ValueError(
+                f"candidates must have items for each user who gives feedback, and lack "
+                f"{len(without)} of them, such as {without[0]!r}"
+            )
+        return sorted(rows, key=lambda user: self.places[rows[user]])
+
+    def added_to(self, part: dict[Any, Said]) -> dict[Any, Said]:
+        """Return what users said with the items that each may be listed."""
+        found = {}
+        for user, said in part.items():
+            place = self.places[self.catalogue.users.row(user)]
+            items = self.pairs.of(slice(place, place + 1)).items
+            found[user] = {**said, "candidates": self.catalogue.item_ids[items]}
+        return found
 
 
 def _refined(

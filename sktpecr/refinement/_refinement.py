@@ -17,8 +17,8 @@ from sktpecr._utils._lazily import lazily
 from sktpecr._utils._ranking import ranks_of, top_items
 from sktpecr.explanation._explain_item import explain_item
 from sktpecr.explanation._explanation import Explanation
-from sktpecr.explanation._words import change_in_words, complete_words
-from sktpecr.refinement._answer import Listing, count_of
+from sktpecr.explanation._words import change_in_words, complete_words, together_in_words
+from sktpecr.refinement._answer import Listing, Tag, count_of, items_of
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._user import User, worth
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class Refinement:
     """A user's recommendations after feedback.
 
-    Returned by :meth:`FeedbackRefiner.refine`; not built by hand.
+    Returned by :meth:`FeedbackRefiner.refine`; do not make one yourself.
 
     Parameters
     ----------
@@ -49,8 +49,8 @@ class Refinement:
         Of the embedding, from a solver that knows what is uncertain.
     wish : ndarray of shape (n_items,), optional
         What is asked for now, in this turn and before: evidence on items.
-    wanted : dict of int to int, optional
-        Column of a tag to how many of its items were asked for.
+    wanted : dict of int or tuple of int to int, optional
+        Column of a tag, or those of several together, to how many of its items were asked for.
     taste : ndarray of shape (n_items,), optional
         Scores of the embedding, where they are known.
     listing : Listing
@@ -96,7 +96,7 @@ class Refinement:
         covariance: NDArray | None = None,
         *,
         wish: NDArray | None = None,
-        wanted: dict[int, int] | None = None,
+        wanted: dict[Tag, int] | None = None,
         taste: NDArray | None = None,
         listing: Listing,
     ) -> None:
@@ -172,11 +172,18 @@ class Refinement:
         self, n: int, exclude_seen: bool, exclude: Iterable[Hashable] = ()
     ) -> tuple[NDArray, NDArray]:
         """Return columns of the best items after the feedback, and their ranks before it."""
-        candidates = self._tag_model.catalogue.candidates(
-            self._user.known_history, exclude_seen, exclude
-        )
+        candidates = self._user.candidates(self._tag_model.catalogue, exclude_seen, exclude)
         columns = top_items(self.scores, candidates, n)
         return columns, ranks_of(columns, self.scores_before, candidates)
+
+    def _changes(self, n: int, exclude_seen: bool) -> pd.DataFrame:
+        """Return what enters a list of n items, stays in it and leaves it."""
+        everything = self.recommend(len(self.scores), exclude_seen=exclude_seen)
+        before, now = everything["rank_before"] <= n, everything["rank"] <= n
+        changes = [now & ~before, before & ~now]
+        everything["change"] = np.select(changes, ["enters", "leaves"], "stays")
+        columns = ["item", "name", "rank_before", "rank", "change"]
+        return everything.loc[before | now, columns].reset_index(drop=True)
 
     def rank(self, item: Hashable, *, exclude_seen: bool = True) -> int:
         """Return the rank of an item after the feedback.
@@ -195,7 +202,7 @@ class Refinement:
         """
         catalogue = self._tag_model.catalogue
         column = catalogue.items.row(item)
-        candidates = catalogue.candidates(self._user.known_history, exclude_seen)
+        candidates = self._user.candidates(catalogue, exclude_seen)
         return int(ranks_of(np.array([column]), self.scores, candidates)[0])
 
     def explain(self, item: Hashable) -> Explanation:
@@ -252,7 +259,7 @@ class Refinement:
         return self._user.refined(*said, self.embedding, self._wish, self._taste)
 
     def forget(self) -> Refinement:
-        """End what was asked for only for now.
+        """Drop what was asked for in this session only; what became taste stays.
 
         Returns
         -------
@@ -330,14 +337,14 @@ class Refinement:
         """Columns that are listed before the feedback, and after it."""
         return self._listing.of(self.scores_before), self._listing.of(self.scores)
 
-    def _counts(self, tag: int) -> tuple[int, int]:
+    def _counts(self, tag: Tag) -> tuple[int, int]:
         """Return how many of a tag's items are listed before and after the feedback."""
         before, after = (count_of(self._tag_model, tag, columns) for columns in self._lists)
         return before, after
 
-    def _available(self, tag: int) -> int:
+    def _available(self, tag: Tag) -> int:
         """Return how many of a tag's items could be listed."""
-        items = self._tag_model.extractor.items_of(tag)
+        items = items_of(self._tag_model, tag)
         return int(self._listing.candidates[items].sum())
 
     def shortfalls(self, words: Mapping[str, str]) -> list[str]:
@@ -359,9 +366,11 @@ class Refinement:
             more = wanted >= before
             if count >= wanted if more else count <= wanted:
                 continue
+            several = tag if isinstance(tag, tuple) else (tag,)
+            name = together_in_words([self._tag_model.tags[each] for each in several], words)
             short = "short_available" if more and wanted > available else "short_kept"
             told = {"count": str(count), "available": str(available), "wanted": str(wanted)}
-            sentences.append(words[short].format(tag=self._tag_model.tags[tag], **told))
+            sentences.append(words[short].format(tag=name, **told))
         return sentences
 
     def to_frame(self) -> pd.DataFrame:

@@ -16,12 +16,14 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sktpecr._inputs._feedback import Feedback
 from sktpecr.recommenders._protocol import optional
 from sktpecr.solvers._gradients import generator_gradient
-from sktpecr.solvers._pairs import Pairs
+from sktpecr.solvers._pairs import Batch, Pairs
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._user import User
 
 # An embedding this many times larger than the user's own is beyond any recommender.
 _DIVERGED = 1e6
+# What a loss grows by, as a share of it, without having grown.
+_ROUNDING = 1e-9
 
 
 # Their MF has embeddings with a root mean square of .131 and tag preferences with a standard
@@ -154,6 +156,13 @@ class _IterativeSolver(BaseEstimator):
         if loss == "bce":
             weight /= len(own)  # the authors' NCF takes means where MF takes sums
 
+        def objective(batch: Batch, embedding: NDArray) -> float:
+            distance = float(np.sum(np.square(embedding - own)))
+            return batch.loss(recommender, embedding, loss) + weight * distance
+
+        # The authors' rate suits their models. Where it overshoots on another, it is halved until
+        # no step does; a rate that was asked for stays.
+        searched = self.learning_rate is None and optimizer == "sgd"
         limit = _DIVERGED * (1 + np.abs(own).max())
         parameter = torch.from_numpy(start.copy()).requires_grad_()
         make = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[optimizer]
@@ -162,12 +171,18 @@ class _IterativeSolver(BaseEstimator):
         embedding = embed(start)
         for _ in range(self.n_epochs or settings.n_epochs):
             for batch in pairs.batches(self.batch_size):
-                value = parameter.detach().numpy()
+                value = parameter.detach().numpy().copy()
                 gradient = batch.gradient(recommender, embedding, loss)
-                gradient = gradient + 2 * weight * (embedding - own)
-                parameter.grad = torch.from_numpy(pull(value, gradient))
+                gradient = pull(value, gradient + 2 * weight * (embedding - own))
+                parameter.grad = torch.from_numpy(gradient)
+                before = objective(batch, embedding) if searched else np.inf
                 step.step()
                 embedding = embed(parameter.detach().numpy())
+                while searched and not objective(batch, embedding) <= before * (1 + _ROUNDING):
+                    rate /= 2
+                    step.param_groups[0]["lr"] = rate
+                    parameter.data = torch.from_numpy(value - rate * gradient)
+                    embedding = embed(parameter.detach().numpy())
                 if not np.abs(embedding).max() < limit:
                     raise ValueError(
                         f"the online update diverged with learning_rate={rate:.3g}; pass a smaller "
@@ -184,7 +199,9 @@ class OnlineSolver(_IterativeSolver):
     optimizer : {"sgd", "adam"}, optional
         By default the authors': SGD under BPR loss, Adam under binary cross-entropy.
     learning_rate : float, optional
-        By default the authors' for MovieLens, in units of the spread of tag preferences.
+        By default the authors' for MovieLens, in units of the spread of tag preferences; under SGD
+        halved as often as a step would raise the loss that it is to lower, so that no scale of
+        scores makes it diverge. A rate that is given stays as it is.
     n_epochs : int, optional
         Passes over the tag's items. By default the authors': 15 under BPR, 1 under
         cross-entropy.
@@ -267,7 +284,8 @@ class EmbeddingSolver(_IterativeSolver):
     optimizer : {"sgd", "adam"}, optional
         By default the authors': SGD under BPR loss, Adam under binary cross-entropy.
     learning_rate : float, optional
-        By default the authors' for MovieLens, in units of the spread of embeddings.
+        By default the authors' for MovieLens, in units of the spread of embeddings, and halved as
+        :class:`OnlineSolver` halves its own.
     n_epochs : int, optional
         Passes over the tag's items. By default the authors': 10 under BPR, 1 under
         cross-entropy.

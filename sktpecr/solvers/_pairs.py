@@ -26,6 +26,17 @@ class Batch(NamedTuple):
     rows: NDArray
     weights: NDArray
 
+    def loss(self, recommender: Any, embedding: NDArray, loss: str) -> float:
+        """Return the feedback loss at an embedding."""
+        items = self.rows[:, 0] if loss == "bce" else self.rows.T.ravel()
+        scores = np.asarray(recommender.score_items(embedding[np.newaxis], items))[0]
+        scores = scores.astype(np.float64)
+        if loss == "bce":
+            each = np.logaddexp(0.0, scores) - self.rows[:, 1] * scores
+            return float(self.weights @ each) / len(each)
+        better, worse = np.split(scores, 2)
+        return float(self.weights @ np.logaddexp(0.0, worse - better))
+
     def gradient(self, recommender: Any, embedding: NDArray, loss: str) -> NDArray:
         """Return the gradient of the feedback loss at an embedding."""
         if loss == "bce":

@@ -263,7 +263,9 @@ class TagModel:
     @lazily
     def average_user(self) -> NDArray:
         """Mean of the learners' embeddings, shape (n_factors,)."""
-        return taken(self.user_embeddings, self.learners).astype(np.float64).mean(axis=0)
+        every = self.learners.all()  # then nothing has to be copied
+        users = self.user_embeddings if every else taken(self.user_embeddings, self.learners)
+        return users.mean(axis=0, dtype=np.float64)
 
     @lazily
     def halves(self) -> list[Half]:

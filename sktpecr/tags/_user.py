@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sktpecr._inputs._catalogue import Catalogue
 from sktpecr._inputs._feedback import Feedback
+from sktpecr._inputs._ids import check_list
 from sktpecr._inputs._numbers import finite_number
 from sktpecr._inputs._tables import (
     canonical,
@@ -56,6 +57,7 @@ class User:
     is_folded: bool = False  # Whether the embedding was made of interactions, and is not stored
     turns: tuple[Turn, ...] = ()  # What the user said before; that is in the embedding already
     wish: NDArray | None = None  # What is asked for now: evidence on items, shape (n_items,)
+    among: NDArray | None = None  # Columns of what may be listed; None for all items
     # A turn asks for them several times, and each time is a pass over all items.
     _taste: NDArray | None = field(default=None, init=False, repr=False)
 
@@ -185,6 +187,20 @@ class User:
     def scores(self, tag_model: TagModel) -> NDArray:
         """Return what all items are worth to the user: taste, and what is asked for now."""
         return worth(self.taste(tag_model), self.wish)
+
+    def listed_among(self, catalogue: Catalogue, items: Iterable[Hashable] | None) -> User:
+        """Return the user, who from now on is listed these items alone; None for no change."""
+        if items is None:
+            return self
+        return replace(
+            self, among=catalogue.items.rows(check_list(items, "candidates", "item ids"))
+        )
+
+    def candidates(
+        self, catalogue: Catalogue, exclude_seen: bool, exclude: Iterable[Hashable] = ()
+    ) -> NDArray:
+        """Return which items may be listed for the user, shape (n_items,)."""
+        return catalogue.candidates(self.known_history, exclude_seen, exclude, self.among)
 
     @property
     def known_history(self) -> NDArray | None:

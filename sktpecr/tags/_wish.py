@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
 from sktpecr._utils._lazily import lazily
 
@@ -120,6 +119,8 @@ class Wish:
             on_item = self._tags[:, [tag]].toarray().ravel() > 0
             share = on_item[known].mean() if known.any() else 0.0
             if 0 < share < 1:
+                from sklearn.linear_model import LogisticRegression  # takes long to import
+
                 regression = LogisticRegression(C=1.0, max_iter=200)
                 regression.fit(rows[known], on_item[known])
                 guess = regression.predict_proba(rows)[:, 1]

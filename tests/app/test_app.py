@@ -2,6 +2,7 @@
 
 import json
 import re
+import sqlite3
 import threading
 from urllib.parse import urljoin
 
@@ -42,7 +43,7 @@ def begin(client, **who):
 
 
 def speak(client, state, action, **said):
-    body = {"action": action, "turn": state["turn"], **said}
+    body = {"action": action, "version": state["version"], **said}
     return client.post(f"/api/conversations/{state['id']}/turns", json=body)
 
 
@@ -69,7 +70,7 @@ def test_a_conversation_is_what_the_class_says(client):
     assert [row["item"] for row in state["list"]] == listed["item"].tolist()
     assert [row["rank_first"] for row in state["list"]] == listed["rank_first"].tolist()
     assert [turn["words"] for turn in state["turns"]] == [
-        turn.said.to_text(item_name=None if turn.said.reject is None else name_of(turn.said.reject))
+        turn.said.to_text(names={item: name_of(item) for item in turn.said.items})
         for turn in conversation.history
     ]
     assert [turn["hides"] for turn in state["turns"]][-1] == "tag_4"
@@ -164,6 +165,88 @@ def test_two_windows_do_not_talk_across_each_other(client):
     assert client.get(f"/api/conversations/{state['id']}").json() == first.json()
 
 
+def test_a_stale_window_is_noticed_by_what_was_said_not_by_how_often(client):
+    begun = begin(client)
+    seen = speak(client, begun, "say", like={"tag_1": 2.0}).json()
+    # In another window: back, and another answer. That is as many turns.
+    undone = speak(client, seen, "undo").json()
+    now = speak(client, undone, "say", like={"tag_2": 2.0}).json()
+    assert now["turn"] == seen["turn"] == 1
+    assert len({each["version"] for each in (begun, seen, undone, now)}) == 4
+    late = speak(client, seen, "undo")
+    assert late.status_code == 409
+    assert late.json()["state"] == now
+    # Back where it was is where it was.
+    there = speak(client, speak(client, now, "undo").json(), "redo").json()
+    assert there["version"] == now["version"]
+
+
+def test_what_a_new_model_refuses_stays_as_it_was_said(tmp_path):
+    path = tmp_path / "talks.sqlite"
+    with TestClient(create_app(EXPLAINER, store=path), base_url="http://localhost") as client:
+        state = begin(client)
+        for tag in ("tag_3", "tag_1"):
+            state = speak(client, state, "say", like={tag: 2.0}).json()
+        state = speak(client, state, "reject", item=state["list"][0]["item"]).json()
+    kept = [name for name in DATA.item_tags.columns if name != "tag_3"]
+    fewer = TPECRExplainer(TruncatedSVD(6, random_state=0), DATA.item_tags[kept])
+    fewer.fit(DATA.interactions, user_ids=DATA.user_ids, item_names=NAMES)
+    with TestClient(create_app(fewer, store=path), base_url="http://localhost") as client:
+        now = client.get(f"/api/conversations/{state['id']}").json()
+        assert [turn["words"] for turn in now["turns"]] == [
+            turn["words"] for turn in state["turns"]
+        ]
+        assert now["left_out"] == ["tag 'tag_3' in turn 1"]
+        now = speak(client, now, "say", like={"tag_2": 1.0}).json()  # it goes on
+        assert speak(client, now, "undo").status_code == 200
+    with TestClient(create_app(EXPLAINER, store=path), base_url="http://localhost") as client:
+        again = client.get(f"/api/conversations/{state['id']}").json()
+    assert again["list"] == state["list"]
+
+
+def test_in_memory_as_on_disk_conversations_expire_and_other_servers_speak(tmp_path):
+    path = tmp_path / "talks.sqlite"
+    with (
+        TestClient(create_app(EXPLAINER, store=path), base_url="http://localhost") as client,
+        TestClient(create_app(EXPLAINER, store=path), base_url="http://localhost") as other,
+    ):
+        state = begin(client)
+        now = speak(other, state, "say", like={"tag_1": 1.0}).json()
+        assert client.get(f"/api/conversations/{state['id']}").json() == now
+        assert speak(client, state, "say", like={"tag_2": 1.0}).status_code == 409
+        client.app.state.talks.store.max_age = -1.0
+        assert client.get(f"/api/conversations/{state['id']}").status_code == 404
+        assert not client.app.state.talks._recent
+
+
+def test_memory_has_a_cap(client, monkeypatch):
+    ids = [begin(client)["id"] for _ in range(6)]
+    talks = client.app.state.talks
+    held = [conversation.nbytes for _, conversation in talks._recent.values()]
+    assert len(held) == 6
+    monkeypatch.setattr("sktpecr.app._talks._BYTES_IN_MEMORY", 3 * max(held))
+    for id in ids:  # those that are not at hand are read again
+        assert client.get(f"/api/conversations/{id}").status_code == 200
+        assert sum(each.nbytes for _, each in talks._recent.values()) <= 3 * max(held)
+    assert list(talks._recent)[-1] == ids[-1]
+
+
+def test_a_store_that_cannot_be_written_is_told_and_nothing_changes(tmp_path):
+    path = tmp_path / "talks.sqlite"
+    with TestClient(create_app(EXPLAINER, store=path), base_url="http://localhost") as client:
+        state = begin(client)
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        client.app.state.talks.store._connection.execute("PRAGMA busy_timeout = 50")
+        answer = speak(client, state, "say", like={"tag_1": 1.0})
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+        assert "is locked by another process; nothing was changed, try again" in answer.text
+        other.execute("ROLLBACK")
+        other.close()
+        assert client.get(f"/api/conversations/{state['id']}").json() == state
+        assert speak(client, state, "say", like={"tag_1": 1.0}).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("action", "said", "words"),
     [
@@ -241,6 +324,26 @@ def test_only_the_page_itself_is_let_in(client, headers, status):
     content = json.dumps({"user": USER})
     answer = client.post("/api/conversations", content=content, headers=headers)
     assert answer.status_code == status
+
+
+@pytest.mark.parametrize("host", ["films.example", "127.0.0.1:8000"])
+def test_behind_a_tls_proxy_its_address_is_let_in(host):
+    app = create_app(EXPLAINER, public_url="https://films.example/recs")
+    headers = {"Host": host, "Origin": "https://films.example", "Sec-Fetch-Site": "same-origin"}
+    with TestClient(app, base_url="http://localhost") as client:
+        path, said = "/api/conversations", {"user": USER}
+        assert client.post(path, json=said, headers=headers).status_code == 201
+        for origin in ("https://evil.example", "http://films.example", "https://films.example:1"):
+            foreign = headers | {"Origin": origin}
+            assert client.post(path, json=said, headers=foreign).status_code == (
+                201 if origin == f"http://{host}" else 403
+            )
+
+
+@pytest.mark.parametrize("address", ["films.example", "ftp://films.example", "", 7, "https://"])
+def test_an_address_that_is_none_is_refused_at_the_start(address):
+    with pytest.raises(ValueError, match="public_url must be an address such as"):
+        create_app(EXPLAINER, public_url=address)
 
 
 @pytest.mark.parametrize(

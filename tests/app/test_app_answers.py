@@ -39,7 +39,7 @@ def post(client, path, **body):
 
 
 def speak(client, state, action, **said):
-    return post(client, f"/{state['id']}/turns", action=action, turn=state["turn"], **said)
+    return post(client, f"/{state['id']}/turns", action=action, version=state["version"], **said)
 
 
 def test_titles_are_as_spoken_and_years_stand_apart(client):
@@ -74,7 +74,7 @@ def test_search_finds_what_begins_with_a_text_before_what_holds_it(client, kind,
     if first is None:
         assert found == []
     else:
-        assert all(each["name"].removeprefix("viewer ").startswith(first) for each in found)
+        assert all(each["name"].removeprefix("user ").startswith(first) for each in found)
 
 
 def test_amounts_show_what_the_answers_then_do(client):
@@ -159,7 +159,8 @@ def test_any_turn_can_be_taken_back_and_said_again(client):
     state = speak(client, state, "remove", at=2)  # shows the hidden tag again
     assert [turn["hides"] for turn in state["turns"]] == [None] * 3
     answer = client.post(
-        f"/api/conversations/{state['id']}/turns", json={"action": "remove", "turn": 3, "at": 3}
+        f"/api/conversations/{state['id']}/turns",
+        json={"action": "remove", "version": state["version"], "at": 3},
     )
     assert answer.status_code == 400
     assert "at must be one of 3 turns" in answer.json()["error"]
@@ -184,7 +185,7 @@ def test_a_shared_copy_can_be_looked_at_and_no_more(client):
     assert len(seen["turns"]) == 1
     assert post(client, f"/{shared}/explain", item=seen["list"][0]["item"])["text"]
     refused = client.post(
-        f"/api/conversations/{shared}/turns", json={"action": "undo", "turn": seen["turn"]}
+        f"/api/conversations/{shared}/turns", json={"action": "undo", "version": seen["version"]}
     )
     assert refused.status_code == 403
     assert client.get(f"/api/conversations/{shared}").json() == seen

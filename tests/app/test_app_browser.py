@@ -242,6 +242,11 @@ def test_an_answer_shows_what_is_new_what_left_and_moves_nothing_under_the_point
     page.click("#left button >> nth=0")
     settle(page)
     assert page.text_content("#why-title") == left[0]
+    page.click("#undo")  # and what it changed back is shown likewise
+    settle(page)
+    marked = page.locator("#list li:has(.badge.new) .title").all_text_contents()
+    assert sorted(marked) == sorted(left)
+    assert sorted(page.locator("#left button").all_text_contents()) == sorted(new)
 
 
 def test_turns_are_chips_that_can_each_be_removed_and_hidden_tags_shown_again(page):

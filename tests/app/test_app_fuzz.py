@@ -6,6 +6,7 @@ schemathesis stands alone: its command is looked for on the path, and is not amo
 import http.client
 import json
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -20,16 +21,20 @@ from sktpecr.app import create_app
 from sktpecr.datasets import make_tagged_interactions
 
 uvicorn = pytest.importorskip("uvicorn")
+
 SCHEMATHESIS = shutil.which("schemathesis")
 DATA = make_tagged_interactions(n_users=40, n_items=30, n_tags=4, random_state=0)
 
 
 @pytest.fixture(scope="module")
 def url():
+    from sktpecr.app._hurried_protocol import HurriedProtocol
+
     rng = np.random.RandomState(0)
     factors = rng.normal(size=(40, 5)), rng.normal(size=(30, 5))
     explainer = TPECRExplainer(factors, DATA.item_tags).fit(DATA.interactions)
-    server = uvicorn.Server(uvicorn.Config(create_app(explainer), port=0, log_level="error"))
+    how = {"port": 0, "log_level": "error", "http": HurriedProtocol}
+    server = uvicorn.Server(uvicorn.Config(create_app(explainer), **how))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
@@ -125,3 +130,44 @@ def test_a_body_that_never_ends_is_given_up_and_nobody_waits_for_it(url, monkeyp
         assert b"0.5 s" in answer.read()
         connection.close()
     assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("first", [b"", b"GET /api/model HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"])
+def test_headers_that_never_end_are_given_up(url, monkeypatch, first):
+    monkeypatch.setattr("sktpecr.app._hurried_protocol.HEADER_SECONDS", 0.6)
+    host, port = url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        if first:  # a whole request, and then half of one
+            connection.sendall(first)
+            got = b""
+            while b'"n_items"' not in got:
+                got += connection.recv(65536)
+        start = time.monotonic()
+        gone = False
+        connection.sendall(b"GET /api/model HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+        while not gone and time.monotonic() - start < 5:  # a byte now and then wins no time
+            connection.settimeout(0.1)
+            try:
+                connection.sendall(b"X")
+                gone = not connection.recv(65536)
+            except TimeoutError:
+                continue
+            except OSError:
+                gone = True
+    assert gone
+    assert time.monotonic() - start < 3
+
+
+def test_slow_answers_are_not_cut_off(url, monkeypatch):
+    monkeypatch.setattr("sktpecr.app._hurried_protocol.HEADER_SECONDS", 0.2)
+    host, port = url.removeprefix("http://").split(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    headers = {"Content-Type": "application/json", "Content-Length": "11"}
+    connection.putrequest("POST", "/api/conversations")
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    connection.endheaders(b'{"user"')
+    time.sleep(0.6)  # of a body, which has limits of its own
+    connection.send(b": 3}")
+    assert connection.getresponse().status == 201
+    connection.close()

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from sktpecr.app._store import ConversationStore
+from sktpecr.app._store import ConversationStore, StoreError
 
 
 class Clock:
@@ -38,7 +38,7 @@ def test_ids_differ_and_cannot_be_guessed():
 
 def test_beyond_the_cap_the_oldest_go():
     clock = Clock()
-    store = ConversationStore(max_conversations=3, clock=clock)
+    store = ConversationStore(max_conversations=3, ticks=clock)
     names = []
     for _ in range(3):
         clock.now += 1
@@ -54,7 +54,7 @@ def test_beyond_the_cap_the_oldest_go():
 
 def test_what_nobody_touches_expires():
     clock = Clock()
-    store = ConversationStore(max_age=10, clock=clock)
+    store = ConversationStore(max_age=10, ticks=clock)
     old = store.create("{}")
     clock.now += 11
     assert store.load(old) is None
@@ -108,3 +108,39 @@ def test_beside_ten_thousand_others_a_conversation_is_kept_as_fast(tmp_path):
     assert store.load("other 11999") is not None
     assert store.load("other 0") is None
     store.close()
+
+
+@pytest.mark.parametrize("jump", [365 * 86400.0, -365 * 86400.0])
+def test_a_clock_that_jumps_deletes_nothing(tmp_path, jump):
+    wall, ticks = Clock(), Clock()
+    store = ConversationStore(tmp_path / "talks.sqlite", max_age=10, clock=wall, ticks=ticks)
+    name = store.create("{}")
+    wall.now += jump
+    ticks.now += 5
+    other = store.create("{}")
+    assert (store.load(name), store.load(other)) == ("{}", "{}")
+    ticks.now += 6
+    assert (store.load(name), store.load(other)) == (None, "{}")
+    store.close()
+    if jump < 0:  # set back while the server was away: what is there is not from the future
+        again = ConversationStore(tmp_path / "talks.sqlite", max_age=10, clock=wall, ticks=ticks)
+        assert again.load(other) == "{}"
+        ticks.now += 11
+        assert again.load(other) is None
+
+
+def test_what_keeps_the_store_from_being_written_is_told(tmp_path):
+    path = tmp_path / "talks.sqlite"
+    store = ConversationStore(path)
+    name = store.create("{}")
+    pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
+    store._connection.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreError, match="finds no room on the disk; nothing was changed"):
+        store.save(name, "x" * 100_000)
+    assert store.load(name) == "{}"
+    store._connection.execute("PRAGMA query_only = 1")
+    with pytest.raises(StoreError, match="is read-only; nothing was changed, try again"):
+        store.save(name, "two")
+    store.close()
+    with pytest.raises(StoreError, match="cannot be used"):
+        ConversationStore(tmp_path / "nowhere" / "talks.sqlite")

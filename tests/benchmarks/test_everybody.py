@@ -13,7 +13,7 @@ from benchmarks.everybody import parts
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read as on Linux")
 @pytest.mark.filterwarnings("ignore:the recommender does not tell")  # of random factors
-@pytest.mark.filterwarnings("ignore:item_tags say no more")
+@pytest.mark.filterwarnings("ignore:item_tags explain the scores no better")
 @pytest.mark.parametrize("name", ["size", "killed", "million", "cost"])
 def test_every_experiment_checks_its_results_and_prints(name, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(parts, "_N_KILLS", 2)

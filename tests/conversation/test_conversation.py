@@ -205,6 +205,23 @@ def test_preview_of_amounts_is_the_preview_of_each(said):
         assert turn.said == alone.said
 
 
+def test_pairs_and_comparisons_are_kept_and_said():
+    conversation = Conversation(EXPLAINER, user=USER)
+    item = conversation.recommend(1)["item"].iloc[0]
+    first = conversation.say(together=[tuple(TAGS[:2])], amount="a bit")
+    second = conversation.say(less_than={TAGS[3]: item})
+    assert str(first.said) == f"a bit more {TAGS[0]} with {TAGS[1]}"
+    assert f"less {TAGS[3]} than " in second.to_text()
+    again = Conversation.from_json(conversation.to_json(), EXPLAINER)
+    assert state(again) == state(conversation)
+    assert again.history[1].said == second.said
+    asked = conversation.suggest_question(50)["tag"]
+    assert TAGS[3] not in asked.tolist()
+    broken = conversation.to_json().replace(f'["{TAGS[0]}", "{TAGS[1]}"]', '"nobody"')
+    with pytest.raises(ValueError, match="together must be of lists of tags"):
+        Conversation.from_json(broken, EXPLAINER)
+
+
 def test_amounts_of_a_hidden_tag_are_refused():
     conversation = Conversation(EXPLAINER, user=USER)
     conversation.hide(TAGS[0])
@@ -448,7 +465,7 @@ def test_a_turn_that_another_model_refuses_is_kept_and_marked():
     np.testing.assert_array_equal(again.refinement.embedding, refined.embedding)
     marks = [bool(turn.left_out) for turn in again.history]
     assert marks == [False, True, False]
-    assert "refuses (dislike keeps what else" in again.history[1].left_out[0]
+    assert "refuses (dislike needs the user" in again.history[1].left_out[0]
     assert again.history[1].kept == 1.0
     assert not again.history[1].tags["delivered"].any()
     again.like(TAGS[3])  # it goes on
@@ -464,7 +481,7 @@ def test_of_many_turns_few_states_are_kept_and_all_are_reached_to_the_last_bit()
         else:
             conversation.dislike({TAGS[number % 5]: 0.1})
         scores.append(conversation.refinement.scores.tobytes())
-        held.append(conversation._nbytes / (8 * len(ITEMS)))
+        held.append(conversation.nbytes / (8 * len(ITEMS)))
     # A state holds less than three numbers for an item: one in 16 is kept, and 12 of late.
     assert max(held) < 3 * (70 / 16 + 12 + 1)
     for number in reversed(range(70)):
@@ -475,7 +492,7 @@ def test_of_many_turns_few_states_are_kept_and_all_are_reached_to_the_last_bit()
     assert conversation.refinement.scores.tobytes() == scores[70]
     for turn in conversation.history:  # each asks for states long gone
         assert turn.to_text()
-    assert conversation._nbytes / (8 * len(ITEMS)) < 3 * (70 / 16 + 12 + 1)
+    assert conversation.nbytes / (8 * len(ITEMS)) < 3 * (70 / 16 + 12 + 1)
 
 
 def test_turns_have_a_cap():

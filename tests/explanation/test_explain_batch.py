@@ -68,7 +68,7 @@ def test_rows_are_what_explain_says_one_by_one(kind):
         largest = largest.head(2)
         assert set(rows["item"]) == set(rows["name"]) == {recommended["item"]}
         np.testing.assert_allclose(rows["score"], recommended["score"], rtol=1e-6)
-        np.testing.assert_allclose(rows["fidelity"], explanation.fidelity, rtol=1e-6)
+        np.testing.assert_allclose(rows["fidelity"], explanation.fidelity, atol=1e-6)
         if not len(largest):
             assert rows["tag"].isna().tolist() == [True]
             assert rows[["on_item", "contribution"]].to_numpy().tolist() == [[False, 0.0]]

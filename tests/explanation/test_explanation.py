@@ -1,12 +1,14 @@
 """What explain returns."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.decomposition import TruncatedSVD
 
 from sktpecr import FeedbackRefiner, TPECRExplainer
+from sktpecr.attribution import LimeAttribution
 from sktpecr.datasets import make_tagged_interactions
 
 DATA = make_tagged_interactions(60, 80, 12, density=0.3, random_state=0)
@@ -164,6 +166,56 @@ def test_to_dict_is_small_where_little_is_asked_for(explanation):
     assert plain["text"] == explanation.to_text()
     total = plain["base_value"] + sum(plain["contributions"]) + plain["residual"]
     assert total == pytest.approx(plain["score"], rel=1e-6)
+
+
+TYPES = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "boolean": bool,
+    "null": type(None),
+    "integer": int,
+    "number": (int, float),
+}
+
+
+def fits(value, schema, where="explanation"):
+    """Return where a value is not as a JSON schema of these few words says."""
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    fitting = [kind for kind in kinds if isinstance(value, TYPES[kind])]
+    if not fitting or (isinstance(value, bool) and "boolean" not in kinds):
+        return [where]
+    wrong = []
+    if isinstance(value, dict):
+        wrong += [f"{where}: no {name}" for name in schema["required"] if name not in value]
+        for name, each in value.items():
+            known = schema["properties"].get(name)
+            wrong += fits(each, known, f"{where}.{name}") if known else [f"{where}.{name} is new"]
+    if isinstance(value, list) and "items" in schema:
+        wrong += [each for one in value for each in fits(one, schema["items"], f"{where}[]")]
+    return wrong
+
+
+def test_to_dict_is_as_the_schema_in_the_docs_says(explanation):
+    path = Path(__file__).parents[2] / "docs" / "explanation.schema.json"
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    sampled = TPECRExplainer(
+        TruncatedSVD(8, random_state=0),
+        DATA.item_tags,
+        attribution=LimeAttribution(n_samples=50, random_state=0),
+    ).fit(DATA.interactions)
+    for told in (explanation, sampled.explain(0, DATA.item_ids[3])):
+        whole = json.loads(json.dumps(told.to_dict()))
+        assert fits(whole, schema) == []
+        assert set(whole) == set(schema["properties"])
+        assert fits(json.loads(json.dumps(told.to_dict(top=2, certificate=False))), schema) == []
+    whole["score"], whole["more"] = "0.3", 1
+    del whole["reasons"]
+    assert fits(whole, schema) == [
+        "explanation: no reasons",
+        "explanation.score",
+        "explanation.more is new",
+    ]
 
 
 def test_to_dict_takes_numpy_ids_out():

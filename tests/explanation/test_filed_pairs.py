@@ -65,8 +65,8 @@ def test_it_reads_what_is_read_of_a_table(
     pairs = some_pairs(np.random.RandomState(seed), 12, extra)
     folder = write(pairs, tmp_path_factory.mktemp("pairs") / "in", n_files, rows_a_group)
     catalogue = explainer.tag_model_.catalogue
-    rows, whole = read_pairs(pairs, catalogue)
-    filed = FiledPairs.read(folder, catalogue)
+    rows, whole = read_pairs(pairs, catalogue, "pairs")
+    filed = FiledPairs.read(folder, catalogue, "pairs")
     np.testing.assert_array_equal(filed.users, rows)
     for start in range(0, len(rows), size):
         for one, other in zip(

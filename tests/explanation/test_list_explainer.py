@@ -59,7 +59,7 @@ def lists(kind, n_users, n_items=90):
     return work, SomeUsers(explainer.user_ids_[:7], users[:7], X[:7])
 
 
-@pytest.mark.filterwarnings("ignore:item_tags say no more")  # they are drawn at random
+@pytest.mark.filterwarnings("ignore:item_tags explain the scores no better")  # drawn at random
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_sent_is_as_large_however_many_users_there_are(kind):
     few, many = (len(pickle.dumps(lists(kind, n)[0])) for n in (100, 20_000))

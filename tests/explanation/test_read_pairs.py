@@ -157,7 +157,7 @@ def test_users_without_interactions_are_named():
 
 def test_pairs_of_each_user_stand_together():
     catalogue = EXPLAINERS["account"].tag_model_.catalogue
-    rows, pairs = read_pairs(pairs_of([(7, 5), (2, 6), (7, 4)]), catalogue)
+    rows, pairs = read_pairs(pairs_of([(7, 5), (2, 6), (7, 4)]), catalogue, "pairs")
     assert rows.tolist() == [7, 2]
     assert pairs.indptr.tolist() == [0, 2, 3]
     assert pairs.items.tolist() == [5, 4, 6]

@@ -59,6 +59,8 @@ GERMAN = {
     "said_a_bit": "ein wenig {said}",
     "said_a_lot": "viel {said}",
     "said_until": "{count} mit {tag}",
+    "said_less_than": "weniger {tag} als {item}",
+    "said_together": "{tag} mit {other}",
     "said_not_these": "diese {n} nicht",
     "said_forget": "das war nur für jetzt",
     "said_nothing": "nichts",
@@ -107,6 +109,8 @@ def talk():
         conversation.like("tag_2", amount="a lot"),
         conversation.set({"tag_4": 1.5}),
         conversation.say(until={"tag_5": 5}, keep=1.0),
+        conversation.say(together=("tag_1", "tag_2")),
+        conversation.say(less_than={"tag_6": DATA.item_ids[0]}),
         conversation.like({"tag_1": 0.0}),
         conversation.reject(conversation.recommend(1)["item"].iloc[0]),
         conversation.hide("tag_5"),
@@ -148,9 +152,9 @@ def test_a_long_change_is_cut_short():
 
 def test_what_cannot_be_had_is_said():
     turns = talk()
-    assert turns[-1].to_text().endswith("Of once you see 1 of the 1 that the catalogue has.")
+    assert turns[-1].to_text().endswith("Your list has 1 of once; the catalogue has 1.")
     until = next(turn for turn in turns if turn.said.until)
-    assert "would cost more of your list than it may lose." in until.to_text()
+    assert "5 would replace too much of it." in until.to_text()
     assert turns[0].to_text().endswith("No change in your first 5; ask for more.")
 
 

@@ -466,7 +466,10 @@ BAD_SWEEPS = {
     "nan": ({"strengths": [np.nan]}, "strength must be a finite number, got nan"),
     "one": ({"strengths": 1.0}, "strengths and amounts must be lists, got 1.0"),
     "text": ({"strengths": "1"}, "strengths and amounts must be lists, got '1'"),
-    "amount": ({"strengths": None, "amounts": ["more"]}, "amount and until need solver='auto'"),
+    "amount": (
+        {"strengths": None, "amounts": ["more"]},
+        "amount, until, together and less_than need solver='auto'",
+    ),
     "one amount": (
         {"strengths": None, "amounts": "more"},
         "strengths and amounts must be lists, got 'more'",

@@ -9,7 +9,7 @@ from sktpecr import FeedbackRefiner, TPECRExplainer
 from sktpecr.datasets import make_tagged_interactions
 
 DATA = make_tagged_interactions(n_users=60, n_items=90, n_tags=5, random_state=0)
-USERS = DATA.user_ids.tolist()
+USERS, ITEMS = DATA.user_ids.tolist(), DATA.item_ids.tolist()
 EXPLAINER = TPECRExplainer(TruncatedSVD(8, random_state=0), DATA.item_tags)
 REFINER = FeedbackRefiner(EXPLAINER.fit(DATA.interactions, user_ids=DATA.user_ids))
 FEEDBACK = pd.DataFrame(
@@ -82,3 +82,61 @@ def test_users_whose_feedback_cannot_be_met_do_not_harm_the_others():
 def test_says_what_is_wrong(table, message):
     with pytest.raises(ValueError, match=message):
         REFINER.refine_batch(table)
+
+
+def some_candidates(rng):
+    """Return what somebody else found for each user: 15 items."""
+    rows = [
+        (user, item)
+        for user in rng.permutation(USERS[:20]).tolist()
+        for item in rng.choice(DATA.item_ids, 15, replace=False).tolist()
+    ]
+    return pd.DataFrame(rows, columns=["user", "item"])
+
+
+def test_what_is_listed_are_the_candidates_and_as_one_by_one(tmp_path):
+    candidates = some_candidates(np.random.RandomState(0))
+    lists = REFINER.refine_batch(FEEDBACK, n_items=5, candidates=candidates, batch_size=2)
+    order = [user for user in candidates["user"].drop_duplicates() if user in SAID]
+    assert lists["user"].drop_duplicates().tolist() == order
+    for user, rows in lists.groupby("user"):
+        own = candidates.loc[candidates["user"] == user, "item"].tolist()
+        alone = REFINER.refine(user, **SAID[user], strength=1, candidates=own)
+        assert rows["item"].tolist() == alone.recommend(5)["item"].tolist()
+        assert rows["rank_before"].tolist() == alone.recommend(5)["rank_before"].tolist()
+        assert set(rows["item"]) <= set(own)
+        assert rows["rank_before"].max() <= 15
+
+    pytest.importorskip("pyarrow", exc_type=ImportError)
+    candidates.to_parquet(tmp_path / "found.parquet", row_group_size=20)
+    filed = REFINER.refine_batch(FEEDBACK, n_items=5, candidates=tmp_path / "found.parquet")
+    pd.testing.assert_frame_equal(filed, lists)
+
+
+def test_other_candidates_are_another_job(tmp_path):
+    candidates = some_candidates(np.random.RandomState(0))
+    REFINER.refine_batch(FEEDBACK, candidates=candidates, to=tmp_path / "out")
+    with pytest.raises(ValueError, match=r"parts of another job.*candidates"):
+        REFINER.refine_batch(FEEDBACK, candidates=candidates[:-1], to=tmp_path / "out")
+
+
+def test_all_items_as_candidates_change_nothing():
+    every = pd.DataFrame({"user": list(SAID)}).merge(pd.DataFrame({"item": ITEMS}), how="cross")
+    pd.testing.assert_frame_equal(
+        REFINER.refine_batch(FEEDBACK, candidates=every), REFINER.refine_batch(FEEDBACK)
+    )
+
+
+@pytest.mark.parametrize(
+    ("candidates", "message"),
+    [
+        (pd.DataFrame({"user": USERS[:2], "item": ITEMS[:2]}), "candidates must have items for"),
+        (pd.DataFrame({"user": USERS[:2]}), r"candidates must be a table.*lacks item"),
+        (pd.DataFrame({"user": ["x"], "item": ITEMS[:1]}), "unknown user 'x'"),
+    ],
+)
+def test_says_what_is_wrong_with_candidates(candidates, message):
+    with pytest.raises(ValueError, match=message):
+        REFINER.refine_batch(FEEDBACK, candidates=candidates)
+    with pytest.raises(ValueError, match="candidates must be a list of item ids, got 'tag'"):
+        REFINER.refine(USERS[9], like="tag_1", candidates="tag")

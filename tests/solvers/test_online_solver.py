@@ -124,7 +124,9 @@ def test_gradient_of_a_batch_equals_finite_differences_of_the_plain_loss(loss):
         y = rows[:, 1]
         return -(weights * (y * np.log(p) + (1 - y) * np.log(1 - p))).mean()
 
-    found = Batch(rows, weights).gradient(recommender(loss), USERS[3], loss)
+    batch = Batch(rows, weights)
+    assert batch.loss(recommender(loss), USERS[3], loss) == pytest.approx(plain(USERS[3]))
+    found = batch.gradient(recommender(loss), USERS[3], loss)
     for k in range(10):
         step = np.eye(10)[k] * 1e-6
         slope = (plain(USERS[3] + step) - plain(USERS[3] - step)) / 2e-6
@@ -273,6 +275,25 @@ def test_divergence_is_an_error_that_names_the_rate():
     )
     with pytest.raises(ValueError, match=r"diverged with learning_rate=1e\+06; pass a smaller"):
         refiner.refine(3, like="tag_1")
+
+
+@pytest.mark.parametrize("solver", ["online", "embedding"])
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 30.0, 1e3])
+def test_no_scale_of_factors_diverges_at_defaults(solver, scale):
+    # Unlike lengths of factors and tags that go together make steps overshoot in some directions.
+    lengths = scale * np.geomspace(1.0, 30.0, USERS.shape[1])
+    unscaled = FactorRecommender(USERS * lengths, ITEMS * lengths)
+    explainer = TPECRExplainer(unscaled, DATA.item_tags)
+    refiner = FeedbackRefiner(explainer.fit(DATA.interactions), solver=solver)
+    inside = IN_TAG[:, 1]
+
+    def loss(scores, others):
+        return np.logaddexp(0.0, scores[others] - scores[inside][:, np.newaxis]).mean()
+
+    for user in range(4):
+        refined = refiner.refine(user, like="tag_1")
+        others = np.setdiff1d(np.flatnonzero(~inside), history(user))
+        assert loss(refined.scores, others) < loss(refined.scores_before, others)
 
 
 def test_nothing_to_set_against_a_tag_is_an_error():

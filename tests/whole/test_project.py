@@ -56,7 +56,10 @@ DOORS = {
     "fastapi": {r"sktpecr/app/_server\.py": LATE},
     "pydantic": {r"sktpecr/app/_schemas\.py": ALWAYS, r"sktpecr/app/_server\.py": LATE},
     "starlette": {r"sktpecr/app/_server\.py": LATE},
-    "uvicorn": {r"sktpecr/app/_server\.py": LATE},
+    "uvicorn": {
+        r"sktpecr/app/_server\.py": LATE,
+        r"sktpecr/app/_hurried_protocol\.py": ALWAYS,  # read by _server.py alone, late
+    },
 }
 
 

@@ -7,7 +7,6 @@ import sys
 import textwrap
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -92,8 +91,13 @@ def texts(column):
 
 
 def test_files_without_an_engine(folder, explainer, pairs):
-    run("Parquet files, without an engine", explainer)
+    said = pd.DataFrame({"user": DATA.user_ids[:3], "tag": "tag_1", "feedback": "like"})
+    run("Parquet files, without an engine", explainer, said=said)
     assert_same(pd.read_parquet("reasons"), explainer, pairs)
+    refined = pd.read_parquet("refined")
+    joined = refined.merge(pairs, on=["user", "item"], how="left", indicator="found")
+    assert refined["user"].nunique() == 3
+    assert (joined["found"] == "both").all()
 
 
 def test_dask(folder, explainer, pairs):
@@ -137,11 +141,3 @@ def test_spark(folder, explainer, pairs):
         assert_same(pd.read_parquet("reasons"), explainer, pairs)
     finally:
         spark.stop()
-
-
-def test_what_is_mapped_from_a_file_reads_no_other_users(folder, explainer):
-    joblib.dump(explainer, "explainer.joblib")
-    loaded = joblib.load("explainer.joblib", mmap_mode="r")
-    assert isinstance(loaded.tag_model_.user_embeddings.base, np.memmap) or isinstance(
-        loaded.tag_model_.user_embeddings, np.memmap
-    )

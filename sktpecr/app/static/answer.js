@@ -1,5 +1,5 @@
 // An answer: how much more or less, each shown beforehand; what it did, and the way back.
-import { ask, at, color, during, isReadOnly, listed, make, path, say, state } from "./core.js";
+import { ask, at, color, during, isReadOnly, listed, make, named, path, say, state } from "./core.js";
 
 const AMOUNTS = { "a bit": "a_bit", more: "more", "a lot": "a_lot" };
 const SHOWN = 3;
@@ -11,7 +11,7 @@ export function answers(tag) {
 
 function answer(kind, tag) {
   const name = kind === "like" ? "more" : "less";
-  const button = make("button", { className: "answer", textContent: say(name), label: say(`${name}_of`, { tag }), key: `${name}:${tag}` });
+  const button = make("button", { className: "answer", textContent: say(name), label: say(`${name}_of`, { tag: named(tag) }), key: `${name}:${tag}` });
   button.setAttribute("aria-haspopup", "dialog");
   button.addEventListener("click", () => open(button, kind, tag));
   return button;
@@ -20,13 +20,13 @@ function answer(kind, tag) {
 export function open(button, kind, tag) {
   opener = button;
   const menu = at("menu"), said = { [kind]: { [tag]: 1 } };
-  at("menu-title").textContent = say(kind === "like" ? "more_of" : "less_of", { tag });
+  at("menu-title").textContent = say(kind === "like" ? "more_of" : "less_of", { tag: named(tag) });
   const options = Object.entries(AMOUNTS).map(([amount, name]) => {
     const option = make("button", { className: "amount" }, make("strong", { textContent: amountName(kind, name) }), make("span", { className: "then", textContent: "…" }));
     option.addEventListener("click", () => give({ action: "say", ...said, amount }, option));
     return option;
   });
-  const hide = make("button", { className: "amount hide", textContent: say("hide", { tag }) });
+  const hide = make("button", { className: "amount hide", textContent: say("hide", { tag: named(tag) }) });
   hide.addEventListener("click", () => give({ action: "hide", tag }, hide));
   at("amounts").replaceChildren(...options, hide);
   color(menu, tag);
@@ -73,7 +73,7 @@ export function close() {
 export function give(said, button, toasted = null) {
   return during(async () => {
     const look = state.why?.item, before = state.talk;
-    const talk = await ask("POST", path("/turns"), { turn: before.turn, ...(look ? { look } : {}), ...said });
+    const talk = await ask("POST", path("/turns"), { version: before.version, ...(look ? { look } : {}), ...said });
     close();
     if (opener?.isConnected) opener.focus({ preventScroll: true });
     opener = null;
@@ -88,15 +88,16 @@ function told_of(said, before, talk) {
     case "redo": return [say("redone", { said: talk.turns.at(-1).words }), "undo"];
     case "remove": return [say("undone", { said: before.turns[said.at].words }), talk.can_redo ? "redo" : null];
     case "reset": return [say("started_over"), "restore"];
-    default: return [happened(talk.last), "undo"];
+    case "hide": return [say("hid", { tag: named(said.tag) }), "undo"];
+    default: return [happened(talk), "undo"];
   }
 }
 
 // In one line: the list itself shows the rest.
-function happened(turn) {
-  const came = turn.items.filter((row) => row.change === "enters").map((row) => row.title);
-  if (!came.length) return turn.text;
-  return [say("happened", { said: turn.words, films: few(came) }), ...turn.notes].join(" ");
+function happened({ last, list }) {
+  const came = list.filter((row) => !state.before.has(row.item)).map((row) => row.title);
+  if (!came.length) return last.text;
+  return [say("happened", { said: last.words, films: few(came) }), ...last.notes].join(" ");
 }
 
 export function toast(text, back = null) {
@@ -113,19 +114,20 @@ export function toast(text, back = null) {
 function restore() {
   return during(async () => {
     let talk = state.talk;
-    while (talk.can_redo) talk = await ask("POST", path("/turns"), { turn: talk.turn, action: "redo" });
+    while (talk.can_redo) talk = await ask("POST", path("/turns"), { version: talk.version, action: "redo" });
     await state.show(talk, { isAnswer: true });
-    toast(happened(talk.last), null);
+    toast(say("redone", { said: talk.turns.at(-1).words }), null);
   }, at("undo"));
 }
 
-export function hideToast() {
-  const toasted = at("toast");
-  if (toasted.matches(":hover, :focus-within")) {
-    timer = setTimeout(hideToast, 2000);
-    return;
-  }
-  toasted.classList.remove("shown");
+// Nobody who reaches for it is to find it gone.
+function hideToast() {
+  if (at("toast").matches(":hover, :focus-within")) timer = setTimeout(hideToast, 2000);
+  else dismiss();
+}
+
+export function dismiss() {
+  at("toast").classList.remove("shown");
 }
 
 export function listen() {
@@ -145,11 +147,7 @@ export function listen() {
   menu.addEventListener("toggle", (event) => {
     if (event.newState === "closed" && (document.activeElement === document.body || menu.contains(document.activeElement))) opener?.focus({ preventScroll: true });
   });
-  at("dismiss").addEventListener("click", () => {
-    at("toast").classList.remove("shown");
-    at("status").textContent = "";
-    at("undo").hidden = true;
-  });
+  at("dismiss").addEventListener("click", dismiss);
   document.addEventListener("keydown", (event) => {
     const isUndo = event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey;
     if (!isUndo || event.target.matches("input, select") || isReadOnly() || !state.talk?.turn) return;

@@ -1,6 +1,6 @@
 // One page, one conversation. Where it is stands in the address: Back goes back, and undoes nothing.
-import { ask, at, clearError, during, isPhone, isReadOnly, keepingFocus, make, path, say, state } from "./core.js";
-import { answers, close as closeMenu, give, listen, toast } from "./answer.js";
+import { ask, at, clearError, during, isPhone, isReadOnly, keepingFocus, make, named, path, say, state } from "./core.js";
+import { answers, close as closeMenu, dismiss, give, listen, toast } from "./answer.js";
 import { finder } from "./finder.js";
 import { drawList, drawPast, mark } from "./list.js";
 import { drawStart } from "./start.js";
@@ -28,8 +28,9 @@ state.show = async (talk, { isAnswer = false } = {}) => {
     state.why = null;
     state.skipped.clear();
     at("answer-not").replaceChildren();
-    at("toast").classList.remove("shown");
+    dismiss();
   }
+  state.before = isAnswer && !isOther ? new Map(state.talk.list.map((row) => [row.item, row])) : null;
   keepingFocus(() => {
     state.talk = talk;
     document.body.classList.toggle("read-only", isReadOnly());
@@ -50,7 +51,7 @@ function drawQuestion() {
   const tag = isReadOnly() ? undefined : state.talk.questions.find((each) => !state.skipped.has(each));
   at("question").hidden = tag === undefined;
   if (tag === undefined) return;
-  at("asked").textContent = say("question", { tag });
+  at("asked").textContent = say("question", { tag: named(tag) });
   const skip = make("button", { className: "quiet", textContent: say("skip_question"), key: "asked:skip" });
   skip.addEventListener("click", () => {
     state.skipped.add(tag);
@@ -97,7 +98,7 @@ function showStart() {
   at("talk").hidden = at("tools").hidden = at("shared").hidden = true;
   at("start").hidden = false;
   at("home").hidden = true;
-  at("toast").classList.remove("shown");
+  dismiss();
   document.title = say("title");
 }
 
@@ -146,7 +147,7 @@ async function open() {
   if (!state.model) {
     state.model = await ask("GET", "api/model");
     drawStart(begin);
-    finder("find-other", "item", say("why_not_lead"), (found, input) => during(() => drawWhyNot(found.id), input));
+    finder("find-other", "item", say("why_not_lead"), (found, input) => during(() => drawWhyNot(found.id, true), input));
   }
   await follow();
 }

@@ -1,7 +1,8 @@
 // What all parts of the page share: elements, words, requests, what is shown now.
 
 export const at = (id) => document.getElementById(id);
-export const state = { model: null, talk: null, why: null, order: [], skipped: new Set(), busy: false };
+// `before` is the list that the last answer changed, by item.
+export const state = { model: null, talk: null, before: null, why: null, order: [], skipped: new Set(), busy: false };
 export const isReadOnly = () => Boolean(state.talk?.read_only);
 export const isPhone = () => matchMedia("(max-width: 56rem)").matches;
 export const isCalm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -33,6 +34,8 @@ export const listed = (names) => new Intl.ListFormat(language(), { type: "unit",
 export const number = (value, signed = true) => new Intl.NumberFormat(language(), { minimumFractionDigits: 2, maximumFractionDigits: 2, signDisplay: signed ? "exceptZero" : "auto" }).format(value).replace("-", "−");
 export const whole = (value) => new Intl.NumberFormat(language()).format(value);
 export const percent = (value) => new Intl.NumberFormat(language(), { style: "percent" }).format(value);
+
+export const named = (tag) => state.model.labels[tag] ?? tag;
 
 // A tag has its color everywhere; the most frequent ones get those that are easy to tell apart, and
 // brown and olive come last.

@@ -1,5 +1,5 @@
 // The list, what left it, and what was said.
-import { at, color, isCalm, isReadOnly, make, say, state, whole } from "./core.js";
+import { at, color, isCalm, isReadOnly, make, named, say, state, whole } from "./core.js";
 import { give } from "./answer.js";
 
 const tiles = new Map();
@@ -7,7 +7,7 @@ const tiles = new Map();
 export function drawList(talk, look, choose) {
   at("listed-title").textContent = say("for", { name: talk.name });
   const list = at("list"), places = new Map([...list.children].map((tile) => [tile.dataset.item, tile.getBoundingClientRect()]));
-  const rows = talk.list.map((row) => fill(tiles.get(row.item) ?? make("li"), row, talk, choose));
+  const rows = talk.list.map((row) => fill(tiles.get(row.item) ?? make("li"), row, choose));
   tiles.clear();
   rows.forEach((tile) => tiles.set(tile.dataset.item, tile));
   list.replaceChildren(...rows);
@@ -15,14 +15,15 @@ export function drawList(talk, look, choose) {
   if (places.size && !isCalm()) rows.forEach((tile) => move(tile, places.get(tile.dataset.item)));
 }
 
-function fill(tile, row, talk, choose) {
-  const up = row.rank_before - row.rank, second = row.tags.find((tag) => tag !== row.color), isNew = talk.last && row.rank_before > talk.list.length;
-  const badge = !talk.last ? null : isNew ? say("new_badge") : up > 1 ? say("up", { n: up }) : null;
+function fill(tile, row, choose) {
+  const before = state.before?.get(row.item), isNew = state.before && !before, up = before ? before.rank - row.rank : 0;
+  const badge = isNew ? say("new_badge") : up > 1 ? say("up", { n: up }) : null;
+  const second = row.tags.find((tag) => tag !== row.color);
   const pick = tile.firstChild ?? make("button", { className: "tile", key: `tile:${row.item}` });
   tile.dataset.item = row.item;
   pick.replaceChildren(
     make("span", { className: "poster" },
-      make("span", { className: "line" }, make("span", { className: "rank", textContent: whole(row.rank) }), make("span", { className: "tag", textContent: row.color ?? "", dir: "auto" }), badge ? make("span", { className: `badge${isNew ? " new" : ""}`, textContent: badge }) : null),
+      make("span", { className: "line" }, make("span", { className: "rank", textContent: whole(row.rank) }), make("span", { className: "tag", textContent: row.color === null ? "" : named(row.color), dir: "auto" }), badge ? make("span", { className: `badge${isNew ? " new" : ""}`, textContent: badge }) : null),
       make("span", { className: "title", textContent: row.title, title: row.name, dir: "auto" }),
       make("span", { className: "year", textContent: row.year })),
     make("span", { className: "reason", textContent: row.reason, dir: "auto" }));
@@ -43,14 +44,15 @@ function move(tile, before) {
 }
 
 export function drawPast(talk, choose) {
-  const gone = talk.last ? talk.last.items.filter((row) => row.change === "leaves") : [];
+  const now = new Set(talk.list.map((row) => row.item));
+  const gone = [...(state.before?.values() ?? [])].filter((row) => !now.has(row.item));
   const left = gone.map((row) => chip(make("button", { className: "gone", textContent: row.title, key: `gone:${row.item}`, dir: "auto" }), (pick) => choose(row.item, pick)));
   at("left").replaceChildren(...(left.length ? left : [make("li", { className: "soft", textContent: say("nothing_left") })]));
   const said = talk.turns.map((turn, index) => ({ ...turn, index }));
   const chips = said.filter((turn) => !turn.hides).map((turn) => removable(turn.words, say("remove", { said: turn.words }), turn.index));
   at("history").replaceChildren(...(chips.length ? chips : [make("li", { className: "soft", textContent: say("nothing_said") })]));
   const hidden = said.filter((turn) => turn.hides);
-  at("hidden").replaceChildren(...hidden.map((turn) => removable(turn.hides, say("show_again", { tag: turn.hides }), turn.index)));
+  at("hidden").replaceChildren(...hidden.map((turn) => removable(named(turn.hides), say("show_again", { tag: named(turn.hides) }), turn.index)));
   at("hidden-row").hidden = !hidden.length;
   at("reset").hidden = !talk.turn || isReadOnly();
   at("not_these").hidden = isReadOnly() || !talk.list.length;

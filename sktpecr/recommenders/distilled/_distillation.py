@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.linalg import qr
-from sklearn.linear_model import RidgeCV
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils.extmath import randomized_svd
 
 from sktpecr._utils._ranking import top_items
@@ -24,7 +21,7 @@ _ALPHAS = np.logspace(-3, 6, 19)
 class Prior(NamedTuple):
     """What interactions alone say of an embedding: a ridge regression."""
 
-    regression: Pipeline | None
+    regression: Any  # Of embeddings on interactions, None where there is none
     mean: NDArray  # Mean embedding
     variance: NDArray  # What is left of each factor
 
@@ -35,6 +32,11 @@ class Prior(NamedTuple):
         inputs = _describe(X, items)
         if len(embeddings) <= 2 or not inputs.std(axis=0).any():
             return cls(None, mean, variance)
+        # Takes long to import.
+        from sklearn.linear_model import RidgeCV
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
         ridge = RidgeCV(_ALPHAS, alpha_per_target=True)
         regression = make_pipeline(StandardScaler(), ridge).fit(inputs, embeddings)
         # Minus the mean squared error of each factor over users left out.
