@@ -96,7 +96,13 @@ class Talks:
         with self._lock(id):
             conversation = self._conversation(id)
             # What was said, not how often: another answer after an undo is as many turns.
-            if said.version != version_of(conversation):
+            if said.version is not None:
+                is_stale = said.version != version_of(conversation)
+            elif said.turn is not None:  # which an undo and another answer leave as it was
+                is_stale = said.turn != len(conversation.history)
+            else:
+                raise ValueError("version is missing")
+            if is_stale:
                 raise StaleTurnError(self._state(id, conversation, said.look))
             changed = conversation.fork()
             match said:
