@@ -19,6 +19,7 @@ from sktpecr.explanation._certificate import Certificate
 from sktpecr.explanation._reason import Reason
 from sktpecr.explanation._reasons import Told
 from sktpecr.explanation._words import (
+    IN_HTML,
     by_size,
     complete_words,
     joined,
@@ -397,9 +398,11 @@ class Explanation:
         return f"Explanation(user={user}, item={self.item!r}, score={self.score:.4g})"
 
     def _repr_html_(self) -> str:
-        table = self.to_frame().to_html(
+        frame = self.to_frame()
+        more = len(frame) - IN_HTML
+        table = frame.head(IN_HTML).to_html(
             index=False, float_format=lambda value: f"{value:+.3f}", escape=True
-        )
+        ) + (f"<p>... {more} more tags</p>" if more > 0 else "")
         return (
             f"<figure><figcaption><p>{html.escape(self.to_text())}</p>"
             f"<p>{html.escape(self._sum(complete_words(None)))}</p>"

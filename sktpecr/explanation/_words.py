@@ -23,6 +23,8 @@ STRENGTHS, STRENGTH_BOUNDS = ("a_bit_more", "more", "much_more"), (0.5, 1.25)
 # A sentence for a person names so many tags.
 _NAMED = 2
 _YEAR = re.compile(r" \(\d{4}\)$")
+# A notebook shows a table of so many tags.
+IN_HTML = 50
 # Of a list that changed so many names are read.
 _READ = 4
 
