@@ -30,6 +30,8 @@ TITLES = {
     "beyond conversations": "Beyond the paper: conversations of several turns",
     "beyond distilled": "Beyond the paper: models without factors",
     "beyond feedback": "Beyond the paper: feedback that people really gave",
+    "beyond shown": "Beyond the paper: answers that show in the list",
+    "beyond critiquing": "Beyond the paper: simulated critiques against the field's updates",
     "beyond sampling": "Beyond the paper: LIME from fewer, better placed draws",
     "beyond several": "Beyond the paper: feedback on two tags at once",
     "reliability inputs": "Reliability: inputs tried",

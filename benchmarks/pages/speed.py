@@ -24,6 +24,7 @@ TITLES = {
     "speed P9": "The first ten of 100,000 items (P9)",
     "speed P10": "LIME of a list of ten, 1,000 tags (P10)",
     "speed P11": "A million items (P11)",
+    "speed P12": "From nothing to the first answer (P12)",
     "speed curves": "How cost grows",
     "speed app": "An answer in the browser",
 }
