@@ -56,25 +56,25 @@ class Explanation:
     tag_preferences : ndarray of shape (n_tags,)
         The user's tag preferences in the recommender's view, in units of the score.
     vs_population : ndarray of shape (n_tags,)
-        How they stand to the population, in standard deviations.
+        The same in standard deviations from the population's mean.
     vs_own_average : ndarray of shape (n_tags,)
-        How they stand to the user's mean score over all items, in units of the score.
+        The same minus the user's mean score over all items, in units of the score.
     likings : ndarray of shape (n_tags,)
-        How much more than the population the user likes each tag, in standard deviations: for the
-        account the taste, with the user's general level taken off, else `vs_population`.
+        How much more than the population the user likes each tag, in standard deviations. For the
+        account after subtracting the user's general level, else `vs_population`.
     importances : ndarray of shape (n_tags,)
         Effect of one standard deviation more of each tag preference (the paper's I_uv).
     contributions : ndarray of shape (n_tags,)
-        What the user's liking of each tag did to this score. For the account 0 for tags that are
-        not on the item; for the other attributions importance times `vs_population`.
+        What the user's liking of each tag adds to this score. For the account it is 0 for tags that
+        the item lacks; for the other attributions it is importance times `vs_population`.
     base_value : float
         The value at average tag preferences: for the account the average user's score and
         `activity`, for the exact attribution the average user's score, for the others this user's
         with such preferences.
     residual : float
-        What no tag sees: `value` minus base value and contributions.
+        What no tag explains: `value` minus base value and contributions.
     value : float
-        What is taken apart: the score itself for the exact attribution.
+        The number that is explained: the score itself for the exact attribution.
     score : float
         The recommender's own score.
     prediction : float
@@ -86,7 +86,8 @@ class Explanation:
     standard_errors : ndarray of shape (n_tags,), optional
         Standard errors of `importances`, where they are estimates.
     activity : float
-        What of `base_value` is due to this user's scores being higher or lower over all items.
+        The part of `base_value` that comes from this user's scores being higher or lower for all
+        items.
     n_hidden : int
         How many tags are not shown; what they contribute is in `residual`.
     scored_by_tags : bool
