@@ -63,7 +63,7 @@ package: $(DEV) ## wheel and source archive, into dist, looked into and tried
 clean: ## remove what was made, but keep $(VENV)
 	@rm -rf build dist docs/_build docs/generated docs/auto_examples docs/results docs/sg_execution_times.rst
 	@rm -f docs/evidence.rst docs/results.rst docs/claims.rst docs/speed.rst docs/scaling.rst docs/guide/*.inc
-	@rm -f docs/images/results/beyond-rivals.png docs/images/results/speed.png
+	@rm -f docs/images/results/beyond-rivals.png docs/images/results/speed.png docs/images/results/figure-4.png
 	@rm -rf .coverage htmlcov .hypothesis
 	@rm -rf .mypy_cache .pytest_cache .ruff_cache
 	@find sktpecr benchmarks tests tools docs -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -48,9 +48,9 @@ for item, name in zip(listed["item"], listed["name"], strict=True):
     print(f"{name}: {explainer.explain(user=243, item=item).to_text()}")
 
 # %%
-# Where no tag is the reason, the sentence says so instead of inventing one.
+# Where no tag is the reason, the sentence does not invent one.
 
-print(explainer.explain(user=243, item=1059).to_text())
+print(explainer.explain(user=42, item=593).to_text())
 
 # %%
 # How the score adds up

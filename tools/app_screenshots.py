@@ -18,7 +18,7 @@ from typing import Any
 import uvicorn
 from implicit.als import AlternatingLeastSquares
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from sktpecr import TPECRExplainer
 from sktpecr.app import create_app
@@ -29,6 +29,16 @@ _DESKTOP = {"viewport": {"width": 1200, "height": 900}, "reduced_motion": "reduc
 _PHONE = {"viewport": {"width": 390, "height": 844}, "reduced_motion": "reduce"}
 _RTL = ["סיפור על אהבה וחושך (2015)", "مدينة تحت الشمس (1998)"]
 _QUALITY = 84
+_ASKED = "#question-answers .answer"
+# The first that an answer brings in is shown.
+_NOT_LISTED = (
+    "Signs",
+    "Men in Black II",
+    "I, Robot",
+    "Spider-Man 2",
+    "Starship Troopers",
+    "Total Recall",
+)
 _LONG = "Those Magnificent Men in Their Flying Machines or How I Flew from London to Paris (1965)"
 
 
@@ -42,24 +52,22 @@ def main(folder: Path) -> None:
     explainer.fit(data.interactions, **named)
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as play:
-        browser = play.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
+        browser = chromium(play)
         with _served(explainer) as url:
             _desktop(browser, url, folder)
             _dark(browser, url, folder)
             _phone(browser, url, folder)
         with _served(explainer, _german()) as url:
             page = _opened(browser, url, **_DESKTOP)
-            _begin(page)
-            _answer(page, 0, 2)
+            begin(page)
+            _answer(page, _ASKED, 2)
             _save(page, folder / "german.png")
         names = [*_RTL, _LONG] * len(data.item_names)
         explainer.fit(data.interactions, **named | {"item_names": names[: len(data.item_names)]})
         with _served(explainer) as url:
             for name, view in (("titles", _DESKTOP), ("titles-phone", _PHONE)):
                 page = _opened(browser, url, **view)
-                _begin(page)
+                begin(page)
                 _save(page, folder / f"{name}.png")
         browser.close()
 
@@ -73,17 +81,17 @@ def _desktop(browser: Browser, url: str, folder: Path) -> None:
     page.evaluate("document.querySelector('#new-title').scrollIntoView()")
     _save(page, folder / "new.png")
     page.evaluate("scrollTo(0, 0)")
-    _begin(page)
+    begin(page)
     _save(page, folder / "list.png")
-    page.click("#bars .answer >> nth=0")
+    page.click(f"{_ASKED} >> nth=0")
     page.wait_for_selector("#amounts .then span")
     _save(page, folder / "amounts.png")
     page.click("#amounts .amount >> nth=2")
-    _settled(page)
+    settled(page)
     _save(page, folder / "answered.png")
     page.click("#bars .answer >> nth=2")
     page.click("#amounts .hide")
-    _settled(page)
+    settled(page)
     page.click("#dismiss")
     page.evaluate("document.querySelector('#listed').scrollTo(0, 9999)")
     _save(page, folder / "history.png")
@@ -92,21 +100,24 @@ def _desktop(browser: Browser, url: str, folder: Path) -> None:
     page.click("#details summary")
     page.evaluate("document.querySelector('#bars-title').scrollIntoView()")
     _save(page, folder / "compared.png")
-    page.fill("#find-other-input", "Signs")
-    page.wait_for_selector("#find-other-results li")
-    page.press("#find-other-input", "Enter")
-    page.wait_for_selector("#answer-not h3")
-    _settled(page)
+    for title in _NOT_LISTED:
+        page.fill("#find-other-input", title)
+        page.wait_for_selector("#find-other-results [aria-selected=true]")
+        page.press("#find-other-input", "Enter")
+        page.wait_for_selector(f"#answer-not h3:has-text('{title}')")
+        settled(page)
+        if page.locator("#answer-not .main").count():
+            break
     page.evaluate("document.querySelector('#why-not').scrollIntoView({ block: 'end' })")
     _save(page, folder / "why-not.png")
     page.evaluate("scrollTo(0, 0)")
     page.route("**/turns", lambda route: route.abort())
-    _answer(page, 0, 1)
+    _answer(page, "#bars .answer", 1)
     page.wait_for_selector("#failed:not([hidden])")
     _save(page, folder / "error.png")
     page.unroute("**/turns")
     page.click("#retry")
-    _settled(page)
+    settled(page)
     page.click("#share")
     page.wait_for_selector("#status a")
     shared = _opened(browser, page.get_attribute("#status a", "href") or "", **_DESKTOP)
@@ -121,15 +132,15 @@ def _desktop(browser: Browser, url: str, folder: Path) -> None:
 
 def _dark(browser: Browser, url: str, folder: Path) -> None:
     page = _opened(browser, url, color_scheme="dark", **_DESKTOP)
-    _begin(page)
-    _answer(page, 0, 2)
+    begin(page)
+    _answer(page, _ASKED, 2)
     _save(page, folder / "dark.png")
 
 
 def _phone(browser: Browser, url: str, folder: Path) -> None:
     page = _opened(browser, url, **_PHONE)
     _save(page, folder / "phone-start.png")
-    _begin(page)
+    begin(page)
     _save(page, folder / "phone.png")
     page.click("#list .tile >> nth=1")
     page.wait_for_selector("body.sheet")
@@ -163,25 +174,32 @@ def _served(explainer: TPECRExplainer, words: Mapping[str, str] | None = None) -
 def _opened(browser: Browser, url: str, **view: Any) -> Page:
     page = browser.new_page(**view)
     page.goto(url)
-    _settled(page)
+    settled(page)
     return page
 
 
-def _settled(page: Page) -> None:
+def chromium(play: Playwright) -> Browser:
+    """Start the browser of this machine."""
+    return play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+
+
+def settled(page: Page) -> None:
+    """Wait until nothing is asked of the server."""
     page.wait_for_selector("body:not([aria-busy])")
     page.wait_for_timeout(100)
 
 
-def _begin(page: Page) -> None:
-    page.click("#people li:last-child button")
+def begin(page: Page, person: int = 2) -> None:
+    """Begin with an example person."""
+    page.click(f"#people li >> nth={person} >> button")
     page.wait_for_selector("#list li")
-    _settled(page)
+    settled(page)
 
 
-def _answer(page: Page, button: int, amount: int) -> None:
-    page.click(f"#bars .answer >> nth={button}")
+def _answer(page: Page, buttons: str, amount: int) -> None:
+    page.click(f"{buttons} >> nth=0")
     page.click(f"#amounts .amount >> nth={amount}")
-    _settled(page)
+    settled(page)
 
 
 def _save(page: Page, path: Path) -> None:

@@ -40,12 +40,14 @@ def films() -> tuple[TPECRExplainer, Refinement]:
     return explainer, FeedbackRefiner(explainer).refine(USER, dislike=TAG)
 
 
-def pictures(explainer: TPECRExplainer, refined: Refinement) -> dict[str, list[Image.Image]]:
+def pictures(
+    explainer: TPECRExplainer, refined: Refinement, steps: int = _STEPS
+) -> dict[str, list[Image.Image]]:
     """Return the frames of each picture, by the name of its file."""
     return {
         "explanation.png": [_drawn(explainer.explain(USER, ITEM).plot().figure, 100)],
         "refinement.png": [_drawn(refined.plot().figure, 90)],
-        "answer.gif": [_drawn(figure, 100) for figure in _moving(explainer, refined)],
+        "answer.gif": [_drawn(figure, 100) for figure in _moving(explainer, refined, steps)],
     }
 
 
@@ -109,7 +111,7 @@ def _drawn(figure: Any, dpi: int) -> Image.Image:
     return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
 
 
-def _moving(explainer: TPECRExplainer, refined: Refinement) -> Iterator[Figure]:
+def _moving(explainer: TPECRExplainer, refined: Refinement, steps: int) -> Iterator[Figure]:
     """Yield the list before the answer, the answer, the list on its way, and the list after."""
     everything = refined.listed(len(refined.scores))
     some = everything[everything[["rank_before", "rank"]].min(axis=1) <= 10]
@@ -119,8 +121,8 @@ def _moving(explainer: TPECRExplainer, refined: Refinement) -> Iterator[Figure]:
     told = [explainer.explain(USER, ITEM).to_text(), refined.explain(ITEM).to_text()]
     yield _frame(rows, 0.0, False, told[0])
     yield _frame(rows, 0.0, True, told[0])
-    for step in range(1, _STEPS):
-        share = step / _STEPS
+    for step in range(1, steps):
+        share = step / steps
         yield _frame(rows, share * share * (3 - 2 * share), True, told[0])
     yield _frame(rows, 1.0, True, told[1])
 

@@ -40,9 +40,10 @@ def poisoned(
     more, gets `dose` items of the tag, drawn at random, for each item of the history, at least
     five, as if she had taken them; the model folds her in again. The model holds the wrong belief
     where the tag has at least three items more in her list of ten, none of them the added ones. It
-    is spotted where a reason printed for a new one names the tag as liked: what a reader of the
-    list sees. Beside it, of each item of the tag that is new in a list, whether its own reasons
-    name the tag ("named"). Reasons are at most three (k=3), or two.
+    is spotted where a reason printed for a new one names the tag, or one that users' tastes do not
+    tell from it (its alias), as liked: what a reader of the list sees. Beside it, of each item of
+    the tag that is new in a list, whether its own reasons do ("named"). Reasons are at most three
+    (k=3), or two.
     """
     X, rng = data.interactions, np.random.RandomState(0)
     enough = np.flatnonzero(np.diff(X.indptr) >= 2 * FEWEST)
@@ -81,7 +82,8 @@ def poisoned(
                 reasons = account_reasons(account, own, 0, item, now[0], k) if len(own.data) else []
                 says = account.says_more_than_chance([item])[0]
                 tags = [t for each in reasons if each.speaks_for for t in each.tags]
-                named[k].append(bool(says and tag in tags))
+                aliases = {int(account.aliases_[each]) for each in tags}
+                named[k].append(bool(says and account.aliases_[tag] in aliases))
         if counts[1] >= counts[0] + _MORE_LISTED:
             for k in named:
                 spotted[k].append(any(named[k][first_new:]))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common.rows import figure_file, number
-from benchmarks.pages import explanations, feedback, rivals
+from benchmarks.pages import control, explanations, feedback, rivals
 from benchmarks.pages.tables import FIGURES, counted, csv_table, folded, interval, sections
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -28,8 +28,10 @@ TITLES = {
     "beyond planted": "Beyond the paper: a ladder of planted truths",
     "beyond rivals": "Beyond the paper: feedback against four rivals",
     "beyond conversations": "Beyond the paper: conversations of several turns",
-    "beyond distilled": "Beyond the paper: boxes without factors",
+    "beyond distilled": "Beyond the paper: models without factors",
     "beyond feedback": "Beyond the paper: feedback that people really gave",
+    "beyond shown": "Beyond the paper: answers that show in the list",
+    "beyond critiquing": "Beyond the paper: simulated critiques against the field's updates",
     "beyond sampling": "Beyond the paper: LIME from fewer, better placed draws",
     "beyond several": "Beyond the paper: feedback on two tags at once",
     "reliability inputs": "Reliability: inputs tried",
@@ -107,6 +109,9 @@ def _parts(everything: dict[str, Any], experiment: str, title: str = "") -> Iter
     if special:
         yield from special(everything, experiment)
         return
+    if experiment == control.EXPERIMENT:
+        yield control.INTRODUCTION
+        yield f".. image:: /{FIGURES}/{control.FIGURE}\n   :alt: a panel for each data and model\n"
     for name, how, rows in sections(everything, experiment):
         place = name.removeprefix(experiment).strip()
         label = ", ".join(filter(None, (title, place)))

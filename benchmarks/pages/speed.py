@@ -12,18 +12,19 @@ FIGURE = "speed.png"
 
 TITLES = {
     "speed floor": "What the machine can do",
-    "speed P1": "Tag preferences of everybody (P1)",
+    "speed P1": "Tag preferences of all users (P1)",
     "speed P2": "Tag preferences from a network (P2)",
     "speed P3": "An epoch of the CVAE (P3)",
     "speed P4": "A CVAE as good as the authors' recipe makes it (P4)",
     "speed P5": "LIME of a list of ten (P5)",
     "speed P6": "LIME from Sobol points (P6)",
     "speed P6b": "Exact attribution (P6b)",
-    "speed P7": "Everybody's first ten, explained (P7)",
+    "speed P7": "All users' first ten, explained (P7)",
     "speed P8": "A turn of feedback (P8)",
     "speed P9": "The first ten of 100,000 items (P9)",
     "speed P10": "LIME of a list of ten, 1,000 tags (P10)",
     "speed P11": "A million items (P11)",
+    "speed P12": "From nothing to the first answer (P12)",
     "speed curves": "How cost grows",
     "speed app": "An answer in the browser",
 }

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common.results import read
-from benchmarks.pages import adapters, claims, evidence, results, rivals, scaling, speed
+from benchmarks.pages import adapters, claims, control, evidence, results, rivals, scaling, speed
 from benchmarks.pages.results import DOCS
 from benchmarks.pages.tables import FIGURES
 
@@ -50,6 +50,7 @@ def write(docs: Path = DOCS) -> list[str]:
     figures.mkdir(parents=True, exist_ok=True)
     rivals.draw(everything, figures / rivals.FIGURE)
     speed.draw(everything, figures / speed.FIGURE)
+    control.figure(everything).savefig(figures / control.FIGURE, dpi=90)
     return written
 
 

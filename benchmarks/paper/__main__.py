@@ -66,6 +66,8 @@ EXPERIMENTS = {
     "beyond feedback": Experiment("beyond.real_feedback", "real_feedback", DATED, models=False),
     "beyond newcomers": Experiment("beyond.tags_only", "tags_only", REAL, models=True),
     "beyond new-items": Experiment("beyond.new_items", "new_items", REAL, models=True),
+    "beyond shown": Experiment("beyond.shown", "shown", REAL, models=True),
+    "beyond critiquing": Experiment("beyond.critiquing", "critiquing", REAL, models=True),
     "beyond planted": Experiment("beyond.planted", "planted", SYNTHETIC, models=False),
 }
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from benchmarks.common.rows import Row, figure_file, mean_row, prefix, row
+from benchmarks.common.rows import Row, mean_row, prefix, row
 from benchmarks.common.world import world
 from sktpecr.evaluation import evaluate_control
 
@@ -62,24 +61,4 @@ def figure4(
         moved = float(other.abs().max() / changed.abs().max())
         bar = moved <= _UNRELATED if data_name == "movielens-1m" else None
         rows.append(row(name, f"{column} unrelated / changed", moved, holds=bar))
-    if figures_dir is not None:
-        _draw(cases["std"], name, figures_dir)
     return rows
-
-
-def _draw(cases: Any, name: str, folder: Path) -> None:
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained", sharex=True)
-    for axis, metric in zip(axes, ("F-MAP@1000", "F-Recall@1000"), strict=True):
-        for tag, label in (("changed", "the changed tag"), ("other", "another tag")):
-            each = cases[cases["tag"] == tag].groupby("d")[metric]
-            mean, error = each.mean(), 1.96 * each.sem()
-            axis.plot(mean.index, mean, marker="o", markersize=4, label=label)
-            axis.fill_between(mean.index, mean - error, mean + error, alpha=0.2)
-        axis.axhline(0, color="grey", linewidth=0.8)
-        axis.set(title=metric, xlabel="d, standard deviations of the tag", ylabel="before - after")
-    axes[0].legend()
-    figure.suptitle(name)
-    figure.savefig(folder / figure_file(name), dpi=120)
-    plt.close(figure)

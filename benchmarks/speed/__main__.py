@@ -23,7 +23,18 @@ os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # before numpy
 
 from benchmarks.common import results
 from benchmarks.common.rows import Row
-from benchmarks.speed import app, curves, exact, feedback, floor, lime, lists, preferences, training
+from benchmarks.speed import (
+    app,
+    cold,
+    curves,
+    exact,
+    feedback,
+    floor,
+    lime,
+    lists,
+    preferences,
+    training,
+)
 from benchmarks.speed.places import MOVIELENS_10M, QUICK, Place
 
 GOALS: dict[str, Callable[[Place], list[Row]]] = {
@@ -40,6 +51,7 @@ GOALS: dict[str, Callable[[Place], list[Row]]] = {
     "P9": lists.first_ten,
     "P10": lime.many_tags,
     "P11": lists.million,
+    "P12": cold.start,
     "curves": curves.scaling,
     "app": app.answers,
 }

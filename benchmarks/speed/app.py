@@ -26,13 +26,13 @@ def answers(place: Place) -> list[Row]:
             path = f"/api/conversations/{state['id']}"
             for _ in range(5):
                 kind, tag = rng.choice(["like", "dislike"]), tags[rng.randint(len(tags))]
-                body = {"action": "say", "turn": state["turn"], kind: {tag: 1}}
+                body = {"action": "say", "version": state["version"], kind: {tag: 1}}
                 start = time.perf_counter()
                 state = client.post(f"{path}/turns", json=body).json()
                 lists.append(time.perf_counter() - start)
                 item = state["list"][0]["item"]
-                client.post(f"{path}/explain", json={"item": item})
-                client.get(f"{path}/question")
+                client.post(f"{path}/explain", json={"item": item}).raise_for_status()
+                client.get(f"{path}/question").raise_for_status()
                 everything.append(time.perf_counter() - start)
     p95, p95_all = (float(np.percentile(each, 95)) for each in (lists, everything))
     return [

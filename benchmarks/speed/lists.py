@@ -30,7 +30,7 @@ def first_ten(place: Place) -> list[Row]:
     everything = np.ones(n_items, dtype=bool)
     histories = sp.csr_matrix(~candidates, dtype=np.float32)
     biases = np.zeros(n_items, dtype=np.float32)
-    users, items = torch.from_numpy(world.users), torch.from_numpy(world.items)
+    users, items = torch.tensor(world.users), torch.tensor(world.items)
     rows = torch.arange(len(users))[:, None]
 
     def argpartition(scores: NDArray) -> NDArray:

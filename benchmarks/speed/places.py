@@ -100,8 +100,9 @@ class Place(NamedTuple):
         """Whether numbers mean something."""
         return self.sizes != QUICK
 
-    def world(self, **sizes: int) -> World:
+    def world(self, *, interactions: int = 20, **sizes: int) -> World:
         """Return the world of this place; `sizes` change random factors where they are full."""
         if self.data != "synthetic":
             return World.real(self.data, self.data_dir, self.model or "mf")
-        return World.random(self.sizes._replace(**sizes) if self.full else self.sizes)
+        changed = self.sizes._replace(**sizes) if self.full else self.sizes
+        return World.random(changed, interactions=interactions)

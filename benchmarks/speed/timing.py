@@ -59,7 +59,7 @@ def added_megabytes(prepare: Callable[..., Any], *args: Any) -> float:
     Resident memory as Linux counts it: the largest from the start of the work on, less what there
     was before. Returns NaN elsewhere.
     """
-    return _afresh(_added, prepare, *args)
+    return afresh(_added, prepare, *args)
 
 
 def first_seconds(prepare: Callable[..., Any], *args: Any) -> float:
@@ -72,10 +72,11 @@ def first_seconds(prepare: Callable[..., Any], *args: Any) -> float:
     *args : object
         What it is called with, in the other process.
     """
-    return _afresh(_first, prepare, *args)
+    return afresh(_first, prepare, *args)
 
 
-def _afresh(measure: Callable[..., float], *args: Any) -> float:
+def afresh(measure: Callable[..., Any], *args: Any) -> Any:
+    """Return what a function of a module returns in a fresh process."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(measure, *args).result()

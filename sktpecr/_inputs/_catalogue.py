@@ -10,9 +10,10 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from sktpecr._inputs._ids import Ids, missing_rows, plain
+from sktpecr._inputs._ids import Ids, check_list, missing_rows, plain
 from sktpecr._inputs._numbers import check_flag
-from sktpecr._inputs._tables import is_frame
+from sktpecr._inputs._readable import check_readable
+from sktpecr._inputs._tables import difference, is_frame
 
 
 class Catalogue:
@@ -29,6 +30,9 @@ class Catalogue:
         n_users, n_items = shape
         self.users = Ids("user", user_ids, n_users, "user_ids")
         self.items = Ids("item", item_ids, n_items, "item_tags (its index)")
+        for ids in (self.users, self.items):
+            if ids.labels is not None:
+                check_readable(ids.kind, ids.labels.tolist())
         self.user_ids, self.item_ids = self.users.array(), self.items.array()
         self.item_names = _check_names(item_names, self.item_ids)
         # A copy: what the user does to theirs later must not change anybody's history.
@@ -84,14 +88,8 @@ class Catalogue:
                     "call its fit(interactions) first, or pass exclude_seen=False"
                 )
             allowed[history] = False
-        allowed[self.columns(exclude, "exclude")] = False
+        allowed[self.items.rows(check_list(exclude, "exclude", "item ids"))] = False
         return allowed
-
-    def columns(self, items: Iterable[Hashable], name: str) -> NDArray:
-        """Return the columns of items that a parameter names."""
-        if isinstance(items, str | bytes) or not hasattr(items, "__iter__"):
-            raise ValueError(f"{name} must be a list of item ids, got {items!r}")
-        return self.items.rows(items)
 
     def listed(self, columns: NDArray, scores: NDArray) -> pd.DataFrame:
         """Return a list, best first, as a frame with ids and names."""
@@ -109,6 +107,12 @@ def check_item_ids(item_tags: Any, X: Any) -> list[Any] | None:
     """Return the raw item ids, and make sure that tags and interactions agree on them."""
     labels = list(item_tags.index) if is_frame(item_tags) else None
     columns = list(X.columns) if is_frame(X) else None
+    shape: Any = getattr(X, "shape", ())
+    if labels is not None and columns is None and len(shape) == 2 and shape[1] != len(labels):
+        raise ValueError(
+            f"item_tags must have one row per item: interactions have {shape[1]} columns, "
+            f"item_tags has {len(labels)} rows; bring them in line with item_tags.reindex(item_ids)"
+        )
     if labels is None or columns is None or labels == columns:
         return columns if labels is None else labels
     what, strangers = difference(columns, labels, "columns of X are not in it", "X")
@@ -116,19 +120,6 @@ def check_item_ids(item_tags: Any, X: Any) -> list[Any] | None:
     if strangers:
         way_out = "give both the same kind of ids"
     raise ValueError(f"the index of item_tags contradicts the columns of X: {what}; {way_out}")
-
-
-def difference(some: list[Any], known: list[Any], unknown: str, others: str) -> tuple[str, bool]:
-    """Say how ids differ from those that are known, and whether all of them are unknown."""
-    kept = set(known)
-    strangers = [label for label in some if plain(label) not in kept]
-    if strangers:
-        what = f"{len(strangers)} {unknown}, such as {strangers[0]!r}"
-    elif len(known) != len(some):
-        what = f"it has {len(known)} items, {others} has {len(some)}"
-    else:
-        what = "they are the same ids in another order"
-    return what, len(strangers) == len(some)
 
 
 def _check_names(item_names: Any, item_ids: NDArray) -> NDArray:
@@ -143,7 +134,8 @@ def _check_names(item_names: Any, item_ids: NDArray) -> NDArray:
     if isinstance(item_names, Mapping):
         item_names = [item_names.get(plain(each)) for each in item_ids]
     elif not isinstance(item_names, str):
-        item_names = list(item_names)
+        item_names = check_list(item_names, "item_names", "names, one per item", in_order=True)
+        item_names = list(getattr(item_names, "to_pylist", item_names.__iter__)())
     names = np.asarray(item_names, dtype=object)
     if names.shape != item_ids.shape:
         raise ValueError(

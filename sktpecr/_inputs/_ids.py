@@ -21,8 +21,8 @@ class Ids:
 
     def __init__(self, kind: str, labels: Iterable[Any] | None, n: int, parameter: str) -> None:
         self.kind = kind
-        if labels is not None and not hasattr(labels, "__iter__"):
-            raise ValueError(f"{parameter} must be a list of ids, one per {kind}, got {labels!r}")
+        if labels is not None and not isinstance(labels, str):  # of which each letter is an id
+            labels = check_list(labels, parameter, f"ids, one per {kind}", in_order=True)
         self.labels = _as_object_or_native(labels) if labels is not None else None
         if self.labels is not None:
             self.labels.flags.writeable = False  # whoever sorts them would move rows
@@ -148,6 +148,17 @@ class Ids:
         if close:
             return f"did you mean {listing(close, 'or')}?"
         return f"known are {len(rows)} ids: {listing(list(islice(rows, 6)))}"
+
+
+def check_list(given: Any, parameter: str, of: str, in_order: bool = False) -> Any:
+    """Return several things that were given, or say that they must be a list."""
+    if isinstance(given, str | bytes) or not hasattr(given, "__iter__"):
+        raise ValueError(f"{parameter} must be a list of {of}, got {given!r:.80}")
+    if in_order and isinstance(given, set | frozenset):
+        raise ValueError(
+            f"{parameter} must be a list of {of}, got a {type(given).__name__}, which has no order"
+        )
+    return given
 
 
 def listing(labels: list[Any], last: str = "and", at_most: int = 5) -> str:

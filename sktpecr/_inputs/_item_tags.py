@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Set
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -11,10 +13,12 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from sktpecr._inputs._ids import Ids
-from sktpecr._inputs._tables import frame_values, is_frame
+from sktpecr._inputs._readable import check_readable
+from sktpecr._inputs._tables import frame_values, is_frame, widened
 
 # Whole numbers between these on most items are years.
 _YEARS = 1000, 2999
+_DATE = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}\b|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}\b")
 
 
 def check_item_tags(
@@ -44,6 +48,7 @@ def check_item_tags(
     if tag_names is None:
         tag_names = [f"tag_{t}" for t in range(n_tags)]
     names = Ids("tag", tag_names, n_tags, "tag_names").array().astype(object)
+    check_readable("tag", names.tolist())
     _check_weights(weights, names)
     if is_frame(item_tags):
         _check_columns_are_tags(weights, names)
@@ -52,6 +57,7 @@ def check_item_tags(
 
 
 def _as_sparse(item_tags: Any) -> sp.csc_matrix:
+    given = item_tags
     if is_frame(item_tags):
         _check_types(item_tags)
         # Values that are not stored have to be zeros.
@@ -69,9 +75,13 @@ def _as_sparse(item_tags: Any) -> sp.csc_matrix:
     if np.iscomplexobj(item_tags):
         raise ValueError("item_tags must be real, got complex numbers")
     try:
+        if item_tags.dtype.kind in "mM":
+            raise ValueError
         # A copy: what follows works in place, and the matrix may be the user's own.
-        weights = sp.csc_matrix(item_tags, dtype=np.float64, copy=True)
+        weights = sp.csc_matrix(widened(item_tags), dtype=np.float64, copy=True)
     except (TypeError, ValueError) as error:
+        if is_frame(given):
+            _name_what_is_no_number(given)
         raise ValueError(
             f"item_tags must hold numbers, got dtype {item_tags.dtype}; turn a column of names "
             f"into one column per tag, for example with pandas.get_dummies"
@@ -86,6 +96,30 @@ def _check_types(frame: Any) -> None:
     for name, dtype in zip(frame.columns, frame.dtypes, strict=True):
         if getattr(dtype, "kind", "") in "mM":
             raise ValueError(f"item_tags: column {name!r} holds dates, {_no_tag(name)}")
+
+
+def _name_what_is_no_number(frame: Any) -> None:
+    """Say which column holds dates, lists or text, and the way out."""
+    for name in frame.columns:
+        column = frame[name]
+        for value in column[column.notna()] if column.dtype.kind not in "biuf" else ():
+            text = value if isinstance(value, str) else ""
+            if isinstance(value, date | pd.Period) or _DATE.match(text):
+                raise ValueError(f"item_tags: column {name!r} holds dates, {_no_tag(name)}")
+            if isinstance(value, list | tuple | Set):
+                raise ValueError(
+                    f"item_tags: column {name!r} holds lists, such as {value!r:.60}; make a column "
+                    f"of each tag: sktpecr.datasets.tags_from_features, which explodes them"
+                )
+            try:
+                float(value)
+            except (TypeError, ValueError):
+                split = f", or split it: item_tags[{name!r}].str.get_dummies('|')"
+                raise ValueError(
+                    f"item_tags must hold numbers: column {name!r} holds text, such as "
+                    f"{value!r:.60}, {_no_tag(name)} or pandas.get_dummies"
+                    f"{split if '|' in text else ''}"
+                ) from None
 
 
 def _check_columns_are_tags(weights: sp.csc_matrix, names: NDArray) -> None:

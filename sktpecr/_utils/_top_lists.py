@@ -22,11 +22,9 @@ def top_lists(
     listed: NDArray,
     seen: sp.csr_matrix | None = None,
 ) -> Iterator[tuple[NDArray, NDArray]]:
-    """Yield the columns of each user's n best items, best first, ties in column order; and scores.
-
-    The score is the dot product plus the item's bias. What is not `listed`, or seen by the user,
-    is in no list.
-    """
+    """Yield the columns of each user's n best items, ties in column order, with scores."""
+    # The score is the dot product plus the item's bias. What is not `listed`, or seen by the user,
+    # is in no list.
     # `users` (n_users, n_factors); `items` (n_items, n_factors); `biases`, `listed` (n_items,).
     users = np.asarray(users, dtype=items.dtype)
     seen = sp.csr_matrix((len(users), len(items))) if seen is None else seen

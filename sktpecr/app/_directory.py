@@ -16,12 +16,15 @@ from sktpecr.app._wire_ids import WireIds
 from sktpecr.datasets._titles import spoken_title
 from sktpecr.explanation._explain_item import profile_of
 from sktpecr.explanation._tpecr_explainer import TPECRExplainer
+from sktpecr.explanation._words import spoken
 from sktpecr.tags._user import User
 
 _YEAR = re.compile(r"^(?P<title>.+) \((?P<year>\d{4})\)$")
 _N_FOUND, _N_FILMS, _N_TASTE, _N_TOOK = 8, 18, 5, 3
 # Example people are sought among so many, who took neither few items nor very many.
 _N_SOUGHT, _N_PLAIN, _FEW, _MANY = 2000, 12, 20, 400
+# Tags that tell examples apart, and the cosine from which on two tastes are too much alike.
+_N_TELLING, _ALIKE = 40, 0.3
 
 
 class Directory:
@@ -51,6 +54,7 @@ class Directory:
             n_items=len(catalogue.items),
             tags=[self.tags.texts[tag] for tag in np.argsort(-self._n_tagged, kind="stable")],
             people=people,
+            labels={text: name for text in self.tags.texts if (name := spoken(text)) != text},
             films=[self.film(column) for column in self._well_known()],
             words=dict(page),
         )
@@ -135,25 +139,25 @@ class Directory:
         rows = rows[:: max(1, len(rows) // _N_SOUGHT)]
         tag_model = self.tag_model
         likings = tag_model.vs_mean(tag_model.tag_preferences[rows])
-        likings = likings - likings.mean(axis=1, keepdims=True)
         # Somebody is best told by tags that many items have.
-        likings[:, self._n_tagged < np.sort(self._n_tagged)[::-1][:40].min()] = -np.inf
-        n_spent = max(1, min(3, len(self._n_tagged) // n))
+        likings = likings[:, np.argsort(-self._n_tagged, kind="stable")[:_N_TELLING]]
+        likings = likings - likings.mean(axis=1, keepdims=True)
+        lengths = np.linalg.norm(likings, axis=1)
         found: list[int] = []
-        for _ in range(min(n, len(rows))):
-            if not np.isfinite(likings).any():
-                break
+        free = lengths > 0
+        while len(found) < n and free.any():
             # Of those whose liking is plain, the one in whose list it can be seen.
-            plain = np.argsort(-likings.max(axis=1), kind="stable")[:_N_PLAIN]
+            plain = np.argsort(np.where(free, -likings.max(axis=1), np.inf), kind="stable")
+            plain = plain[: min(_N_PLAIN, int(free.sum()))]
             best = max(plain, key=lambda at: self._shown(int(rows[at]), likings[at]))
             found.append(int(rows[best]))
-            likings[:, np.argsort(-likings[best])[:n_spent]] = -np.inf
-            likings[best] = -np.inf
+            alike = likings @ likings[best] > _ALIKE * lengths * lengths[best]
+            free &= ~alike & (likings.argmax(axis=1) != likings[best].argmax())
         return found
 
     def _shown(self, row: int, likings: NDArray) -> int:
         """Return how well a user's list shows each of the tags liked most, in turns."""
-        liked = np.argsort(-likings)[:3].tolist()
+        liked = np.argsort(-self._n_tagged, kind="stable")[np.argsort(-likings)[:3]].tolist()
         user, took = self.catalogue.users[row], len(self.catalogue.history(row))
         listed = self.explainer.recommend(user, exclude_seen=bool(took))["item"]
         tags = [set(self.tags_of(self.catalogue.items.row(item)).tolist()) for item in listed]

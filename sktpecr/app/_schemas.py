@@ -113,6 +113,7 @@ class Model(BaseModel):
     n_users: int
     n_items: int
     tags: list[str] = Field(description="the one on most items first")
+    labels: dict[str, str] = Field(description="how tags are written, where that differs")
     people: list[Person] = Field(description="a few users, to begin with")
     films: list[Film] = Field(description="what many took, for somebody new to choose from")
     words: dict[str, str] = Field(description="what the page says")

@@ -54,10 +54,8 @@ class CompositeFunction:
         embedding: NDArray,
         items: NDArray,
     ) -> NDArray | None:
-        """Score as :meth:`around` does, in single precision, faster for many users' same offsets.
-
-        Returns None unless there is a network that can, and scores are dot products.
-        """
+        """Score as :meth:`around` does, faster: in single precision, for offsets many share."""
+        # None unless there is a network that can, and scores are dot products.
         shared = getattr(self.generator, "_shared_moves", None)
         if shared is None or not hasattr(self.recommender, "item_embeddings"):
             return None

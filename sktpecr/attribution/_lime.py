@@ -270,11 +270,8 @@ class LimeAttribution(BaseEstimator):
         columns: NDArray,
         roughly: Callable[[NDArray], NDArray | None] = lambda scored: None,
     ) -> NDArray:
-        """Return scores, or how far items are above the rank to reach: shape (n_rows, n_items).
-
-        What scores roughly is a faster way: where it leaves open who is above whom, `score` is
-        asked about these rows.
-        """
+        """Return scores, or how far items are above the rank to reach: shape (n_rows, n_items)."""
+        # `roughly` is a faster way to score. `score` is asked where that leaves a tie open.
         if self.target == "score":
             return np.asarray(score(columns), dtype=np.float64)
         rivals = self._competitors(embedding, self._n_items)
@@ -299,10 +296,8 @@ class LimeAttribution(BaseEstimator):
     def _margins(
         self, scores: NDArray, own: NDArray, n_rivals: int, above: NDArray | None = None
     ) -> tuple[NDArray, NDArray]:
-        """Return how many rivals may be above each item, and how far it is above the next one.
-
-        The first columns are the rivals', which are sorted in place.
-        """
+        """Return how many rivals may be above each item, and how far it is above the next one."""
+        # The first columns are the rivals', which are sorted in place.
         if above is None:
             ranks = _ranks(scores[:1] if self.reach == "own" else scores[1:], own, n_rivals)
             above = np.median(ranks, axis=0).astype(np.intp)

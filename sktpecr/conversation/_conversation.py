@@ -36,7 +36,7 @@ class Conversation:
     user : hashable, optional
         Raw user id. Exactly one of `user`, `interactions` and `tags` is given.
     interactions, tags : optional
-        Somebody new in place of `user`, see :meth:`TPECRExplainer.explain`.
+        A new user in place of `user`, see :meth:`TPECRExplainer.explain`.
     solver : str or object, default="auto"
         What feedback becomes, see :class:`FeedbackRefiner`.
     long_term : float, default=0.5

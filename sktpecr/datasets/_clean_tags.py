@@ -12,9 +12,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, validate_params
 
+from sktpecr._inputs._readable import readable
 from sktpecr._inputs._tables import in_pandas
 from sktpecr.datasets._long_tables import check_frame, encode, label_array, take_weights
-from sktpecr.datasets._readable import readable
 from sktpecr.datasets._tag_frames import to_frame, to_matrix
 
 

@@ -12,8 +12,8 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from sktpecr._inputs._readable import check_readable
 from sktpecr.datasets._near import nearest
-from sktpecr.datasets._readable import check_readable
 
 # The row numbers of one column and the id that each number stands for.
 Coded = tuple[NDArray, list[Any]]

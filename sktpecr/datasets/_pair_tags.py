@@ -10,7 +10,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from sktpecr._inputs._ids import Ids, listing
+from sktpecr._inputs._ids import Ids, check_list, listing
 from sktpecr._inputs._item_tags import check_item_tags, is_frame
 from sktpecr._inputs._numbers import check_n
 from sktpecr._inputs._tables import in_pandas
@@ -110,10 +110,8 @@ def pair_tags(
 
 def _named(tags: Ids, pairs: Any) -> NDArray:
     """Return the columns of named pairs, shape (n_pairs, 2)."""
-    if isinstance(pairs, str | bytes) or not hasattr(pairs, "__iter__"):
-        raise ValueError(f"pairs must be a list of pairs of tag names, got {pairs!r}")
     columns = []
-    for pair in pairs:
+    for pair in check_list(pairs, "pairs", "pairs of tag names"):
         two = [] if isinstance(pair, str | bytes) or not hasattr(pair, "__iter__") else list(pair)
         if len(two) != 2:
             raise ValueError(f"pairs must hold two tag names each, got {pair!r}")

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import KBinsDiscretizer, MultiLabelBinarizer, OneHotEncoder
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from sktpecr._inputs._readable import readable
 from sktpecr._inputs._tables import in_pandas
 from sktpecr.datasets._long_tables import check_frame
-from sktpecr.datasets._readable import readable
 from sktpecr.datasets._tag_frames import to_frame
 
 

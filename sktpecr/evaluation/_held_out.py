@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils import check_array, check_random_state
 
+from sktpecr._inputs._ids import check_list
 from sktpecr._inputs._numbers import check_flag, check_seed
 from sktpecr._inputs._tables import canonical
 from sktpecr.explanation._tpecr_explainer import TPECRExplainer
@@ -136,9 +137,7 @@ def measured_rows(
         if not len(rows):
             raise ValueError(f"the explainer learned from every user; {way_out}")
         return rows
-    if isinstance(users, str | bytes) or not hasattr(users, "__iter__"):
-        raise ValueError(f"users must be a list of user ids, got {users!r}")
-    rows = np.unique(catalogue.users.rows(users))
+    rows = np.unique(catalogue.users.rows(check_list(users, "users", "user ids")))
     if not len(rows):
         raise ValueError("users must name at least one user, got none")
     learned = rows[learners[rows]]
@@ -165,9 +164,7 @@ def check_unseen(tag_model: TagModel, pairs: Iterable[tuple[int, int]]) -> None:
 
 def check_numbers(values: Any, parameter: str) -> list[float]:
     """Return a list of different numbers as floats, or say what it is instead."""
-    if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
-        raise ValueError(f"{parameter} must be a list of numbers, got {values!r}")
-    numbers = [float(value) for value in values]
+    numbers = [float(value) for value in check_list(values, parameter, "numbers")]
     if not numbers or not np.isfinite(numbers).all() or len(set(numbers)) < len(numbers):
         raise ValueError(
             f"{parameter} must hold at least one number, all finite and different, got {numbers}"

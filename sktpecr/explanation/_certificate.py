@@ -23,7 +23,7 @@ _KEPT = 0.8
 class Certificate:
     """What an explanation accounts for, and what it does not.
 
-    ``explanation.certificate``; not built by hand.
+    ``explanation.certificate``; do not make one yourself.
 
     Parameters
     ----------

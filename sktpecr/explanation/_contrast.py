@@ -33,8 +33,8 @@ _NAMED = 3
 class Contrast:
     """Why a recommender puts one item above another for a user, in tags.
 
-    Returned by :meth:`TPECRExplainer.contrast`; not built by hand. All numbers are those of the
-    first item minus those of the other.
+    Returned by :meth:`TPECRExplainer.contrast`; do not make one yourself. All numbers are those of
+    the first item minus those of the other.
 
     Parameters
     ----------

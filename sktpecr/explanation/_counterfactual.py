@@ -30,7 +30,7 @@ _LEVEL = 0.05
 class Counterfactual:
     """The smallest change of tag preferences that moves an item into the top k, or out of it.
 
-    Returned by :meth:`TPECRExplainer.counterfactual`; not built by hand.
+    Returned by :meth:`TPECRExplainer.counterfactual`; do not make one yourself.
 
     Parameters
     ----------

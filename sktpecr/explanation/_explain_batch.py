@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sktpecr._inputs._ids import listing
+from sktpecr._inputs._ids import check_list, listing
 from sktpecr._inputs._numbers import check_flag, check_n
 from sktpecr._utils._blocks import let_go
 from sktpecr._utils._resumable_parts import run_parts
@@ -125,6 +125,10 @@ def contributions_of(
     tag_model: TagModel, users: Iterable[Hashable], items: Iterable[Hashable]
 ) -> NDArray:
     """Return what the tags contribute to the scores of pairs, shape (n_pairs, n_tags)."""
+    users, items = (
+        check_list(given, name, "ids, one for each pair", in_order=True)
+        for given, name in ((users, "users"), (items, "items"))
+    )
     rows = _rows_to_explain(tag_model, users)
     columns = tag_model.catalogue.items.rows(items)
     if len(rows) != len(columns):
@@ -164,9 +168,7 @@ def _rows_to_explain(tag_model: TagModel, users: Any) -> NDArray:
     catalogue = tag_model.catalogue
     if users is None:
         return np.flatnonzero(catalogue.active_users())
-    if isinstance(users, str | bytes) or not hasattr(users, "__iter__"):
-        raise ValueError(f"users must be a list of user ids, got {users!r}")
-    rows = catalogue.users.rows(users)
+    rows = catalogue.users.rows(check_list(users, "users", "user ids"))
     if not len(rows):
         raise ValueError("users must name at least one user, got none")
     _check_known(tag_model, rows)

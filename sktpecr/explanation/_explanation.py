@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 class Explanation:
     """Why a recommender gives an item its score, in tags.
 
-    Returned by :meth:`TPECRExplainer.explain`; not built by hand.
+    Returned by :meth:`TPECRExplainer.explain`; do not make one yourself.
 
     Parameters
     ----------

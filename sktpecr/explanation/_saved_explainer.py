@@ -205,7 +205,8 @@ def _rebuilt(cls: Any, values: dict[str, Any], given: Any) -> Any:
     if interactions is not None:
         _check(interactions, (n_users, n_items))
     users, items, item_names, tag_names, features = (values[name] for name in _LABELS)
-    catalogue = Catalogue((n_users, n_items), interactions, users, items, item_names)
+    catalogue = Catalogue((n_users, n_items), None, users, items, item_names)
+    catalogue.interactions = interactions  # nobody else has them, so that no copy is needed
     as_given = item_tags if values["item_tags given"] else None
     if values["item_tags as frame"]:  # fitting again begins with it, and its names
         frame: Any = pd.DataFrame
@@ -217,6 +218,7 @@ def _rebuilt(cls: Any, values: dict[str, Any], given: Any) -> Any:
     explainer._validate_params()
     explainer.n_features_in_ = n_items
     explainer.alignment_ = float(values["alignment"])
+    explainer._columns = None if items is None else catalogue.item_ids.tolist()
     if features is not None:
         explainer.feature_names_in_ = features
     extractor = TagPreferenceExtractor(

@@ -171,6 +171,7 @@ def _learned_from(tag_model: Any, rows: NDArray, explainer: Any) -> Any:
         tag_model.extractor,
         catalogue,
         tag_model.user_embeddings,
+        tag_model.folded,
         [catalogue.users[row] for row in rows],
         *(clone(part) for part in (tag_model.generator, tag_model.attribution)),
         explainer.random_state,

@@ -256,16 +256,16 @@ class TPECRExplainer(TagTransformer):
         Parameters
         ----------
         user : hashable, optional
-            Raw user id, or row number if fit got no ids. Exactly one of `user`, `interactions`
-            and `tags` is given.
+            Raw user id, or row number if fit got no ids. Give exactly one of `user`,
+            `interactions` and `tags`.
         item : hashable
             Raw item id, or column number if there are none.
         interactions : sparse row, ndarray of shape (n_items,) or list of item ids, optional
-            What somebody new interacted with; folded in as :meth:`transform` does. Items of a
-            list get the mean of the positive interactions of ``fit``.
+            Interactions of a new user, folded in as :meth:`transform` does. Items of a list get
+            the mean of the positive interactions of ``fit``.
         tags : dict of tag to value, optional
-            How somebody without interactions stands to the population, in standard deviations:
-            ``{}`` is the average user. Tags not named follow those that are named.
+            Tag preferences of a new user without interactions, in standard deviations from the
+            population's mean: ``{}`` is the average user. Other tags follow the named ones.
 
         Returns
         -------
@@ -303,7 +303,7 @@ class TPECRExplainer(TagTransformer):
         n : int, default=10
             Length of the list.
         interactions, tags : optional
-            Somebody new in place of `user`, see :meth:`explain`.
+            A new user in place of `user`, see :meth:`explain`.
         exclude_seen : bool, default=True
             Whether items of the user's interactions are left out.
         exclude : iterable of hashable, default=()
@@ -329,7 +329,7 @@ class TPECRExplainer(TagTransformer):
         interactions: Any = None,
         tags: Mapping[Hashable, float] | None = None,
     ) -> list[Reason]:
-        """Return the few reasons that a person can be given for an item.
+        """Return the few reasons to give a person for an item.
 
         Parameters
         ----------
@@ -338,21 +338,22 @@ class TPECRExplainer(TagTransformer):
         item : hashable
             Raw item id, or column number if there are none.
         k : int, default=3
-            At most so many, of which at most one speaks against the item.
+            Number of reasons at most; at most one of them speaks against the item.
         interactions, tags : optional
-            Somebody new in place of `user`, see :meth:`explain`.
+            A new user in place of `user`, see :meth:`explain`.
 
         Returns
         -------
         list of Reason
-            For before against, the largest contribution first; empty where no tag is the reason.
+            Reasons for the item before reasons against it, the largest contribution first. Empty
+            if no tag is the reason.
 
         Notes
         -----
-        A reason is one of the item's own tags that says more of scores than tags dealt at random,
-        that the user likes by at least a quarter of a standard deviation more, or less, than the
-        population, and that contributes at least a fifth of the largest; tags that mean nearly the
-        same are one. See :class:`~sktpecr.attribution.AccountAttribution`.
+        A reason is one of the item's own tags that explains scores better than random tags, that
+        the user likes at least a quarter of a standard deviation more, or less, than the
+        population, and that contributes at least a fifth of what the largest does. Tags that mean
+        nearly the same count as one. See :class:`~sktpecr.attribution.AccountAttribution`.
 
         Examples
         --------
@@ -377,22 +378,22 @@ class TPECRExplainer(TagTransformer):
         interactions: Any = None,
         tags: Mapping[Hashable, float] | None = None,
     ) -> pd.DataFrame:
-        """Show how the recommender models a user's tag preferences.
+        """Return how much the recommender thinks that a user likes each tag.
 
         Parameters
         ----------
         user : hashable, optional
             Raw user id, or row number if fit got no ids.
         interactions, tags : optional
-            Somebody new in place of `user`, see :meth:`explain`.
+            A new user in place of `user`, see :meth:`explain`.
 
         Returns
         -------
         DataFrame
             A row per tag, the one furthest above the population first: tag, preference (units
             of the score), vs_population (standard deviations), vs_own_average (preference minus
-            the user's mean score over all items), liking (what reasons go by: how much more than
-            the population the user likes the tag, the user's general level taken off).
+            the user's mean score over all items), liking (how much more than the population the
+            user likes the tag, after subtracting the user's general level; reasons use this one).
         """
         return profile_of(self.tag_model_, User.of(self.tag_model_, user, interactions, tags))
 
@@ -414,7 +415,7 @@ class TPECRExplainer(TagTransformer):
         item, other : hashable
             Raw item ids, or column numbers if there are none.
         interactions, tags : optional
-            Somebody new in place of `user`, see :meth:`explain`.
+            A new user in place of `user`, see :meth:`explain`.
 
         Returns
         -------
@@ -468,24 +469,24 @@ class TPECRExplainer(TagTransformer):
         item : hashable
             Raw item id, or column number if there are none. It may be one that the user has seen.
         goal : {"enter", "leave"}, default="enter"
-            Whether the item is to enter the user's top k or to leave it.
+            Whether the item should enter the user's top k or leave it.
         k : int, default=10
             Length of the list.
         interactions, tags : optional
-            Somebody new in place of `user`, see :meth:`explain`.
+            A new user in place of `user`, see :meth:`explain`.
         exclude_seen : bool, default=True
             Whether other items of the user's interactions are left out of the list.
         among : iterable of hashable, optional
-            Names of the tags that may be edited. All by default; tags that are the same for
-            everybody never are.
+            Names of the tags that may be edited. By default all whose preferences differ between
+            users.
         max_change : float, default=4.0
             Largest change of one tag preference, in standard deviations over the population.
 
         Returns
         -------
         Counterfactual
-            Prints as a sentence. Its ``found`` says whether there is such an edit, its ``exact``
-            whether that, or that no edit is smaller, is proven.
+            Prints as a sentence. ``found`` says whether there is such an edit, and ``exact``
+            whether it is proven that there is none, or none that is smaller.
 
         Raises
         ------
@@ -501,13 +502,14 @@ class TPECRExplainer(TagTransformer):
         that leaves at most k - 1 items above (or lifts at least k above) is a mixed-integer linear
         programme, solved to proof unless that takes more than 10 seconds. An item counts as
         passed from a millionth of the range of the scores on. Elsewhere scores are taken as linear
-        around the edit found so far, again and again: what is found may not be the smallest, and
-        when nothing is found there may be an edit still.
+        around the best edit so far, repeatedly. The edit that is found may then not be the
+        smallest, and one may exist although none is found.
 
-        Whatever is found has been applied: ``rank_after`` is the rank by the recommender's scores
-        for the embedding :math:`e_u + G(c') - G(c_u)`, made as refining makes it. As tags hang
-        together, an edit that holds all others can be small in standard deviations and still move
-        a user far. Counterfactual explanations as smallest changes are due to [1]_.
+        Every edit that is returned has been applied: ``rank_after`` is the rank by the
+        recommender's scores for the embedding :math:`e_u + G(c') - G(c_u)`, as in refinement.
+        Because tags are correlated, an edit that keeps all other tags fixed can be small in
+        standard deviations and still move a user far. Counterfactual explanations as smallest
+        changes are due to [1]_.
 
         References
         ----------
@@ -544,27 +546,27 @@ class TPECRExplainer(TagTransformer):
         Parameters
         ----------
         user : hashable, optional
-            Raw user id, or row number if fit got no ids. A user without interactions is
-            asked as the average user.
+            Raw user id, or row number if fit got no ids. A user without interactions counts as
+            the average user.
         n : int, default=1
             How many tags to suggest.
         interactions, tags : optional
-            Somebody new in place of `user`, see :meth:`explain`.
+            A new user in place of `user`, see :meth:`explain`.
         among : iterable of hashable, optional
             Names of the tags to choose from. All by default.
 
         Returns
         -------
         DataFrame
-            A row per tag, the one whose answer tells most first, ties in order of the tags: tag,
-            information (in bits, at most 1: how much the answer is expected to tell of the item
-            sought) and probability (that this item has the tag). Without tags whose answer tells
-            nothing, because all items that can be listed have them, or none.
+            A row per tag, the most informative first, ties in order of the tags: tag, information
+            (in bits, at most 1: how much the answer is expected to tell about the item that the
+            user looks for) and probability (that this item has the tag). Tags that all listable
+            items have, or none, are left out because their answer tells nothing.
 
         Raises
         ------
         ValueError
-            If the user or a tag is unknown, or `n` is no whole number of at least 1.
+            If the user or a tag is unknown, or `n` is not a whole number of at least 1.
 
         Notes
         -----
@@ -610,17 +612,17 @@ class TPECRExplainer(TagTransformer):
         Parameters
         ----------
         users : iterable of hashable, optional
-            Raw user ids. Everybody with interactions by default.
+            Raw user ids. All users with interactions by default.
         n_items : int, default=10
             Length of each list.
         n_tags : int, default=5
-            At most so many tags of each item.
+            Number of tags of each item at most.
         pairs : DataFrame of pandas or polars, or path, optional
-            What somebody else listed: columns user and item, and score or rank if there are such;
-            each pair once. It takes the place of lists made here: `n_items` and `exclude_seen`
-            do not count, and `users` and `items` are not given. A path names a Parquet file, or a
-            folder of them, whose rows are sorted by user: it is read a row group at a time,
-            however many pairs there are; needs pyarrow.
+            Pairs to explain, in place of lists made here: columns user and item, and score or rank
+            if you have them; each pair once. `n_items` and `exclude_seen` are then ignored, and
+            `users` and `items` must not be given. A path names a Parquet file, or a folder of
+            them, with rows sorted by user. It is read one row group at a time, so it may be larger
+            than memory; needs pyarrow.
         items : iterable of hashable, optional
             Raw ids of the items that may be recommended. All by default.
         to : path, optional
@@ -629,10 +631,11 @@ class TPECRExplainer(TagTransformer):
             Workers, see :class:`joblib.Parallel`: 1 by default, or what
             :func:`joblib.parallel_config` says; -1 for all processors.
         batch_size : int or "auto", default="auto"
-            Users in a part, 2,048 by default. With one and the same, results are the same to the
-            last bit however many workers there are.
+            Users in a part, 2,048 by default. For the same value, results have the same bits
+            whatever the number of workers.
         resume : bool, default=True
-            Go on with what is in the folder, if the same was asked for; else begin anew.
+            Whether to keep the parts that an interrupted call with the same arguments wrote. False
+            writes all parts again.
         exclude_seen : bool, default=True
             Whether items of a user's interactions are left out.
 
@@ -642,44 +645,44 @@ class TPECRExplainer(TagTransformer):
             The folder if `to` is given; else columns user, rank, item, name, score, tag, on_item,
             importance, contribution and fidelity, see :class:`Explanation`. With
             :class:`~sktpecr.attribution.AccountAttribution` a row for each of the item's own tags
-            that counts, the largest contribution in size first; an item without such a tag has one
-            row: tag missing, `on_item` False, contribution 0. With other attributions `n_tags`
-            rows an item, its own tags before the others. Users stand in the order of `users`, or
-            in which `pairs` first names them; their items by rank, or in the order of `pairs`.
-            Of pairs, the rank is the one given, else the place among the user's pairs by the score
-            given, else by the recommender's; the score is the recommender's own.
+            that contributes, the largest contribution in size first; an item without such a tag
+            has one row: tag missing, `on_item` False, contribution 0. With other attributions each
+            item has `n_tags` rows, its own tags before the others. Users are in the order of
+            `users`, or in the order in which `pairs` first names them; their items are ordered by
+            rank, or as in `pairs`. For pairs, the rank is the given one, else the place among the
+            user's pairs by the given score, else by the recommender's; the score is always the
+            recommender's own.
 
         Raises
         ------
         ValueError
-            If an id is unknown or a number not what it should be, a named user has no
-            interactions, a pair comes twice, or the folder holds something else.
+            If an id is unknown, a number is invalid, a named user has no interactions, a pair is
+            repeated, or the folder holds something else.
         RuntimeError
-            If parts failed: the others are in the folder, and the next call tries them again. If
-            another call is writing to the folder.
+            If parts failed (the others are in the folder, and the next call tries the failed ones
+            again), or if another call is writing to the folder.
 
         Warns
         -----
         UserWarning
-            If parts failed and there is no folder: who is left out.
+            If parts failed and there is no folder; the warning names the users that are missing.
 
         Notes
         -----
-        Beside the libraries themselves and the arrays of items and tags, a worker needs about
+        Besides the libraries and the arrays of items and tags, a worker needs about
         ``100 MB + batch_size * (4 * n_factors + 160 * n_items * n_tags)`` bytes, up to twice that
-        where ids are text and pandas is older than 3: scores are computed in blocks. The parent has
-        no more than that for each worker if there is a folder, else the table. Users travel with
-        their part; items, tags and what was learned are sent once: through files that processes of
-        one machine share, or to each worker of dask's; Ray's backend sends them with the parts.
-        User factors may be a :class:`numpy.memmap`, and are then read part by part.
+        if ids are text and pandas is older than 3. The parent process needs as much for each worker
+        if there is a folder, else the whole table. Users are sent with their part. Items, tags and
+        learned parameters are sent once: through files that the processes of one machine share, or
+        to each worker of dask; Ray's backend sends them with each part. User factors may be a
+        :class:`numpy.memmap` and are then read part by part.
 
-        Of pairs, no other item is scored where the score is a dot product. Elsewhere the tag
-        preferences and the level of a user are themselves means of scores.
+        For pairs, no other item is scored if the score is a dot product. Otherwise tag preferences
+        and the level of a user are means of scores of other items.
 
-        A folder has ``part-000000.parquet`` and so on, and ``_manifest.json``, which says what was
-        asked for, with a fingerprint of the model, interactions, ids, item tags and attribution. A
-        part is there in full or not at all, so that a job that was killed can be started again; one
-        that lost its end is made anew.
+        A folder has ``part-000000.parquet`` and so on, and ``_manifest.json`` with the arguments
+        and a fingerprint of the model, interactions, ids, item tags and attribution. The job is
+        resumable: a part is complete or absent, and an incomplete one is made again.
 
         Examples
         --------
@@ -712,16 +715,16 @@ class TPECRExplainer(TagTransformer):
         resume: bool = True,
         exclude_seen: bool = True,
     ) -> Any:  # a DataFrame, or a Path
-        """Return the few reasons that people can be given for their lists, as a table.
+        """Return the reasons to give people for the items of their lists, as a table.
 
         Parameters
         ----------
         users : iterable of hashable, optional
-            Raw user ids. Everybody with interactions by default.
+            Raw user ids. All users with interactions by default.
         n_items : int, default=10
             Length of each list.
         k : int, default=3
-            At most so many reasons for an item, of which at most one speaks against it.
+            Number of reasons for an item at most; at most one of them speaks against it.
         pairs, items, to, n_jobs, batch_size, resume, exclude_seen : optional
             See :meth:`explain_batch`.
 
@@ -729,8 +732,8 @@ class TPECRExplainer(TagTransformer):
         -------
         DataFrame or Path
             The folder if `to` is given; else a row for each reason that :meth:`reasons` returns,
-            in that order, and one row for an item without any, with nothing in the columns from
-            reason on:
+            in that order. An item without a reason has one row, with missing values from the
+            column reason on:
 
             - user, rank, item, name;
             - reason: the tag, or the tags that mean nearly the same, as text;
@@ -739,8 +742,8 @@ class TPECRExplainer(TagTransformer):
             - strength: how the user likes the tag, "much_more", "more" or "a_bit_more" than most
               people, and "less" where the reason speaks against the item;
             - liking (standard deviations of the population) and contribution (units of the score);
-            - evidence_1, evidence_2: ids of the user's own items that carry the tag, the nearest
-              to this item first.
+            - evidence_1, evidence_2: ids of the user's own items that have the tag, the most
+              similar to this item first.
 
         Raises
         ------
@@ -818,7 +821,7 @@ class TPECRExplainer(TagTransformer):
         ax : matplotlib Axes, optional
             Where to draw. A new figure by default.
         **known : dict
-            Somebody new in place of `user`: `interactions` or `tags`, see :meth:`explain`.
+            A new user in place of `user`: `interactions` or `tags`, see :meth:`explain`.
 
         Returns
         -------
@@ -849,7 +852,7 @@ class TPECRExplainer(TagTransformer):
         ax : matplotlib Axes, optional
             Where to draw. A new figure by default.
         **known : dict
-            Somebody new in place of `user`: `interactions` or `tags`, see :meth:`explain`.
+            A new user in place of `user`: `interactions` or `tags`, see :meth:`explain`.
 
         Returns
         -------
@@ -873,7 +876,7 @@ class TPECRExplainer(TagTransformer):
         Parameters
         ----------
         users : iterable of hashable, optional
-            Raw user ids. Everybody with interactions by default.
+            Raw user ids. All users with interactions by default.
         n_items : int, default=10
             Length of each list.
         n_tags : int, default=10
@@ -890,7 +893,7 @@ class TPECRExplainer(TagTransformer):
         return plotting.plot_everybody(table, ax=ax, n_tags=n_tags)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
-        """Save the fitted explainer, to be loaded without running anything.
+        """Save the fitted explainer; loading it executes no saved code.
 
         Parameters
         ----------

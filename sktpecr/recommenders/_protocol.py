@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from sktpecr._inputs._catalogue import difference
+from sktpecr._inputs._tables import difference
 from sktpecr._utils._blocks import blocks
 from sktpecr._utils._differences import differences
 from sktpecr.recommenders._adapter_error import AdapterError
@@ -205,7 +205,8 @@ def check_range(recommender: Any, embeddings: NDArray) -> None:
     if is_dot_product(recommender):
         factors.append(np.asarray(recommender.item_embeddings))
         biases = _largest(item_biases_of(recommender))
-    dtype = np.result_type(*factors, np.float32)
+    # Dot products are computed in the type of the items.
+    dtype = np.result_type(factors[-1], np.float32)
     # Below the square root on both sides, with some room for sums.
     low, high = np.finfo(dtype).tiny ** 0.45, np.finfo(dtype).max ** 0.45
     sizes = [_largest(each) for each in factors]

@@ -18,7 +18,7 @@ from sktpecr.refinement._amount import by_taste, solve_amounts, wanted_count
 from sktpecr.solvers import ClosedFormSolver
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._temperature import temperature_of
-from sktpecr.tags._user import ANSWERS_A_DEVIATION, User
+from sktpecr.tags._user import User
 
 # Where tag preferences are not linear: rounds of setting tags, and what is met, in sd.
 _ROUNDS, _MET = 8, 1e-6
@@ -68,7 +68,10 @@ def answers(
             more["taste"] = tag_model.scores_of(embedding)
             evidence = _for_now(tag_model, more["taste"], said, counts, user.wish, listing, first)
             if hold is not None:
-                evidence = [_described(tag_model, each, values) for each in evidence]
+                evidence = [
+                    _seen(tag_model, user, more["taste"], each, values, listing)
+                    for each in evidence
+                ]
             wishes = evidence
         for count, wish in zip(counts, wishes, strict=True):
             yield embedding, asked, {"wish": wish, "wanted": count, **more}
@@ -135,11 +138,35 @@ def _for_now(
     return wishes
 
 
-def _described(tag_model: TagModel, wish: NDArray, values: dict[int, float]) -> NDArray:
-    """Return evidence on items with that of somebody new who is described by tags."""
+def _seen(
+    tag_model: TagModel,
+    user: User,
+    scores: NDArray,
+    wish: NDArray,
+    values: dict[int, float],
+    listing: Listing,
+) -> NDArray:
+    """Return evidence on items with what it takes that the list shows which tags were set."""
+    # One item more or fewer for each standard deviation, or part of one, that the tag is to move,
+    # of the list and of one twice as long; most of them have come with the embedding. Who lowers a
+    # tag and leaves it above the average still wants it: as many as before.
+    temperature, prior = temperature_of(scores), scores.astype(np.float64)
+    own, before = tag_model.tag_preferences_of(user.embedding), user.scores(tag_model)
     for tag, value in values.items():
-        stands = float(tag_model.in_std(np.asarray(value) - tag_model.mean[tag], tag))
-        wish = wish + ANSWERS_A_DEVIATION * abs(stands) * tag_model.wish.tag(tag, stands > 0)
+        change = float(tag_model.in_std(np.asarray(value - own[tag]), tag))
+        step, liked = np.sign(change) * np.ceil(abs(change) - _MET), change > 0
+        if not step:
+            continue
+        if step < 0 and value > tag_model.mean[tag]:
+            step, liked = 0, True
+        for n in (listing.n, 2 * listing.n):
+            longer = replace(listing, n=n)
+            wanted = int(np.clip(count_of(tag_model, tag, longer.of(before)) + step, 0, n))
+            base = prior + temperature * wish
+            evidence = temperature * tag_model.wish.tag(tag, liked)
+            # Of the list that the embedding makes, which may be far from the first.
+            (moves,) = _enough(base, evidence, [wanted], longer, longer.of(base))
+            wish = wish + moves / temperature
     return wish
 
 

@@ -188,7 +188,7 @@ class FeedbackRefiner(BaseEstimator):
             Unit of `set`: standard deviations from the population's mean, so that 0 is the
             average user, or units of the score.
         interactions, tags : optional
-            Somebody new in place of `user`, see :meth:`TPECRExplainer.explain`.
+            A new user in place of `user`, see :meth:`TPECRExplainer.explain`.
         after : Refinement, optional
             In place of `user`: the user of an earlier turn, who goes on from there.
         amount : {"a bit", "more", "a lot"}, optional
@@ -297,7 +297,7 @@ class FeedbackRefiner(BaseEstimator):
         units : {"std", "raw"}, default="std"
             See :meth:`refine`.
         interactions, tags : optional
-            Somebody new in place of `user`, see :meth:`TPECRExplainer.explain`.
+            A new user in place of `user`, see :meth:`TPECRExplainer.explain`.
         after : Refinement, optional
             See :meth:`refine`.
         exclude_seen : bool, default=True
@@ -353,7 +353,7 @@ class FeedbackRefiner(BaseEstimator):
         amounts : iterable of {"a bit", "more", "a lot"}, optional
             See `amount` of :meth:`refine`.
         interactions, tags : optional
-            Somebody new in place of `user`, see :meth:`TPECRExplainer.explain`.
+            A new user in place of `user`, see :meth:`TPECRExplainer.explain`.
         after, n, keep, exclude : optional
             See :meth:`refine`.
 

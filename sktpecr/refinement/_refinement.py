@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class Refinement:
     """A user's recommendations after feedback.
 
-    Returned by :meth:`FeedbackRefiner.refine`; not built by hand.
+    Returned by :meth:`FeedbackRefiner.refine`; do not make one yourself.
 
     Parameters
     ----------
@@ -259,7 +259,7 @@ class Refinement:
         return self._user.refined(*said, self.embedding, self._wish, self._taste)
 
     def forget(self) -> Refinement:
-        """End what was asked for only for now.
+        """Drop what was asked for in this session only; what became taste stays.
 
         Returns
         -------

@@ -30,7 +30,7 @@ _BLOCK = 256
 class Steerability:
     r"""Say which tags can be steered one by one, and which only together.
 
-    Returned by :meth:`TagPreferenceExtractor.steerability`; not built by hand.
+    Returned by :meth:`TagPreferenceExtractor.steerability`; do not make one yourself.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
 from sktpecr._inputs._catalogue import Catalogue
-from sktpecr._inputs._ids import Ids
+from sktpecr._inputs._ids import Ids, check_list
 from sktpecr._utils._blocks import taken
 from sktpecr._utils._lazily import lazily
 from sktpecr._utils._ranking import top_items
@@ -263,7 +263,9 @@ class TagModel:
     @lazily
     def average_user(self) -> NDArray:
         """Mean of the learners' embeddings, shape (n_factors,)."""
-        return taken(self.user_embeddings, self.learners).astype(np.float64).mean(axis=0)
+        every = self.learners.all()  # then nothing has to be copied
+        users = self.user_embeddings if every else taken(self.user_embeddings, self.learners)
+        return users.mean(axis=0, dtype=np.float64)
 
     @lazily
     def halves(self) -> list[Half]:
@@ -445,9 +447,7 @@ class TagModel:
         """
         if among is None:
             return np.arange(len(self.tags))
-        if isinstance(among, str | bytes) or not hasattr(among, "__iter__"):
-            raise ValueError(f"among must be a list of tag names, got {among!r}")
-        columns = np.unique(self.tags.rows(among))
+        columns = np.unique(self.tags.rows(check_list(among, "among", "tag names")))
         if not len(columns):
             raise ValueError("among must name at least one tag, got none; None stands for all")
         return columns
@@ -479,10 +479,8 @@ def _mask(users: Ids, some: Any) -> NDArray:
     """Return which users are named; all of them if None."""
     mask = np.ones(len(users), dtype=bool)
     if some is not None:
-        if isinstance(some, str | bytes) or not hasattr(some, "__iter__"):
-            raise ValueError(f"train_users must be a list of user ids, got {some!r}")
         mask[:] = False
-        mask[users.rows(some)] = True
+        mask[users.rows(check_list(some, "train_users", "user ids"))] = True
     return mask
 
 

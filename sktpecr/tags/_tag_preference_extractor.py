@@ -242,6 +242,10 @@ class TagPreferenceExtractor(TagTransformer):
         ndarray of int
             Column numbers of the items, ascending.
         """
+        check_is_fitted(self)
+        n_tags = self._item_tags.shape[1]
+        if not 0 <= tag < n_tags:
+            raise ValueError(f"tag must be a column number from 0 to {n_tags - 1}, got {tag!r}")
         return _items_of(self._item_tags, tag)
 
     def steerability(self, embeddings: ArrayLike | None = None) -> Steerability:

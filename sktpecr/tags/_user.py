@@ -12,8 +12,16 @@ from numpy.typing import NDArray
 
 from sktpecr._inputs._catalogue import Catalogue
 from sktpecr._inputs._feedback import Feedback
+from sktpecr._inputs._ids import check_list
 from sktpecr._inputs._numbers import finite_number
-from sktpecr._inputs._tables import canonical
+from sktpecr._inputs._tables import (
+    canonical,
+    check_columns_of,
+    frame_values,
+    in_pandas,
+    is_frame,
+    widened,
+)
 from sktpecr.recommenders._protocol import fold_in
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._temperature import temperature_of
@@ -23,6 +31,8 @@ _NAMED = 3
 # A tag that somebody new stands a standard deviation from counts as so many answers. With less, not
 # three of the first ten films carry a tag named at 2; with more, people's own films rank lower.
 ANSWERS_A_DEVIATION = 0.5
+# Products with smaller numbers may be 0 in float32.
+_VANISHING = 1e-17
 
 
 class Turn(NamedTuple):
@@ -182,7 +192,9 @@ class User:
         """Return the user, who from now on is listed these items alone; None for no change."""
         if items is None:
             return self
-        return replace(self, among=catalogue.columns(items, "candidates"))
+        return replace(
+            self, among=catalogue.items.rows(check_list(items, "candidates", "item ids"))
+        )
 
     def candidates(
         self, catalogue: Catalogue, exclude_seen: bool, exclude: Iterable[Hashable] = ()
@@ -225,6 +237,10 @@ def worth(scores: NDArray, wish: NDArray | None) -> NDArray:
 
 def one_row(catalogue: Catalogue, interactions: Any) -> sp.csr_matrix:
     """Return the interactions of somebody new, shape (1, n_items)."""
+    interactions = in_pandas(interactions)
+    if is_frame(interactions):
+        check_columns_of(interactions, catalogue.items.array().tolist(), "interactions")
+        interactions = frame_values(interactions)
     has_values = sp.issparse(interactions) or isinstance(interactions, np.ndarray)
     row = _by_values(interactions, catalogue) if has_values else _by_ids(interactions, catalogue)
     negative = (row.data < 0) & (not catalogue.has_negative)
@@ -236,6 +252,11 @@ def one_row(catalogue: Catalogue, interactions: Any) -> sp.csr_matrix:
                 f"{catalogue.items[row.indices[wrong][0]]!r}; leave out what the user did not "
                 f"interact with"
             )
+    if row.nnz and np.abs(row.data).max() < _VANISHING:
+        raise ValueError(
+            f"interactions has no value above {np.abs(row.data).max():.1g} in size, of which "
+            f"nothing may be left in single precision; give them times a constant"
+        )
     if not row.nnz:
         raise ValueError(
             "interactions has no items, so nothing is known about the user; give tags instead "
@@ -253,7 +274,7 @@ def _by_values(values: Any, catalogue: Catalogue) -> sp.csr_matrix:
             f"go into a list"
         )
     dtype = np.float32 if values.dtype == np.float32 else np.float64
-    return canonical(sp.csr_matrix(values.reshape(1, n_items), dtype=dtype))
+    return canonical(sp.csr_matrix(widened(values.reshape(1, n_items)), dtype=dtype))
 
 
 def _by_ids(ids: Any, catalogue: Catalogue) -> sp.csr_matrix:
@@ -261,8 +282,8 @@ def _by_ids(ids: Any, catalogue: Catalogue) -> sp.csr_matrix:
     ambiguous = isinstance(ids, str | bytes | Mapping) or hasattr(ids, "to_numpy")
     if ambiguous or not hasattr(ids, "__iter__"):
         raise ValueError(
-            f"interactions must be a list of item ids, or an array or sparse row with a value for "
-            f"each item, got {type(ids).__name__}"
+            f"interactions must be a list of item ids, or an array, sparse row or table of one row "
+            f"with a value for each item, got {type(ids).__name__}"
         )
     columns = np.unique(catalogue.items.rows(ids))
     values = np.full(len(columns), catalogue.usual_value)

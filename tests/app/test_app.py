@@ -70,7 +70,7 @@ def test_a_conversation_is_what_the_class_says(client):
     assert [row["item"] for row in state["list"]] == listed["item"].tolist()
     assert [row["rank_first"] for row in state["list"]] == listed["rank_first"].tolist()
     assert [turn["words"] for turn in state["turns"]] == [
-        turn.said.to_text(item_name=None if turn.said.reject is None else name_of(turn.said.reject))
+        turn.said.to_text(names={item: name_of(item) for item in turn.said.items})
         for turn in conversation.history
     ]
     assert [turn["hides"] for turn in state["turns"]][-1] == "tag_4"

@@ -74,7 +74,7 @@ def test_search_finds_what_begins_with_a_text_before_what_holds_it(client, kind,
     if first is None:
         assert found == []
     else:
-        assert all(each["name"].removeprefix("viewer ").startswith(first) for each in found)
+        assert all(each["name"].removeprefix("user ").startswith(first) for each in found)
 
 
 def test_amounts_show_what_the_answers_then_do(client):

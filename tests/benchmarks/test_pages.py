@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.common import results
 from benchmarks.common.rows import Row
-from benchmarks.pages import evidence, tables, write
+from benchmarks.pages import control, evidence, tables, write
 from benchmarks.pages.results import DOCS
 
 TESTED = ("results/*.rst", "speed.rst", "scaling.rst")
@@ -158,3 +158,18 @@ def test_same_experiment_in_two_files_is_refused(tmp_path):
         results.record(tmp_path / name, "table 3", "goodbooks", None, [], command="", seconds=1.0)
     with pytest.raises(SystemExit, match=r"b\.json: another file has results of table 3 goodbooks"):
         write.read_all(tmp_path)
+
+
+def test_figure_4_draws_what_was_kept_and_up_is_a_rise(kept):
+    drawn = control.figure(kept)
+    panels = {ax.get_title(loc="left"): ax for ax in drawn.axes if ax.lines}
+    assert len(panels) == sum(name.startswith("figure 4") for name in kept["about"]["experiments"])
+    here = {(row["name"], row["column"]): row["here"] for row in kept["rows"]}
+    for place, ax in panels.items():
+        changed, other, _ = ax.lines
+        for line, kind in ((changed, "changed"), (other, "unrelated")):
+            for d, rise in zip(*line.get_data(), strict=True):
+                told = "0" if d == 0 else f"{d:+.4g}"
+                name = f"figure 4 {place}", f"F-MAP@1000 d={told} std {kind}"
+                assert rise == -here[name]
+        assert changed.get_ydata()[-1] > 0 > changed.get_ydata()[0]

@@ -381,7 +381,10 @@ WRONG = {
     "text": ({"interactions": "item_001"}, "must be a list of item ids, .* got str"),
     "number": ({"interactions": 3}, "must be a list of item ids, .* got int"),
     "series": ({"interactions": pd.Series(["item_001"])}, "got Series"),
-    "frame": ({"interactions": pd.DataFrame(np.ones((1, 60)))}, "got DataFrame"),
+    "frame": (
+        {"interactions": pd.DataFrame(np.ones((1, 60)))},
+        "the columns of interactions contradict those of fit",
+    ),
     "dict": ({"interactions": {"item_001": 1.0}}, "got dict"),
     "tag": ({"tags": {"tag1": 1.0}}, "unknown tag 'tag1'; did you mean 'tag_1'"),
     "tag list": ({"tags": ["tag_1"]}, "tags must be a dict of tag to value, .* got list"),

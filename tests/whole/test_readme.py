@@ -1,9 +1,7 @@
-"""The Python blocks of README.md and of the manual's first page run and print what stands there."""
+"""The Python blocks of README.md run, in order, and print what stands there."""
 
 import re
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = {
@@ -20,16 +18,22 @@ def blocks_of(name):
         yield match[1], text.count("\n", 0, match.start(2)), block.rstrip("\n")
 
 
-@pytest.mark.parametrize("name", BLOCKS)
-def test_python_blocks_run_and_print_the_text_blocks(name, tmp_path, monkeypatch, capsys):
+def test_python_blocks_of_readme_run_and_print_the_text_blocks(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    session, printed, kinds = {"__name__": "page"}, "", set()
-    for kind, lines_before, block in blocks_of(name):
+    session, printed, kinds = {"__name__": "readme"}, "", set()
+    for kind, lines_before, block in blocks_of("README.md"):
         kinds.add(kind)
         if kind == "python":
-            # The blank lines make a traceback name the line of the page.
-            exec(compile("\n" * lines_before + block, name, "exec"), session)
+            # The blank lines make a traceback name the line of README.md.
+            exec(compile("\n" * lines_before + block, "README.md", "exec"), session)
             printed = capsys.readouterr().out
         else:
             assert block in printed
     assert kinds == {"python", "text"}
+
+
+def test_the_manual_opens_with_blocks_of_readme():
+    readme = [(kind, block) for kind, _, block in blocks_of("README.md")]
+    manual = [(kind, block) for kind, _, block in blocks_of("docs/index.rst")]
+    assert manual == readme[: len(manual)]
+    assert [kind for kind, _ in manual] == ["python", "python", "text"]

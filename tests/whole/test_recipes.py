@@ -7,7 +7,6 @@ import sys
 import textwrap
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -142,11 +141,3 @@ def test_spark(folder, explainer, pairs):
         assert_same(pd.read_parquet("reasons"), explainer, pairs)
     finally:
         spark.stop()
-
-
-def test_what_is_mapped_from_a_file_reads_no_other_users(folder, explainer):
-    joblib.dump(explainer, "explainer.joblib")
-    loaded = joblib.load("explainer.joblib", mmap_mode="r")
-    assert isinstance(loaded.tag_model_.user_embeddings.base, np.memmap) or isinstance(
-        loaded.tag_model_.user_embeddings, np.memmap
-    )

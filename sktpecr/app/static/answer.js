@@ -1,5 +1,5 @@
 // An answer: how much more or less, each shown beforehand; what it did, and the way back.
-import { ask, at, color, during, isReadOnly, listed, make, path, say, state } from "./core.js";
+import { ask, at, color, during, isReadOnly, listed, make, named, path, say, state } from "./core.js";
 
 const AMOUNTS = { "a bit": "a_bit", more: "more", "a lot": "a_lot" };
 const SHOWN = 3;
@@ -11,7 +11,7 @@ export function answers(tag) {
 
 function answer(kind, tag) {
   const name = kind === "like" ? "more" : "less";
-  const button = make("button", { className: "answer", textContent: say(name), label: say(`${name}_of`, { tag }), key: `${name}:${tag}` });
+  const button = make("button", { className: "answer", textContent: say(name), label: say(`${name}_of`, { tag: named(tag) }), key: `${name}:${tag}` });
   button.setAttribute("aria-haspopup", "dialog");
   button.addEventListener("click", () => open(button, kind, tag));
   return button;
@@ -20,13 +20,13 @@ function answer(kind, tag) {
 export function open(button, kind, tag) {
   opener = button;
   const menu = at("menu"), said = { [kind]: { [tag]: 1 } };
-  at("menu-title").textContent = say(kind === "like" ? "more_of" : "less_of", { tag });
+  at("menu-title").textContent = say(kind === "like" ? "more_of" : "less_of", { tag: named(tag) });
   const options = Object.entries(AMOUNTS).map(([amount, name]) => {
     const option = make("button", { className: "amount" }, make("strong", { textContent: amountName(kind, name) }), make("span", { className: "then", textContent: "…" }));
     option.addEventListener("click", () => give({ action: "say", ...said, amount }, option));
     return option;
   });
-  const hide = make("button", { className: "amount hide", textContent: say("hide", { tag }) });
+  const hide = make("button", { className: "amount hide", textContent: say("hide", { tag: named(tag) }) });
   hide.addEventListener("click", () => give({ action: "hide", tag }, hide));
   at("amounts").replaceChildren(...options, hide);
   color(menu, tag);
@@ -88,7 +88,7 @@ function told_of(said, before, talk) {
     case "redo": return [say("redone", { said: talk.turns.at(-1).words }), "undo"];
     case "remove": return [say("undone", { said: before.turns[said.at].words }), talk.can_redo ? "redo" : null];
     case "reset": return [say("started_over"), "restore"];
-    case "hide": return [say("hid", { tag: said.tag }), "undo"];
+    case "hide": return [say("hid", { tag: named(said.tag) }), "undo"];
     default: return [happened(talk), "undo"];
   }
 }

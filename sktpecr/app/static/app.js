@@ -1,5 +1,5 @@
 // One page, one conversation. Where it is stands in the address: Back goes back, and undoes nothing.
-import { ask, at, clearError, during, isPhone, isReadOnly, keepingFocus, make, path, say, state } from "./core.js";
+import { ask, at, clearError, during, isPhone, isReadOnly, keepingFocus, make, named, path, say, state } from "./core.js";
 import { answers, close as closeMenu, dismiss, give, listen, toast } from "./answer.js";
 import { finder } from "./finder.js";
 import { drawList, drawPast, mark } from "./list.js";
@@ -51,7 +51,7 @@ function drawQuestion() {
   const tag = isReadOnly() ? undefined : state.talk.questions.find((each) => !state.skipped.has(each));
   at("question").hidden = tag === undefined;
   if (tag === undefined) return;
-  at("asked").textContent = say("question", { tag });
+  at("asked").textContent = say("question", { tag: named(tag) });
   const skip = make("button", { className: "quiet", textContent: say("skip_question"), key: "asked:skip" });
   skip.addEventListener("click", () => {
     state.skipped.add(tag);

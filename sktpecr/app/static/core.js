@@ -35,6 +35,8 @@ export const number = (value, signed = true) => new Intl.NumberFormat(language()
 export const whole = (value) => new Intl.NumberFormat(language()).format(value);
 export const percent = (value) => new Intl.NumberFormat(language(), { style: "percent" }).format(value);
 
+export const named = (tag) => state.model.labels[tag] ?? tag;
+
 // A tag has its color everywhere; the most frequent ones get those that are easy to tell apart, and
 // brown and olive come last.
 const HUES = [262, 20, 160, 312, 222, 350, 190, 285, 245, 135, 5, 330, 205, 60, 150, 298, 35, 232, 110, 275];

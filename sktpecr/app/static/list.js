@@ -1,5 +1,5 @@
 // The list, what left it, and what was said.
-import { at, color, isCalm, isReadOnly, make, say, state, whole } from "./core.js";
+import { at, color, isCalm, isReadOnly, make, named, say, state, whole } from "./core.js";
 import { give } from "./answer.js";
 
 const tiles = new Map();
@@ -23,7 +23,7 @@ function fill(tile, row, choose) {
   tile.dataset.item = row.item;
   pick.replaceChildren(
     make("span", { className: "poster" },
-      make("span", { className: "line" }, make("span", { className: "rank", textContent: whole(row.rank) }), make("span", { className: "tag", textContent: row.color ?? "", dir: "auto" }), badge ? make("span", { className: `badge${isNew ? " new" : ""}`, textContent: badge }) : null),
+      make("span", { className: "line" }, make("span", { className: "rank", textContent: whole(row.rank) }), make("span", { className: "tag", textContent: row.color === null ? "" : named(row.color), dir: "auto" }), badge ? make("span", { className: `badge${isNew ? " new" : ""}`, textContent: badge }) : null),
       make("span", { className: "title", textContent: row.title, title: row.name, dir: "auto" }),
       make("span", { className: "year", textContent: row.year })),
     make("span", { className: "reason", textContent: row.reason, dir: "auto" }));
@@ -52,7 +52,7 @@ export function drawPast(talk, choose) {
   const chips = said.filter((turn) => !turn.hides).map((turn) => removable(turn.words, say("remove", { said: turn.words }), turn.index));
   at("history").replaceChildren(...(chips.length ? chips : [make("li", { className: "soft", textContent: say("nothing_said") })]));
   const hidden = said.filter((turn) => turn.hides);
-  at("hidden").replaceChildren(...hidden.map((turn) => removable(turn.hides, say("show_again", { tag: turn.hides }), turn.index)));
+  at("hidden").replaceChildren(...hidden.map((turn) => removable(named(turn.hides), say("show_again", { tag: named(turn.hides) }), turn.index)));
   at("hidden-row").hidden = !hidden.length;
   at("reset").hidden = !talk.turn || isReadOnly();
   at("not_these").hidden = isReadOnly() || !talk.list.length;

@@ -1,5 +1,5 @@
 // The first page: example people, somebody the model knows, somebody new, a conversation that was kept.
-import { at, color, during, make, query, say, state } from "./core.js";
+import { at, color, during, make, named, query, say, state } from "./core.js";
 import { finder } from "./finder.js";
 
 const TOP = 24;
@@ -38,7 +38,7 @@ export function drawStart(begin) {
 function card(person, begin) {
   const open = make("button", { className: "person", label: say("see", { name: person.name }) },
     make("span", { className: "face", textContent: person.name[0] }),
-    make("span", { className: "who" }, make("strong", { textContent: person.name }), make("span", { className: "taste" }, ...person.taste.map((tag) => color(make("span", { className: "dot", textContent: tag, dir: "auto" }), tag)))),
+    make("span", { className: "who" }, make("strong", { textContent: person.name }), make("span", { className: "taste" }, ...person.taste.map((tag) => color(make("span", { className: "dot", textContent: named(tag), dir: "auto" }), tag)))),
     facts(say("watched"), person.took), facts(say("next", { name: person.name }), person.next));
   open.addEventListener("click", () => begin({ user: person.user }, open));
   return color(make("li", {}, open), person.taste[0]);
@@ -50,11 +50,11 @@ function facts(name, titles) {
 
 function drawTags(isSearch) {
   const text = at("find-tag").value.trim().toLowerCase(), all = state.model.tags;
-  const found = isSearch && text ? all.filter((tag) => tag.toLowerCase().includes(text)) : at("tastes").dataset.all ? all : all.slice(0, TOP);
+  const found = isSearch && text ? all.filter((tag) => named(tag).toLowerCase().includes(text)) : at("tastes").dataset.all ? all : all.slice(0, TOP);
   const shown = [...new Set([...found, ...liked])];
   const focused = document.activeElement?.dataset?.key;
   at("tastes").replaceChildren(...shown.map((tag) => {
-    const button = color(make("button", { className: `taste size${Math.min(2, Math.floor((3 * all.indexOf(tag)) / Math.min(TOP, all.length)))}`, textContent: tag, key: `taste:${tag}`, dir: "auto" }), tag);
+    const button = color(make("button", { className: `taste size${Math.min(2, Math.floor((3 * all.indexOf(tag)) / Math.min(TOP, all.length)))}`, textContent: named(tag), key: `taste:${tag}`, dir: "auto" }), tag);
     button.setAttribute("aria-pressed", liked.has(tag));
     button.addEventListener("click", () => toggle(button, liked.has(tag) ? () => liked.delete(tag) : () => liked.add(tag)));
     return button;

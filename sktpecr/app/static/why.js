@@ -1,5 +1,5 @@
 // Why an item is there, why another is not, and what sets two apart.
-import { ask, at, color, drawn, during, isReadOnly, make, number, path, percent, say, state, whole } from "./core.js";
+import { ask, at, color, drawn, during, isReadOnly, make, named, number, path, percent, say, state, whole } from "./core.js";
 import { answers, dismiss, give } from "./answer.js";
 
 const SHOWN = 8;
@@ -16,7 +16,7 @@ export function drawWhy(found, isAnswer) {
   at("why-title").textContent = found.title;
   at("place").textContent = [placeOf(found), found.year].filter(Boolean).join(" · ");
   const own = found.tags.filter((row) => row.on_item).map((row) => row.tag);
-  at("own-tags").replaceChildren(...own.slice(0, SHOWN).map((tag) => color(make("span", { className: "dot", textContent: tag, dir: "auto" }), tag)));
+  at("own-tags").replaceChildren(...own.slice(0, SHOWN).map((tag) => color(make("span", { className: "dot", textContent: named(tag), dir: "auto" }), tag)));
   const lead = state.talk.list.find((row) => row.item === found.item)?.color ?? own[0];
   color(at("cover"), lead, own.find((tag) => tag !== lead));
   at("sentence").textContent = found.text;
@@ -33,7 +33,7 @@ function placeOf(found) {
   return found.rank === null ? say("not_listed") : say("rank", { n: whole(found.rank) });
 }
 
-// From the average viewer to the score: each bar starts where the one above ends.
+// From the average person to the score: each bar starts where the one above ends.
 function drawBars(found, shown) {
   const others = found.tags.filter((row) => !shown.includes(row)), more = others.reduce((sum, row) => sum + row.contribution, 0);
   const average = found.base_value - found.activity, end = found.score + found.asked;
@@ -44,7 +44,7 @@ function drawBars(found, shown) {
     here += row.size;
   };
   if (found.activity) step({ name: say("level"), size: found.activity, kind: "rest" });
-  for (const row of shown) step({ name: row.tag, size: row.contribution, tag: row.tag });
+  for (const row of shown) step({ name: named(row.tag), size: row.contribution, tag: row.tag });
   if (others.length) step({ name: say("other_tags", { n: others.length }), size: more, kind: "rest" });
   step({ name: say("rest"), size: found.residual, kind: "rest" });
   step({ name: say("asked"), size: found.asked, kind: "asked" });
@@ -73,12 +73,12 @@ function drawOtherTag(own) {
   const place = at("other-tag");
   place.hidden = isReadOnly();
   if (isReadOnly() || place.firstChild) return;
-  const tags = make("datalist", { id: "all-tags" }, ...state.model.tags.map((tag) => make("option", { value: tag })));
+  const tags = make("datalist", { id: "all-tags" }, ...state.model.tags.map((tag) => make("option", { value: named(tag) })));
   const input = make("input", { type: "text", id: "any-tag", label: say("other_tag"), placeholder: say("other_tag"), autocomplete: "off" });
   input.setAttribute("list", "all-tags");
   const buttons = make("span", { className: "row" });
   input.addEventListener("input", () => {
-    const tag = state.model.tags.find((each) => each.toLowerCase() === input.value.trim().toLowerCase());
+    const tag = state.model.tags.find((each) => named(each).toLowerCase() === input.value.trim().toLowerCase());
     buttons.replaceChildren(...(tag ? answers(tag) : []));
     for (const button of buttons.children) button.dataset.key += ":any";
   });
@@ -94,7 +94,7 @@ function drawCompare(found) {
     const other = at("compare").value;
     if (!other) return at("compared").replaceChildren();
     const told = await ask("POST", path("/compare"), { item: found.item, other });
-    const parts = told.tags.slice(0, 6).map((row) => ({ name: row.tag, size: row.contribution, tag: row.tag }));
+    const parts = told.tags.slice(0, 6).map((row) => ({ name: named(row.tag), size: row.contribution, tag: row.tag }));
     const rest = told.difference - parts.reduce((sum, row) => sum + row.size, 0);
     parts.push({ name: say("rest"), size: rest, kind: "rest" });
     const most = Math.max(...parts.map((row) => Math.abs(row.size)), 1e-12);

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from sktpecr._inputs._catalogue import check_item_ids
 from sktpecr._inputs._ids import Ids
 from sktpecr._inputs._numbers import check_n
-from sktpecr._inputs._tables import check_interactions, in_pandas
+from sktpecr._inputs._tables import check_interactions, in_pandas, is_frame
 from sktpecr._utils._atomic_fit import whole_fit
 from sktpecr._utils._ranking import top_items
 from sktpecr.recommenders._factor_recommender import FactorRecommender, kept
@@ -167,7 +167,10 @@ class TrainedRecommender(FittedRecommender):
         ndarray of shape (n, n_factors)
             User embeddings; the mean of the known users for an empty row.
         """
-        return self._read().fold_in(X)
+        recommender = self._read()
+        if is_frame(X):
+            X = check_interactions(self, X, reset=False)
+        return recommender.fold_in(X)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

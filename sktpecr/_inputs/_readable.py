@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 from functools import partial
+from string import whitespace
 from typing import Any
 
 
@@ -17,8 +18,13 @@ def readable(labels: Iterable[Any]) -> list[str]:
 
 def check_readable(kind: str, labels: list[Any]) -> None:
     """Raise if a reader cannot tell two labels apart; tags that differ in case count as one."""
-    if set(map(type, labels)) <= {int}:
+    kinds = set(map(type, labels))
+    if len(kinds) < 2 and not kinds & {str, tuple}:
         return
+    if kinds == {str} and kind != "tag":
+        whole = "".join(labels)
+        if whole.isascii() and not any(map(whole.__contains__, whitespace)):
+            return  # nothing can be written in two ways
     texts = readable(labels)
     if kind == "tag":
         texts = list(map(str.casefold, texts))
