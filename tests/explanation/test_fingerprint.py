@@ -93,6 +93,17 @@ def test_seeds_of_lime_count():
     assert {name for name in one if one[name] != other[name]} == {"attribution"}
 
 
+@pytest.mark.parametrize(("noise", "changed"), [(1e-7, set()), (0.1, {"attribution"})])
+def test_rounding_of_what_was_learned_does_not_count(noise, changed):
+    one, other = fitted().tag_model_, fitted().tag_model_
+    for value in vars(other.attribution).values():
+        numbers = value.data if sp.issparse(value) else value
+        if isinstance(numbers, np.ndarray) and numbers.dtype.kind == "f":
+            numbers *= 1 + noise * RNG.uniform(-1, 1, size=numbers.shape)
+    found = fingerprints(other)
+    assert {name for name, said in fingerprints(one).items() if found[name] != said} == changed
+
+
 def test_pairs_count(tmp_path):
     pytest.importorskip("pyarrow")
     explainer = fitted()
