@@ -545,7 +545,7 @@ class Conversation:
         tag_model = FeedbackRefiner(explainer).tag_model_
         who, left_out = saved.known_to(tag_model)
         how: dict[str, Any] = {
-            "solver": solver or saved.solver,
+            "solver": saved.solver if solver is None else solver,
             "long_term": saved.long_term,
             "n": saved.n,
         }

@@ -126,6 +126,8 @@ def clean_tags(
     """
     frame = in_pandas(item_tags)
     check_frame(frame, "item_tags", "(item, tag) pair, or one per item")
+    if not isinstance(tag, Hashable):
+        raise ValueError(f"tag must be the name of a column, got {tag!r:.80}")
     long = tag in frame.columns
     if long:
         rows, items = encode(frame, item, "item_tags", "item")

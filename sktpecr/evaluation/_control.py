@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from tqdm.auto import tqdm
 
-from sktpecr._inputs._numbers import check_n
+from sktpecr._inputs._numbers import check_choice, check_n
 from sktpecr.evaluation._held_out import (
     check_numbers,
     list_lengths,
@@ -79,8 +79,7 @@ def evaluate_control(
     >>> bool(result["mean"].is_monotonic_decreasing)
     True
     """
-    if units not in ("std", "raw"):
-        raise ValueError(f"units must be 'std' or 'raw', got {units!r}")
+    check_choice(units, "units", "std", "raw")
     shifts, n_cases = check_numbers(d, "d"), check_n(n_cases, "n_cases")
     tag_models = tag_models_of(explainers)
     first = next(iter(tag_models.values()))

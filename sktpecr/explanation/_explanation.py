@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sktpecr import plotting
 from sktpecr._inputs._ids import plain, plain_fields
-from sktpecr._inputs._numbers import check_n
+from sktpecr._inputs._numbers import check_flag, check_n
 from sktpecr._utils._lazily import lazily
 from sktpecr.explanation._certificate import Certificate
 from sktpecr.explanation._reason import Reason
@@ -337,7 +337,11 @@ class Explanation:
         if self.scored_by_tags:
             sentences.append(say["by_tags"])
         text = " ".join(sentences)
-        return "\n".join([text, self._sum(say), str(self.certificate)]) if details else text
+        return (
+            "\n".join([text, self._sum(say), str(self.certificate)])
+            if check_flag(details, "details")
+            else text
+        )
 
     @staticmethod
     def _joined(tags: Iterable[Any], say: Mapping[str, str]) -> str:

@@ -191,6 +191,8 @@ def _own_contributions(tag_model: Any, embeddings: NDArray, lists: NDArray) -> N
 
 
 def _embedded(explainer: Any, X: Any) -> tuple[Any, Any]:
+    if not hasattr(explainer, "_fold_in"):
+        raise ValueError(f"explainer must be a TPECRExplainer, got {type(explainer).__name__}")
     embeddings = explainer._fold_in(X)
     if len(embeddings) < 2:
         raise ValueError(f"X must have at least 2 users to swap among, got {len(embeddings)}")

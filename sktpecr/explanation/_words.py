@@ -107,6 +107,8 @@ def complete_words(
     words: Mapping[str, str] | None, english: Mapping[str, str] = ENGLISH
 ) -> Mapping[str, str]:
     """Return all sentences, some of them replaced, or say what is wrong with these."""
+    if words is not None and not isinstance(words, Mapping):
+        raise ValueError(f"words must be a dict of name to sentence, got {type(words).__name__}")
     for name, template in (words or {}).items():
         if name not in english:
             near = difflib.get_close_matches(str(name), english, n=3)

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from sktpecr._inputs._feedback import Feedback, check_held
-from sktpecr._inputs._numbers import check_n, check_share
+from sktpecr._inputs._numbers import check_choice, check_n, check_share
 from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 from sktpecr.refinement._answer import Listing, answers
 from sktpecr.refinement._hard_tags import warn_of_hard_tags
@@ -241,8 +241,7 @@ class FeedbackRefiner(BaseEstimator):
             tag cannot be told apart from it; see :class:`Steerability`.
         """
         tag_model = self.tag_model_
-        if units not in ("std", "raw"):
-            raise ValueError(f"units must be 'std' or 'raw', got {units!r}")
+        check_choice(units, "units", "std", "raw")
         # Who gives no number asks for what can be seen.
         said = like, dislike, together
         no_number = strength is None and not any(isinstance(each, Mapping) for each in said)
@@ -258,8 +257,13 @@ class FeedbackRefiner(BaseEstimator):
             for one in (user if _are_many(user) else [user])
         ]
         users = [one.listed_among(tag_model.catalogue, candidates) for one in users]
-        held = None if hold == "all" else tuple(tag_model.tags.rows(check_held(hold)))
-        shown = check_n(n), check_share(keep, "keep"), exclude, held
+        held = check_held(tag_model.tags, hold)
+        shown = (
+            min(check_n(n), len(tag_model.catalogue.items)),
+            check_share(keep, "keep"),
+            exclude,
+            held,
+        )
         refined = [self._refine(tag_model, one, [feedback], values, *shown)[0] for one in users]
         warn_of_hard_tags(tag_model, feedback, refined)
         return refined if _are_many(user) else refined[0]
