@@ -1,5 +1,5 @@
 // Why an item is there, why another is not, and what sets two apart.
-import { ask, at, color, drawn, during, isReadOnly, make, named, number, path, percent, say, state, whole } from "./core.js";
+import { ask, at, color, drawn, during, isPhone, isReadOnly, make, named, number, path, percent, say, state, whole } from "./core.js";
 import { answers, dismiss, give, hider, told as toldOf } from "./answer.js";
 
 const SHOWN = 8;
@@ -147,9 +147,12 @@ export async function drawWhyNot(item, isAsked = false) {
       const named = (tags) => Object.fromEntries(tags.map((tag) => [tag, 1]));
       button.addEventListener("click", async () => {
         await give({ action: "say", like: named(each.like), dislike: named(each.dislike), amount: each.amount, look: item }, button);
-        at("find-other-input").focus({ preventScroll: true });
+        if (isPhone()) at("listed").scrollIntoView();
+        at(isPhone() ? "listed-title" : "find-other-input").focus({ preventScroll: true });
       });
-      return make("div", {}, button, make("p", { className: "then" }, ...toldOf(each, "like")));
+      // Of what it brings in, the one that was asked about is named.
+      const came = [...each.came].sort((one, other) => (other === film.title) - (one === film.title));
+      return make("div", {}, button, make("p", { className: "then" }, ...toldOf({ ...each, came }, "like")));
     })));
   }
   at("answer-not").removeAttribute("aria-busy");
