@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from importlib import import_module
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,12 @@ def run_parts(
     """Make a table of every part; return one of all rows, or the folder they are written to."""
     # Workers are given `known_of(part)`, asked for when it is that part's turn; `users_of` is for
     # messages. Parts in a folder that were made by another `job` are not taken for this one's.
+    if to is not None and not isinstance(to, str | os.PathLike):
+        raise ValueError(f"to must be the path of a folder, got {to!r:.80}")
+    if n_jobs is not None and (not isinstance(n_jobs, Integral) or n_jobs == 0):
+        raise ValueError(
+            f"n_jobs must be a whole number of workers, or -1 for all cores, got {n_jobs!r:.80}"
+        )
     with ExitStack() as held:
         # Absolute: workers that were kept may stand in another folder by now.
         folder = None if to is None else Path(to).absolute()

@@ -64,7 +64,7 @@ class Spoken(BaseModel):
         None, description="a string: the version of the state that is answered"
     )
     turn: StrictInt | None = Field(
-        None, description="a whole number: how many turns there were, for who keeps no version"
+        None, description="a whole number: how many turns that state has, where no version is kept"
     )
     look: Label | None = Field(
         None, description="a string or a whole number: id of the item to be explained in the answer"

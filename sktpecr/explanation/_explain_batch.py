@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sktpecr._inputs._ids import check_list, listing
-from sktpecr._inputs._numbers import check_n
+from sktpecr._inputs._numbers import check_flag, check_n
 from sktpecr._utils._blocks import let_go
 from sktpecr._utils._resumable_parts import run_parts
 from sktpecr.attribution import AccountAttribution
@@ -62,8 +62,10 @@ def _run(
     """Tell something of lists, in parts; `lists` are the arguments that say which lists."""
     catalogue = tag_model.catalogue
     n_items = check_n(n_items, "n_items")
-    size = check_n(_USERS_A_PART if batch_size == "auto" else batch_size, "batch_size")
-    listed, exclude_seen = np.ones(len(catalogue.items), dtype=bool), bool(lists["exclude_seen"])
+    is_auto = isinstance(batch_size, str) and batch_size == "auto"
+    size = check_n(_USERS_A_PART if is_auto else batch_size, "batch_size")
+    listed = np.ones(len(catalogue.items), dtype=bool)
+    exclude_seen = check_flag(lists["exclude_seen"], "exclude_seen")
     users = lists["users"]
     pairs: GivenPairs | FiledPairs | None = None
     given: Any = None
