@@ -99,7 +99,7 @@ def test_pairs_that_are_none_say_so():
         EXPLAINER.contributions(USERS[:2], DATA.item_ids[:1])
     with pytest.raises(ValueError, match=r"unknown item 'nothing'"):
         EXPLAINER.contributions(USERS[:1], ["nothing"])
-    with pytest.raises(ValueError, match=r"users must be a list of ids"):
+    with pytest.raises(ValueError, match=r"users must be a list of user ids"):
         EXPLAINER.contributions("user_003", ["item_001"])
 
 
