@@ -124,7 +124,7 @@ def falling_rank(before: ArrayLike, after: ArrayLike, item: int) -> int:
 
 
 def list_overlap(before: ArrayLike, after: ArrayLike, k: int = 1000) -> float:
-    """Return which share of the top k stayed in it.
+    """Return the share of the top k that stayed in it.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def list_overlap(before: ArrayLike, after: ArrayLike, k: int = 1000) -> float:
 
 
 def sign_sense(contributions: ArrayLike, likings: ArrayLike) -> float:
-    """Return which share of reasons has the sign of the liking that it speaks of.
+    """Return the share of reasons that have the sign of the liking that they state.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ def sign_sense(contributions: ArrayLike, likings: ArrayLike) -> float:
 
 
 def claims_true(likings: ArrayLike, shares: ArrayLike, expected: ArrayLike) -> float:
-    """Return which share of claims of liking is borne out by the users' own histories.
+    """Return the share of stated likings that the users' own histories confirm.
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def claims_true(likings: ArrayLike, shares: ArrayLike, expected: ArrayLike) -> f
 
 
 def tags_on_item(item_tags: sp.csr_matrix, items: ArrayLike, tags: ArrayLike) -> float:
-    """Return which share of the tags named is on the item that they are named for.
+    """Return the share of named tags that the item has.
 
     Parameters
     ----------
@@ -235,7 +235,7 @@ def tags_on_item(item_tags: sp.csr_matrix, items: ArrayLike, tags: ArrayLike) ->
 
 
 def same_top_tag(first: sp.csr_matrix, second: sp.csr_matrix) -> float:
-    """Return for which share of pairs two trainings of a model have the same first tag for.
+    """Return how often two trainings of a model agree on the first tag for an item.
 
     Parameters
     ----------
@@ -264,7 +264,7 @@ def same_top_tag(first: sp.csr_matrix, second: sp.csr_matrix) -> float:
 
 
 def contribution_stability(first: sp.csr_matrix, second: sp.csr_matrix) -> float:
-    """Return how alike two trainings of a model order the contributions to a score.
+    """Return how similarly two trainings of a model order the contributions to a score.
 
     Parameters
     ----------

@@ -29,15 +29,23 @@ def command(experiment: str, *data: str, models: Sequence[str] = ()) -> str:
 
 
 def commit() -> str:
-    """Return the short hash of the commit that runs, with "-dirty" after it if files differ."""
-    found = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--exclude=*"],  # noqa: S607
+    """Return the short hash of the commit that runs, with "-dirty" after it if files differ.
+
+    Files of results do not count: an experiment writes to them before the next one runs.
+    """
+    found = _git("describe", "--always", "--exclude=*").stdout.strip()
+    same = _git("diff", "--quiet", "HEAD", "--", ":/", ":(top,exclude)benchmarks/results")
+    return found + "-dirty" * (same.returncode == 1) if found else "unknown"
+
+
+def _git(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603
+        ["git", *words],  # noqa: S607
         cwd=Path(__file__).parent,
         capture_output=True,
         text=True,
         check=False,
     )
-    return found.stdout.strip() or "unknown"
 
 
 def about(command: str, seconds: float, machine: str | None = None) -> dict[str, Any]:
@@ -84,7 +92,7 @@ def record(
     experiments = {**results["about"]["experiments"], name: made}
     spent = round(sum(each["seconds"] for each in experiments.values()), 1)
     versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
-    made.pop("machine", None)  # one run's, not that of all
+    made = {key: each for key, each in made.items() if key != "machine"}  # one run's, not of all
     made = {**made, "seconds": spent, "versions": versions, "experiments": experiments}
     write({"about": made, "rows": kept}, path)
 

@@ -89,6 +89,10 @@ def dot_product(place: Place) -> list[Row]:
             holds=more <= 32,
         )
     )
+    sizes = Sizes(200_000, 2_000, 300, 32) if place.full else place.sizes
+    added = added_megabytes(_fits, sizes) * 2**20 / sizes.users / sizes.tags
+    column = "bytes a learner and tag added by fit, fresh process"
+    rows.append(row(f"{name} {sizes.users:,} learners, {sizes.tags} tags", column, added))
     for size, sizes in _OTHER_SIZES.items() if place.full else ():
         rows += _of_size(f"{name} {size}", sizes, most=2 if "stress" in size else 4)
     return rows
@@ -137,6 +141,11 @@ def _everybodys(n_users: int, n_items: int, n_factors: int, n_tags: int) -> Any:
     extractor, users, _ = _sparse(Sizes(n_users, n_items, n_tags, n_factors))
     extractor.tag_preferences(users[:100])
     return lambda: extractor.tag_preferences(users)
+
+
+def _fits(sizes: Sizes) -> Any:
+    world = World.random(sizes, interactions=1)
+    return world.explainer
 
 
 def network(place: Place) -> list[Row]:

@@ -11,11 +11,17 @@ from numpy.typing import ArrayLike, NDArray
 
 # A spread below this many roundings of the values themselves is rounding, not a spread.
 ROUNDINGS = 16
+_NUMBERS_A_BLOCK = 2**22
 
 
 def spread(values: NDArray, dtype: Any) -> NDArray:
     """Return the standard deviation of each column, 0 where it is only rounding."""
     # `values` (n, n_columns); returns (n_columns,).
+    # Some columns at a time: all at once would need their memory three times more.
+    step = max(1, _NUMBERS_A_BLOCK // len(values))
+    if values.ndim > 1 and values.shape[1] > step:
+        parts = range(0, values.shape[1], step)
+        return np.concatenate([spread(values[:, part : part + step], dtype) for part in parts])
     # From the first row on: the mean of many equal numbers is not quite that number.
     std = (values - values[0]).std(axis=0)
     rounding = ROUNDINGS * np.finfo(dtype).eps * np.abs(values).max(axis=0)

@@ -33,7 +33,7 @@ from sktpecr.datasets._tag_frames import is_sparse, to_frame, to_matrix
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TaggedInteractions:
-    """Hold who interacted with what, the tags of the items, and all ids and names.
+    """Hold interactions with the tags of the items, and all ids and names.
 
     The fields are what the estimators of this library take: ``fit(data.interactions,
     user_ids=data.user_ids, item_names=data.item_names)`` and ``item_tags=data.item_tags``. The

@@ -35,7 +35,7 @@ def evaluate_control(
     allow_train_users: bool = False,
     return_cases: bool = False,
 ) -> pd.DataFrame:
-    """Measure how lists follow a tag that is turned up or down: Figure 4 of the paper.
+    """Measure how lists follow a tag preference that is raised or lowered: the paper's Figure 4.
 
     Parameters
     ----------

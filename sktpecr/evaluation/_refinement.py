@@ -35,7 +35,7 @@ _SCENARIOS = ("like", "dislike")
 def choose_tag(
     explainer: TPECRExplainer, scenario: str, user: Hashable, item: Hashable
 ) -> Any:  # a tag name, or None
-    """Choose the tag that a user who looks for an item would speak of, by the paper's rule.
+    """Choose the tag that a user who looks for an item would name, by the paper's rule.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def evaluate_refinement(
 
 
 def read_at_overlap(cases: pd.DataFrame, overlap: float, column: str | None = None) -> pd.DataFrame:
-    """Read every method where it leaves the same share of the list in place.
+    """Compare methods at strengths that leave the same share of the list in place.
 
     Methods differ in how far one and the same strength moves a list, so that they can only be
     compared at equal overlap.

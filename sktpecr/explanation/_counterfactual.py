@@ -242,6 +242,7 @@ def _found(search: EditSearch) -> Counterfactual:
         edit, exact = search.linear()
     else:
         edit, exact = search.not_linear(), False
+    exact = exact and not search.is_bounded
     changes = none if edit is None else edit
     preferences = tag_model.tag_preferences_of(search.user.embedding)
     return Counterfactual(

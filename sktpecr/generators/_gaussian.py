@@ -125,7 +125,7 @@ class GaussianGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
         X, y = validate_data(
             self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
         )
-        preferences = X.astype(np.float64)
+        preferences = X.astype(np.float64, copy=False)
         embeddings = np.asarray(y, dtype=np.float64)
         self._single_output = embeddings.ndim == 1
         embeddings = embeddings.reshape(len(embeddings), -1)
@@ -135,8 +135,8 @@ class GaussianGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
         centred_embeddings = (embeddings - self.embedding_mean_) * (
             spread(embeddings, np.result_type(y, np.float32)) > 0
         )
-        centred_preferences = preferences - self.tag_preference_mean_
         if tag_matrix is None:
+            centred_preferences = preferences - self.tag_preference_mean_
             self.tag_matrix_ = np.linalg.lstsq(centred_embeddings, centred_preferences, rcond=None)[
                 0
             ].T

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def plot_profile(profile: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Draw a user's tag preferences against the population.
+    """Draw how a user's tag preferences differ from the average user's.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from sktpecr._inputs._catalogue import Catalogue
 from sktpecr._inputs._ids import Ids, check_list
-from sktpecr._utils._blocks import taken
+from sktpecr._utils._blocks import blocks, taken
 from sktpecr._utils._lazily import lazily
 from sktpecr._utils._ranking import top_items
 from sktpecr._utils._rounding import spread
@@ -127,8 +127,7 @@ class TagModel:
         if not learners.any():
             raise ValueError("train_users must name a user with interactions, got none")
         some = taken(embeddings, learners)
-        preferences = extractor.tag_preferences(some)
-        some_preferences, some_embeddings = preferences.astype(np.float64), some.astype(np.float64)
+        preferences, precision = _preferences(extractor, some)
 
         generator = _generator_for(generator, extractor, random_state)
         known: dict[str, Any] = {}
@@ -136,7 +135,7 @@ class TagModel:
             known["tag_matrix"] = extractor.tag_matrix_
         elif has_fit_parameter(generator, "extract"):
             known["extract"] = extractor.tag_preferences
-        generator.fit(some_preferences, some_embeddings, **known)
+        generator.fit(preferences, some.astype(np.float64), **known)
         composite = CompositeFunction(recommender, generator)
         names = extractor.tag_names_
         model = cls(
@@ -145,13 +144,14 @@ class TagModel:
             tags=Ids("tag", names, len(names), "tag_names"),
             user_embeddings=embeddings,
             learners=learners,
-            mean=some_preferences.mean(axis=0),
-            std=spread(some_preferences, preferences.dtype),
+            mean=preferences.mean(axis=0),
+            std=spread(preferences, precision),
             generator=generator,
             attribution=None,
             composite=composite,
             folded=folded,
         )
+        del preferences  # of many users and tags nothing else is as large
         # The default is to say the same of the same model whoever asks: never without a seed.
         seed = 0 if random_state is None else random_state
         given = AccountAttribution(random_state=seed) if attribution is None else attribution
@@ -178,7 +178,7 @@ class TagModel:
             known["item_tags"] = self.extractor._tags_by_item
             known["tag_matrix"] = self.extractor.tag_matrix_
             known["interactions"] = None if X is None else X[self.learners]
-        preferences = self.extractor.tag_preferences(some).astype(np.float64)
+        preferences, _ = _preferences(self.extractor, some)
         return attribution.fit(self.composite, preferences, some.astype(np.float64), **known)
 
     @lazily
@@ -266,6 +266,12 @@ class TagModel:
         every = self.learners.all()  # then nothing has to be copied
         users = self.user_embeddings if every else taken(self.user_embeddings, self.learners)
         return users.mean(axis=0, dtype=np.float64)
+
+    @lazily
+    def popularity(self) -> NDArray:
+        """How many users took each item, else the average user's scores; shape (n_items,)."""
+        X = self.catalogue.interactions
+        return self.account.average_scores_ if X is None else np.asarray(X.getnnz(axis=0))
 
     @lazily
     def halves(self) -> list[Half]:
@@ -473,6 +479,19 @@ class TagModel:
         """
         columns = top_items(scores, candidates, n)
         return columns, self.catalogue.listed(columns, scores)
+
+
+def _preferences(
+    extractor: TagPreferenceExtractor, embeddings: NDArray
+) -> tuple[NDArray, np.dtype[Any]]:
+    """Return tag preferences in double precision, never there twice, and how precise they are."""
+    found = np.empty((len(embeddings), len(extractor.tag_names_)))
+    start = 0
+    for block in blocks(embeddings):
+        some = extractor.tag_preferences(block)
+        found[start : start + len(block)] = some
+        start += len(block)
+    return found, some.dtype
 
 
 def _mask(users: Ids, some: Any) -> NDArray:

@@ -82,6 +82,18 @@ def test_each_input_alone_makes_another_job(tmp_path, batch, name):
         getattr(fitted(**change), batch)(to=tmp_path / "out")
 
 
+def test_an_explainer_that_was_fitted_anew_is_told_in_words(tmp_path):
+    pytest.importorskip("pyarrow")
+    fitted().explain_batch(to=tmp_path / "out")
+    change, said = CHANGES["attribution"]
+    words = f"{said} was another.*this is not the explainer that began it: load that, "
+    with pytest.raises(ValueError, match=words):
+        fitted(**change).explain_batch(to=tmp_path / "out")
+    unseeded = fitted(attribution=LimeAttribution(n_samples=20, random_state=None))
+    with pytest.warns(UserWarning, match="LimeAttribution had no seed: .* save this one"):
+        unseeded.explain_batch(to=tmp_path / "other")
+
+
 def test_seeds_of_lime_count():
     one, same, other = (
         fingerprints(

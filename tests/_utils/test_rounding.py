@@ -1,0 +1,18 @@
+"""What is a number, and what is only rounding."""
+
+import numpy as np
+import pytest
+
+from sktpecr._utils import _rounding
+from sktpecr._utils._rounding import spread
+
+
+@pytest.mark.parametrize("n_columns", [1, 7, 20])
+def test_spread_is_the_same_however_few_columns_are_taken_at_a_time(monkeypatch, n_columns):
+    values = np.random.RandomState(0).normal(size=(11, n_columns))
+    values[:, 0] = 1 / 3
+    whole = spread(values, np.float32)
+    np.testing.assert_allclose(whole[1:], values[:, 1:].std(axis=0))
+    assert whole[0] == 0
+    monkeypatch.setattr(_rounding, "_NUMBERS_A_BLOCK", 30)
+    np.testing.assert_allclose(spread(values, np.float32), whole, rtol=1e-12)
