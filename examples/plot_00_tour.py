@@ -80,6 +80,12 @@ explanation.to_frame().query("on_item")[["tag", "liking", "contribution"]]
 explanation.reasons
 
 # %%
+# The whole list at once: what each genre adds to the score of each film, in bold where the film has
+# the genre.
+
+explainer.plot_list(user=243, n=5)
+
+# %%
 # The user answers
 # ----------------
 #
@@ -94,7 +100,7 @@ refined.recommend(10)[["rank", "rank_before", "name"]]
 # The list before is on the left, the list after on the right; what came in is bold, what left is
 # faded.
 
-# sphinx_gallery_thumbnail_number = 2
+# sphinx_gallery_thumbnail_number = 3
 refined.plot()
 
 # %%

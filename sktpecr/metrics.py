@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+from typing import Any
+
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
@@ -57,7 +60,8 @@ def falling_map(before: ArrayLike, after: ArrayLike, relevant: ArrayLike, k: int
     >>> falling_map([3.0, 2.0, 1.0], [1.0, 2.0, 3.0], relevant=[2])
     -0.6666666666666667
     """
-    first, second = ranking(before), ranking(after)
+    (first, second), k = map(ranking, _scores(before, after)), _length(k)
+    relevant = _places(relevant, len(first), "relevant")
     return average_precision(first, relevant, k) - average_precision(second, relevant, k)
 
 
@@ -87,7 +91,9 @@ def falling_recall(
     >>> falling_recall([3.0, 2.0, 1.0], [1.0, 2.0, 3.0], relevant=[2], k=1)
     -1.0
     """
-    return recall(ranking(before), relevant, k) - recall(ranking(after), relevant, k)
+    (first, second), k = map(ranking, _scores(before, after)), _length(k)
+    relevant = _places(relevant, len(first), "relevant")
+    return recall(first, relevant, k) - recall(second, relevant, k)
 
 
 def falling_rank(before: ArrayLike, after: ArrayLike, item: int) -> int:
@@ -112,11 +118,13 @@ def falling_rank(before: ArrayLike, after: ArrayLike, item: int) -> int:
     >>> falling_rank([3.0, 2.0, 1.0], [1.0, 2.0, 3.0], item=2)
     2
     """
-    return rank(before, item) - rank(after, item)
+    first, second = _scores(before, after)
+    place = int(_places([item], len(first), "item")[0])
+    return rank(first, place) - rank(second, place)
 
 
 def list_overlap(before: ArrayLike, after: ArrayLike, k: int = 1000) -> float:
-    """Return which share of the top k stayed in it.
+    """Return the share of the top k that stayed in it.
 
     Parameters
     ----------
@@ -136,12 +144,13 @@ def list_overlap(before: ArrayLike, after: ArrayLike, k: int = 1000) -> float:
     >>> list_overlap([3.0, 2.0, 1.0], [1.0, 2.0, 3.0], k=2)
     0.5
     """
-    first, second = ranking(before)[:k], ranking(after)[:k]
+    k = _length(k)
+    first, second = (ranking(scores)[:k] for scores in _scores(before, after))
     return len(np.intersect1d(first, second)) / len(first)
 
 
 def sign_sense(contributions: ArrayLike, likings: ArrayLike) -> float:
-    """Return which share of reasons has the sign of the liking that it speaks of.
+    """Return the share of reasons that have the sign of the liking that they state.
 
     Parameters
     ----------
@@ -166,7 +175,7 @@ def sign_sense(contributions: ArrayLike, likings: ArrayLike) -> float:
 
 
 def claims_true(likings: ArrayLike, shares: ArrayLike, expected: ArrayLike) -> float:
-    """Return which share of claims of liking is borne out by the users' own histories.
+    """Return the share of stated likings that the users' own histories confirm.
 
     Parameters
     ----------
@@ -195,7 +204,7 @@ def claims_true(likings: ArrayLike, shares: ArrayLike, expected: ArrayLike) -> f
 
 
 def tags_on_item(item_tags: sp.csr_matrix, items: ArrayLike, tags: ArrayLike) -> float:
-    """Return which share of the tags named is on the item that they are named for.
+    """Return the share of named tags that the item has.
 
     Parameters
     ----------
@@ -219,12 +228,14 @@ def tags_on_item(item_tags: sp.csr_matrix, items: ArrayLike, tags: ArrayLike) ->
     rows, columns = _alike(items, tags, "items", "tags")
     if not len(rows):
         return float("nan")
-    found = sp.csr_matrix(item_tags)[rows.astype(np.intp), columns.astype(np.intp)]
+    matrix = _sparse(item_tags, "item_tags")
+    rows = _places(rows, matrix.shape[0], "items")
+    found = matrix[rows, _places(columns, matrix.shape[1], "tags")]
     return _share(np.asarray(found).ravel() > 0)
 
 
 def same_top_tag(first: sp.csr_matrix, second: sp.csr_matrix) -> float:
-    """Return for which share of pairs two trainings of a model have the same first tag for.
+    """Return how often two trainings of a model agree on the first tag for an item.
 
     Parameters
     ----------
@@ -253,7 +264,7 @@ def same_top_tag(first: sp.csr_matrix, second: sp.csr_matrix) -> float:
 
 
 def contribution_stability(first: sp.csr_matrix, second: sp.csr_matrix) -> float:
-    """Return how alike two trainings of a model order the contributions to a score.
+    """Return how similarly two trainings of a model order the contributions to a score.
 
     Parameters
     ----------
@@ -310,11 +321,12 @@ def lowered_in_list(before: ArrayLike, after: ArrayLike, item: int, others: Arra
     >>> lowered_in_list([3.0, 2.0, 1.0], [2.0, 1.5, 1.0], item=0, others=[1, 2])
     True
     """
-    places = np.asarray(others)
+    first, second = _scores(before, after)
+    places = _places(others, len(first), "others")
     if not places.size:
         raise ValueError("others must name at least one item of the list, got none")
-    changes = np.asarray(after, dtype=np.float64) - np.asarray(before, dtype=np.float64)
-    return bool(changes[item] < changes[places].mean())
+    changes = second.astype(np.float64) - first.astype(np.float64)
+    return bool(changes[_places([item], len(first), "item")[0]] < changes[places].mean())
 
 
 def ranking(scores: ArrayLike) -> NDArray:
@@ -344,12 +356,63 @@ def _share(holds: NDArray) -> float:
     return float(np.mean(holds)) if len(holds) else float("nan")
 
 
+def _scores(before: ArrayLike, after: ArrayLike) -> tuple[NDArray, NDArray]:
+    """Return two arrays of scores of the same items, or say that they are not."""
+    first, second = _array(before), _array(after)
+    if first.ndim != 1 or first.shape != second.shape or not first.size:
+        raise ValueError(
+            f"before and after must have one score for each item, got shapes {first.shape} and "
+            f"{second.shape}"
+        )
+    for name, scores in (("before", first), ("after", second)):
+        if scores.dtype.kind not in "biuf":
+            raise ValueError(f"{name} must hold numbers, got dtype {scores.dtype}")
+    return first, second
+
+
+def _places(places: ArrayLike, n: int, name: str) -> NDArray:
+    """Return positions below n, or a mask of n as positions, or say that they are neither."""
+    found = _array(places)
+    if found.dtype.kind == "b" and found.shape == (n,):
+        return np.flatnonzero(found)
+    if not found.size and found.ndim == 1:
+        return np.empty(0, dtype=np.intp)
+    if found.ndim != 1 or found.dtype.kind not in "iu" or found.min() < -n or found.max() >= n:
+        raise ValueError(f"{name} must hold positions from 0 to {n - 1}, got {places!r:.80}")
+    return found.astype(np.intp)
+
+
+def _length(k: Any) -> int:
+    if not isinstance(k, Integral) or isinstance(k, bool) or int(k) < 1:
+        raise ValueError(f"k must be a whole number of at least 1, got {k!r:.80}")
+    return int(k)
+
+
+def _array(values: ArrayLike) -> NDArray:
+    try:
+        return np.asarray(values)
+    except ValueError:  # rows of several lengths
+        return np.empty((), dtype=object)
+
+
+def _sparse(matrix: Any, name: str) -> sp.csr_matrix:
+    if not sp.issparse(matrix) and _array(matrix).dtype.kind not in "biuf":
+        raise ValueError(f"{name} must be a sparse matrix, got {type(matrix).__name__}")
+    if not sp.issparse(matrix) and _array(matrix).ndim != 2:
+        raise ValueError(f"{name} must have two dimensions, got shape {_array(matrix).shape}")
+    return sp.csr_matrix(matrix)
+
+
 def _alike(
     first: ArrayLike, second: ArrayLike, first_name: str, second_name: str
 ) -> tuple[NDArray, NDArray]:
     """Return two arrays of numbers, one for each reason, or say that they are not."""
-    one, other = np.asarray(first), np.asarray(second)
-    if one.ndim != 1 or one.shape != other.shape:
+    one, other = _array(first), _array(second)
+    if (
+        one.ndim != 1
+        or one.shape != other.shape
+        or {one.dtype.kind, other.dtype.kind} - set("biuf")
+    ):
         raise ValueError(
             f"{first_name} and {second_name} must have one number for each reason, got shapes "
             f"{one.shape} and {other.shape}"
@@ -358,12 +421,13 @@ def _alike(
 
 
 def _same_pairs(first: sp.csr_matrix, second: sp.csr_matrix) -> tuple[sp.csr_matrix, sp.csr_matrix]:
+    first, second = _sparse(first, "first"), _sparse(second, "second")
     if first.shape != second.shape:
         raise ValueError(
             f"first and second must be of the same pairs and tags, got shapes {first.shape} and "
             f"{second.shape}"
         )
-    return sp.csr_matrix(first), sp.csr_matrix(second)
+    return first, second
 
 
 def _hits(ranked: ArrayLike, relevant: ArrayLike, k: int) -> tuple[NDArray, int]:

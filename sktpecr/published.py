@@ -23,7 +23,7 @@ def published_explainer(
     tag_names: Iterable[Any] | None = None,
     random_state: int | np.random.RandomState | None = None,
 ) -> TPECRExplainer:
-    """Return the explainer of the paper, to be fitted.
+    """Return an unfitted explainer with the paper's settings.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def published_explainer(
 def published_refiner(
     explainer: TPECRExplainer, *, random_state: int | np.random.RandomState | None = 0
 ) -> FeedbackRefiner:
-    """Return the refiner of the paper: the online update of tag preferences.
+    """Return a refiner with the paper's settings: the online update of tag preferences.
 
     Parameters
     ----------

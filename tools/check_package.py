@@ -14,7 +14,10 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-_IN_THE_WHEEL = ("sktpecr/py.typed", "sktpecr/app/static/index.html")
+_IN_THE_WHEEL = (
+    "sktpecr/py.typed",
+    *(f"sktpecr/app/static/{name}" for name in ("index.html", "app.css", "app.js", "core.js")),
+)
 _IN_THE_ARCHIVE = ("README.md", "LICENSE", "pyproject.toml", "CHANGELOG.md")
 _USE = """
 import pathlib, sys, sktpecr

@@ -1,4 +1,10 @@
-"""Beyond the paper: critiques by the field's protocol, against its updates and trivial rivals."""
+"""Beyond the paper: critiques by the field's protocol, against its updates and trivial rivals.
+
+Settings of all methods were chosen on the first sessions of each data set; none of the users of
+those is measured here. The engine stays with the benchmarks, and is no part of
+``evaluate_conversation``: it holds ways to score items against each other, most of which are not
+this library's and none of which a user of it could put in.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +61,7 @@ def critiquing(
         )
         for each in (here.pairs, here.learn_pairs[:N_CALIBRATED])
     )
-    pairs = [(user, item) for user, item in pairs if tags[[item]].nnz][:_N_SESSIONS]
+    pairs = unused([(user, item) for user, item in pairs if tags[[item]].nnz])[:_N_SESSIONS]
     rows = []
     for missing in _MISSING:
         told = critics(here.model, here.train, without_tags(tags, missing), known)
@@ -89,6 +95,13 @@ def _compared(where: str, cases: pd.DataFrame) -> list[Row]:
         for name, each in by_method.items()
         if name != _DEFAULT
     ]
+
+
+def unused(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return pairs in random order, without users of those that settings were chosen on."""
+    chosen_on = {user for user, _ in pairs[:_N_SESSIONS]}
+    left = [pair for pair in pairs if pair[0] not in chosen_on]
+    return [left[place] for place in np.random.RandomState(7).permutation(len(left))]
 
 
 def without_tags(item_tags: sp.csr_matrix, share: float, seed: int = 0) -> sp.csr_matrix:

@@ -16,6 +16,8 @@ are the same model with another seed, and with another seed on 98 % of the inter
   strength 1, lowers the item's score against the mean of the user's first hundred.
 * same top, Spearman, top 3 kept: of own tags' contributions, between trainings.
 * wrong belief: see :mod:`benchmarks.beyond.reasons_checked`.
+* R2 named: share of the variance over users of an item's score, less the level, that what its
+  sentence names tells, mean over items; and the share of items where it is below 0.
 * none: pairs without any tag named. more than chance: items whose own tags tell of their scores
   what dealt tags do not.
 """
@@ -37,6 +39,7 @@ from benchmarks.beyond.reasons_named import (
     Told,
     fitted_account,
     listed_pairs,
+    named_r2,
     tagged,
     tell_account,
     tell_today,
@@ -52,6 +55,7 @@ from sktpecr.metrics import (
     sign_sense,
     tags_on_item,
 )
+from sktpecr.recommenders._protocol import is_dot_product
 
 N_ASKED, N_BESIDE = 300, 100
 # Items of a disliked tag that are added for each item of a history.
@@ -141,17 +145,23 @@ def cell(data_name: str, model_name: str, kind: str, data_dir: Path) -> pd.DataF
     recommenders = [trained(model_name, data.interactions, *each) for each in TRAININGS]
     pairs = listed_pairs(recommenders[0], data.interactions)
     explainer = TPECRExplainer(recommenders[0], data.item_tags, tag_names=data.tag_names)
-    refiner = FeedbackRefiner(explainer.fit(data.interactions), solver="closed_form")
+    is_linear = is_dot_product(recommenders[0])
+    solver = "closed_form" if is_linear else "auto"
+    refiner = FeedbackRefiner(explainer.fit(data.interactions), solver=solver)
     accounts = [fitted_account(each, data) for each in recommenders]
     aliases = accounts[0][0].aliases_
-    today = [tell_today(each, data, pairs) for each in recommenders]
     account = [tell_account(*each, data, pairs) for each in accounts]
-    columns = {
-        "today": measure(data, today, pairs, refiner, aliases, False),
-        "account": measure(data, account, pairs, refiner, aliases, True),
-    }
+    columns = {}
+    if is_linear:
+        today = [tell_today(each, data, pairs) for each in recommenders]
+        columns["today"] = measure(data, today, pairs, refiner, aliases, False)
+    columns["account"] = measure(data, account, pairs, refiner, aliases, True)
     one = accounts[0][0]
-    columns["account"] |= _told(one)
+    shares = named_r2(*accounts[0][:2], recommenders[0])
+    columns["account"] |= _told(one) | {
+        "R2 named": shares.mean(),
+        "R2 named below 0": (shares < 0).mean(),
+    }
     for dose in _DOSES:
         columns["account"] |= poisoned(recommenders[0], *accounts[0][:2], data, dose)
     dealt = data._replace(

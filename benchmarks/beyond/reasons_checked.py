@@ -141,27 +141,25 @@ def _planted_cases(world: Planted, seed: int) -> Iterator[tuple[str, bool]]:
     embeddings = np.column_stack([recommender.user_embeddings, np.ones(len(tastes))])
     read = embeddings @ np.linalg.lstsq(embeddings, beyond, rcond=None)[0]
     rng = np.random.RandomState(seed)
-    for user in rng.permutation(len(tastes))[:50]:
-        items = rng.permutation(item_tags.shape[0])[:20]
-        weights = world.weights[items]
-        truths = {
-            "": np.abs(weights * beyond[user]).argmax(axis=1),
-            ", with the level": np.abs(weights * away[user]).argmax(axis=1),
-        }
-        pairs = np.column_stack([np.full(len(items), user), items])
-        named = _largest(tell_today(recommender, data, pairs))
-        own = account.contributions(tastes, pairs[:, 0], items)
-        says = account.says_more_than_chance(items)
-        for row, item in enumerate(items):
-            reasons = account_reasons(account, own, row, item, tastes[user], 3) if says[row] else []
-            if not reasons:
-                continue
-            tags = max(reasons, key=lambda each: abs(each.contribution)).tags
-            guess = np.abs(weights[row] * read[user]).argmax()
-            yield "oracle", bool(guess == truths[""][row])
-            for name, truth in truths.items():
-                yield f"account{name}", truth[row] in tags
-                yield f"today{name}", truth[row] == named.get(row)
+    users = np.repeat(rng.permutation(len(tastes))[:50], 20)
+    items = np.concatenate([rng.permutation(item_tags.shape[0])[:20] for _ in range(50)])
+    weights = world.weights[items]
+    truths = {
+        "": np.abs(weights * beyond[users]).argmax(axis=1),
+        ", with the level": np.abs(weights * away[users]).argmax(axis=1),
+    }
+    guesses = np.abs(weights * read[users]).argmax(axis=1)
+    named = _largest(tell_today(recommender, data, np.column_stack([users, items])))
+    own = account.contributions(tastes, users, items)
+    for row in np.flatnonzero(account.says_more_than_chance(items)):
+        reasons = account_reasons(account, own, row, items[row], tastes[users[row]], 3)
+        if not reasons:
+            continue
+        tags = max(reasons, key=lambda each: abs(each.contribution)).tags
+        yield "oracle", bool(guesses[row] == truths[""][row])
+        for name, truth in truths.items():
+            yield f"account{name}", truth[row] in tags
+            yield f"today{name}", truth[row] == named.get(row)
 
 
 def _largest(told: Told) -> dict[int, int]:

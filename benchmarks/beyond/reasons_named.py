@@ -22,12 +22,19 @@ from sktpecr.attribution import AccountAttribution
 from sktpecr.attribution._composite import CompositeFunction
 from sktpecr.explanation import Reason
 from sktpecr.explanation._reasons import OwnTags, select_reasons
+from sktpecr.explanation._reasons_of_pairs import reasons_of_pairs
 from sktpecr.explanation._words import worth_saying
-from sktpecr.recommenders import as_recommender
+from sktpecr.recommenders import (
+    MatrixFactorization,
+    NeuralCollaborativeFiltering,
+    as_recommender,
+)
 
 _MEMORY = joblib.Memory(os.environ.get("SKTPECR_BENCHMARK_CACHE"), verbose=0)
 # Users are drawn of those with as many interactions.
 N_USERS, N_LISTED, FEWEST = 300, 10, 5
+# Users and items that the variance told by what is named is measured on.
+_R2_USERS, _R2_ITEMS = 5000, 200
 
 
 class Tagged(NamedTuple):
@@ -58,10 +65,13 @@ def trained(name: str, X: sp.csr_matrix, seed: int, left_out: float) -> Any:
     kept = X.copy()
     kept.data[np.random.RandomState(seed).random_sample(X.nnz) < left_out] = 0
     kept.eliminate_zeros()
-    makes = {"als": AlternatingLeastSquares, "bpr": BayesianPersonalizedRanking}
-    model = makes[name](factors=64, random_state=seed, num_threads=1)
-    model.fit(kept, show_progress=False)
-    return as_recommender(model)
+    implicit = {"als": AlternatingLeastSquares, "bpr": BayesianPersonalizedRanking}
+    if name in implicit:
+        model = implicit[name](factors=64, random_state=seed, num_threads=1)
+        model.fit(kept, show_progress=False)
+        return as_recommender(model)
+    own = {"mf": MatrixFactorization, "ncf": NeuralCollaborativeFiltering}
+    return own[name](random_state=seed, device="cpu").fit(kept)
 
 
 def tagged(data_name: str, data_dir: Path, kind: str) -> Tagged:
@@ -154,6 +164,26 @@ def tell_account(
     table = np.array(named).reshape(-1, 4)
     rows, columns = table[:, :2].astype(np.intp).T
     return Told(own, rows, columns, table[:, 2], table[:, 3], seconds)
+
+
+def named_r2(account: AccountAttribution, tastes: NDArray, recommender: Any) -> NDArray:
+    """Return how much of the variance over users of an item's score what is named tells."""
+    # The level taken off; of items whose own tags say more than chance, and some of either.
+    rng = np.random.RandomState(0)
+    users = rng.permutation(len(tastes))[:_R2_USERS]
+    items = rng.permutation(np.flatnonzero(account.says_more_than_chance(_every(account))))
+    items = items[:_R2_ITEMS]
+    embeddings = recommender.user_embeddings[users]
+    away = recommender.score_items(embeddings)[:, items] - account.activity(embeddings, items)
+    pairs = np.repeat(np.arange(len(users)), len(items)), np.tile(items, len(users))
+    told = reasons_of_pairs(account, tastes[users], *pairs, 3)
+    named = np.bincount(told.pair, weights=told.contribution, minlength=len(pairs[0]))
+    left = away - named.reshape(away.shape)
+    return 1.0 - left.var(axis=0) / away.var(axis=0)
+
+
+def _every(account: AccountAttribution) -> NDArray:
+    return np.arange(len(account.explained_))
 
 
 def account_reasons(

@@ -26,16 +26,27 @@ What speaks against it, from the same pages:
 
 {tally}
 
-:doc:`claims`
-    each claim of the paper with its verdict and numbers
-:doc:`results`
-    all experiments, their numbers folded
-:doc:`speed`
-    how long each step takes, beside other ways to compute the same
-:doc:`scaling`
-    what it costs to explain the lists of all users
-:doc:`reliability`
-    what is promised, what is not, and which tests check it
+.. rst-class:: cards
+
+* :doc:`claims`
+
+  Each claim of the paper with its verdict and numbers.
+
+* :doc:`results`
+
+  All experiments, with a page for each.
+
+* :doc:`speed`
+
+  How long each step takes, beside other ways to compute the same.
+
+* :doc:`scaling`
+
+  What it costs to explain the lists of all users.
+
+* :doc:`reliability`
+
+  What is promised, what is not, and which tests check it.
 
 .. toctree::
    :hidden:

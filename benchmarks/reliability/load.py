@@ -1,4 +1,4 @@
-"""An app under load: how many users at the same time, how soon answered, how many errors."""
+"""An app under load: how many users at a time, how soon answered, errors, and memory."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import multiprocessing
 import socket
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -26,11 +27,21 @@ def served(port: multiprocessing.Queue) -> None:
     explainer.fit(data.interactions, user_ids=data.user_ids)
     listening = socket.create_server(("127.0.0.1", 0))
     port.put(listening.getsockname()[1])
-    config = uvicorn.Config(create_app(explainer), log_level="error")
+    # Conversations come and go: what they leave behind is to be seen.
+    config = uvicorn.Config(create_app(explainer, max_conversations=1000), log_level="error")
     uvicorn.Server(config).run(sockets=[listening])
 
 
-def app(quick: bool) -> list[Row]:
+def memory(pid: int) -> float:
+    """Return the MB that a process holds, NaN where the system does not say."""
+    try:
+        said = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return float("nan")
+    return int(said.split("VmRSS:")[1].split()[0]) / 1024
+
+
+def app(quick: bool, n_requests: int = 20_000, n_turns: int = 1_000) -> list[Row]:
     """Have users talk to the app at the same time, over HTTP on this machine."""
     import httpx2
 
@@ -40,11 +51,13 @@ def app(quick: bool) -> list[Row]:
     process = context.Process(target=served, args=(answer,), daemon=True)
     process.start()
     port = answer.get(timeout=60)
-    seconds, n_users = (1.0, 8) if quick else (20.0, 32)
+    n_users = 8 if quick else 32
+    n_requests, n_turns = (200, 20) if quick else (n_requests, n_turns)
+    held = [memory(process.pid)]
     taken: list[float] = []
     wrong: list[int] = []
 
-    async def talk(number: int, client: httpx2.AsyncClient, end: float) -> None:
+    async def talk(number: int, client: httpx2.AsyncClient) -> None:
         async def ask(method: str, path: str, **said: object) -> dict:
             start = time.perf_counter()
             answer = await client.request(method, path, **({"json": said} if said else {}))
@@ -54,7 +67,7 @@ def app(quick: bool) -> list[Row]:
             return answer.json() if answer.content else {}
 
         turn = 0
-        while time.perf_counter() < end:
+        while len(taken) < n_requests:
             user = data.user_ids[(number * 31 + turn * 7) % len(data.user_ids)]
             begun = await ask("POST", "/api/conversations", user=user)
             here = f"/api/conversations/{begun['id']}"
@@ -69,12 +82,25 @@ def app(quick: bool) -> list[Row]:
         limits = httpx2.Limits(max_connections=n_users)
         url = f"http://127.0.0.1:{port}"
         async with httpx2.AsyncClient(base_url=url, limits=limits, timeout=30) as client:
-            end = time.perf_counter() + seconds
-            await asyncio.gather(*(talk(number, client, end) for number in range(n_users)))
+            await asyncio.gather(*(talk(number, client) for number in range(n_users)))
 
     start = time.perf_counter()
     asyncio.run(everybody())
     lasted = time.perf_counter() - start
+    held.append(memory(process.pid))
+    turns: list[float] = []
+    with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        for number in range(4):  # of 250 turns each: a conversation has at most 300
+            state = client.post("/api/conversations", json={"user": data.user_ids[number]}).json()
+            for turn in range(n_turns // 4):
+                tag = str(data.item_tags.columns[turn * 7 % 20])
+                said = {"action": "say", "like": {tag: 0.3}, "version": state["version"]}
+                begun = time.perf_counter()
+                answer = client.post(f"/api/conversations/{state['id']}/turns", json=said)
+                turns.append(time.perf_counter() - begun)
+                wrong += [answer.status_code] * (answer.status_code >= 300)
+                state = answer.json()
+    held.append(memory(process.pid))
     process.terminate()
     process.join(10)
     name = "reliability app synthetic"
@@ -85,4 +111,12 @@ def app(quick: bool) -> list[Row]:
         row(name, "p50 ms", 1e3 * float(np.quantile(taken, 0.5))),
         row(name, "p99 ms", 1e3 * float(np.quantile(taken, 0.99))),
         row(name, "errors", len(wrong), holds=not wrong),
+        row(name, "memory MB at first", held[0]),
+        row(name, "memory MB after the requests", held[1]),
+        row(
+            name,
+            f"p99 ms of {len(turns)} turns in four conversations",
+            1e3 * float(np.quantile(turns, 0.99)),
+        ),
+        row(name, f"memory MB after {len(turns)} turns in four conversations", held[2]),
     ]

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from sktpecr._inputs._ids import Ids, check_list, missing_rows, plain
+from sktpecr._inputs._numbers import check_flag
 from sktpecr._inputs._readable import check_readable
 from sktpecr._inputs._tables import difference, is_frame
 
@@ -80,7 +81,7 @@ class Catalogue:
         allowed = np.full(len(self.items), among is None)
         if among is not None:
             allowed[among] = True
-        if exclude_seen:
+        if check_flag(exclude_seen, "exclude_seen"):
             if history is None:
                 raise ValueError(
                     "exclude_seen=True needs interactions, and the explainer was not given any; "

@@ -230,7 +230,10 @@ def _strengths(tags: Ids, given: Any, parameter: str) -> dict[int, float]:
     return dict.fromkeys(columns, 1.0)
 
 
-def check_held(hold: Any) -> list[Any]:
+def check_held(tags: Ids, hold: Any) -> tuple[int, ...] | None:
+    """Return the columns of tags that are to stay, None for all that are not named."""
+    if isinstance(hold, str) and hold == "all":
+        return None
     if isinstance(hold, str | bytes) or not hasattr(hold, "__iter__"):
         raise ValueError(f"hold must be 'all' or a list of tag names, got {hold!r}")
-    return list(hold)
+    return tuple(tags.rows(list(hold)).tolist())

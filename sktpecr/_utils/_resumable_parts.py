@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from importlib import import_module
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ from sktpecr._utils._orphans import end_with
 
 # Readers of Parquet datasets pass by what begins with an underscore or a dot.
 _MANIFEST, _VERSION = "_manifest.json", 2
+# What joblib makes of arrays and models.
+_FINGERPRINT = re.compile("[0-9a-f]{32}")
 
 
 def run_parts(
@@ -38,6 +42,12 @@ def run_parts(
     """Make a table of every part; return one of all rows, or the folder they are written to."""
     # Workers are given `known_of(part)`, asked for when it is that part's turn; `users_of` is for
     # messages. Parts in a folder that were made by another `job` are not taken for this one's.
+    if to is not None and not isinstance(to, str | os.PathLike):
+        raise ValueError(f"to must be the path of a folder, got {to!r:.80}")
+    if n_jobs is not None and (not isinstance(n_jobs, Integral) or n_jobs == 0):
+        raise ValueError(
+            f"n_jobs must be a whole number of workers, or -1 for all cores, got {n_jobs!r:.80}"
+        )
     with ExitStack() as held:
         # Absolute: workers that were kept may stand in another folder by now.
         folder = None if to is None else Path(to).absolute()
@@ -173,16 +183,27 @@ def _check_same_job(path: Path, job: dict[str, Any]) -> None:
         raise ValueError(
             f"{path} is no manifest that can be read: {error}; pass resume=False to begin anew"
         ) from error
+    others = [name for name in {**job, **there} if there.get(name) != job.get(name)]
+    if not others:
+        return
+    hashed = [name for name in others if _is_fingerprint(job.get(name))]
     differences = [
-        f"{name} was {there.get(name)}, is {job.get(name)}"
-        for name in {**job, **there}
-        if there.get(name) != job.get(name)
+        f"{name} was another"
+        if name in hashed
+        else f"{name} was {there.get(name)}, is {job.get(name)}"
+        for name in others
     ]
-    if differences:
-        raise ValueError(
-            f"to holds parts of another job ({', '.join(differences)}); name another folder, or "
-            f"pass resume=False to begin anew"
-        )
+    # A batch goes on with what began it, to the last bit.
+    is_other = {"model", "explainer", "attribution"} & set(hashed)
+    way_out = "this is not the explainer that began it: load that, " if is_other else ""
+    raise ValueError(
+        f"to holds parts of another job ({', '.join(differences)}); {way_out}name another folder, "
+        f"or pass resume=False to begin anew"
+    )
+
+
+def _is_fingerprint(value: Any) -> bool:
+    return isinstance(value, str) and _FINGERPRINT.fullmatch(value) is not None
 
 
 def _is_whole(path: Path) -> bool:

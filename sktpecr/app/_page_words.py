@@ -48,6 +48,7 @@ PAGE_ENGLISH: Mapping[str, str] = MappingProxyType(
         "page_download": "Download",
         "page_read_only": "A shared list: you can look, not change it.",
         "page_go_on": "Go on from here, in a copy of your own",
+        "page_empty": "Nothing is left to show. Take something back.",
         "page_none_of_these": "None of these",
         "page_new_badge": "new",
         "page_up": "up {n}",

@@ -60,7 +60,12 @@ class Two(Item):
 
 class Spoken(BaseModel):
     # Another window may have spoken since.
-    version: StrictStr = Field(description="a string: the version of the state that is answered")
+    version: StrictStr | None = Field(
+        None, description="a string: the version of the state that is answered"
+    )
+    turn: StrictInt | None = Field(
+        None, description="a whole number: how many turns that state has, where no version is kept"
+    )
     look: Label | None = Field(
         None, description="a string or a whole number: id of the item to be explained in the answer"
     )

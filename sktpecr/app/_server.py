@@ -69,7 +69,7 @@ def create_app(
     words: Mapping[str, str] | None = None,
     public_url: str | None = None,
 ) -> FastAPI:
-    """Make the web application for an explainer, to be run by any ASGI server.
+    """Make the web application for an explainer, for any ASGI server.
 
     Parameters
     ----------

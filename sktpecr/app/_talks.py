@@ -96,7 +96,7 @@ class Talks:
         with self._lock(id):
             conversation = self._conversation(id)
             # What was said, not how often: another answer after an undo is as many turns.
-            if said.version != version_of(conversation):
+            if not _is_of_now(said, conversation):
                 raise StaleTurnError(self._state(id, conversation, said.look))
             changed = conversation.fork()
             match said:
@@ -255,3 +255,12 @@ class Talks:
             ):
                 _, (_, old) = self._recent.popitem(last=False)
                 held -= old.nbytes
+
+
+def _is_of_now(said: schemas.Spoken, conversation: Conversation) -> bool:
+    """Return whether a turn answers what there is now."""
+    if said.version is None and said.turn is None:
+        raise ValueError("version is missing: that of the state that is answered")
+    if said.version is None:
+        return said.turn == len(conversation.history)
+    return said.version == version_of(conversation)

@@ -139,7 +139,9 @@ class View:
         listed, other, text, answers = state.listed(conversation.n).tolist(), None, None, []
         if explained.rank is not None and column not in listed and listed:
             last = self.directory.catalogue.items[listed[-1]]
-            other, text = self.directory.titles[listed[-1]], self._above(conversation, last, item)
+            other = self.directory.titles[listed[-1]]
+            if state.user.is_known:  # of nobody else is there anything to tell
+                text = self._above(conversation, last, item)
             answers = [
                 schemas.Answer(
                     like=list(map(self.directory.tags.text, each.like)),

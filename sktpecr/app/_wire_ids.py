@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 from sktpecr._inputs._ids import Ids
@@ -13,15 +12,8 @@ class WireIds:
 
     def __init__(self, ids: Ids) -> None:
         self._ids = ids
-        labels = ids.array().tolist()
-        texts = list(map(str, labels))
-        counts = Counter(texts) if len(set(texts)) < len(texts) else {}
-        # 1 and "1" may both be ids.
-        self.texts = [
-            f"{text} ({type(label).__name__})" if counts.get(text, 1) > 1 else text
-            for text, label in zip(texts, labels, strict=True)
-        ]
-        self._rows = dict(zip(self.texts, range(len(texts)), strict=True))
+        self.texts = list(map(str, ids.array().tolist()))
+        self._rows = dict(zip(self.texts, range(len(ids)), strict=True))
 
     def text(self, label: Any) -> str:
         """Return the text of an id."""

@@ -36,7 +36,7 @@ _MORE_THAN_CHANCE = 0.05
 
 
 class AccountAttribution(BaseEstimator):
-    r"""Tell a score by the item's own tags: how much this user likes each, beyond the level.
+    r"""Divide a score among the item's own tags, by how much this user likes each of them.
 
     Parameters
     ----------

@@ -32,19 +32,24 @@ def own_weights(
     indptr, tags = item_tags.indptr, item_tags.indices
     std = np.sqrt(np.square(tastes).sum(axis=0))
     unit = tastes / np.where(std > 0, std, 1.0)
-    correlations = unit.T @ unit
+    by_tag = np.ascontiguousarray(unit.T)
+    # Of many tags all pairs would take gigabytes, and few of them are on an item together.
+    correlations = by_tag @ unit if n_tags**2 <= _NUMBERS_A_BLOCK else None
     products = _own_products(scores, unit, item_tags)
     solved, explained = np.zeros(len(tags)), np.zeros(n_items)
     variances = np.square(scores).sum(axis=0)
     n_own = np.diff(indptr)
     for k in np.unique(n_own[n_own > 0]):
         of_size = np.flatnonzero(n_own == k)
-        size = max(1, _NUMBERS_A_BLOCK // (k * k))
+        size = max(1, _NUMBERS_A_BLOCK // (k * max(k, len(tastes))))
         for start in range(0, len(of_size), size):
             items = of_size[start : start + size]
             places = indptr[items][:, np.newaxis] + np.arange(k)
             own = tags[places]
-            grams = correlations[own[:, :, np.newaxis], own[:, np.newaxis, :]]
+            if correlations is not None:
+                grams = correlations[own[:, :, np.newaxis], own[:, np.newaxis, :]]
+            else:
+                grams = by_tag[own] @ by_tag[own].transpose(0, 2, 1)
             wanted = products[places]
             found = _non_negative(grams + ridge * np.eye(k), wanted)
             told = (found * wanted).sum(axis=1)
@@ -93,10 +98,13 @@ def alias_groups(tastes: NDArray, sizes: NDArray) -> NDArray:
     """Return for each tag the largest tag whose taste is nearly the same; itself where none is."""
     std = np.sqrt(np.square(tastes).sum(axis=0))
     unit = tastes / np.where(std > 0, std, np.inf)
-    alike = unit.T @ unit > _ALIKE
-    leader = np.full(len(std), -1)
-    for tag in np.argsort(-sizes, kind="stable"):
-        if leader[tag] < 0:
-            leader[tag] = tag
-            leader[alike[tag] & (leader < 0)] = tag
+    leader, order = np.full(len(std), -1), np.argsort(-sizes, kind="stable")
+    at_a_time = max(1, _NUMBERS_A_BLOCK // max(1, len(std)))
+    for start in range(0, len(order), at_a_time):
+        some = order[start : start + at_a_time]
+        some, free = some[leader[some] < 0], np.flatnonzero(leader < 0)
+        for tag, alike in zip(some, unit[:, some].T @ unit[:, free] > _ALIKE, strict=True):
+            if leader[tag] < 0:
+                own = free[alike]
+                leader[own[leader[own] < 0]] = leader[tag] = tag
     return leader

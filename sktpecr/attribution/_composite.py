@@ -73,9 +73,8 @@ class CompositeFunction:
         """Whether scores are linear in tag preferences, so that weights exist."""
         return hasattr(self.recommender, "item_embeddings") and hasattr(self.generator, "gain_")
 
-    def tag_weights(self, items: ArrayLike) -> NDArray:
-        """Return what one more unit of each tag preference adds to the scores of items."""
-        # returns (len(items).
-        return (
-            np.asarray(self.recommender.item_embeddings)[np.asarray(items)] @ self.generator.gain_
-        )
+    def tag_weights(self, items: ArrayLike, tags: Any = slice(None)) -> NDArray:
+        """Return what one more unit of (some) tag preferences adds to the scores of items."""
+        # returns (len(items), n_tags).
+        embeddings = np.asarray(self.recommender.item_embeddings)[np.asarray(items)]
+        return embeddings @ self.generator.gain_[:, tags]

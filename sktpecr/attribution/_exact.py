@@ -12,7 +12,7 @@ from sktpecr.attribution._composite import CompositeFunction
 
 
 class ExactAttribution(BaseEstimator):
-    r"""Read the importances of tags off a linear composite function.
+    r"""Compute the importances of tags in closed form, for a linear composite function.
 
     Attributes
     ----------

@@ -28,7 +28,7 @@ _NEAR = float(np.sqrt(np.finfo(np.float32).eps))
 
 
 class ShapleyAttribution(BaseEstimator):
-    r"""Share the score of an item out among the tags by their Shapley values.
+    r"""Divide the score of an item among the tags by Shapley values.
 
     A coalition of tags keeps the user's own preferences; all other tags are at the population's
     mean. A tag's share is what it adds when it joins, averaged over all orders of joining.

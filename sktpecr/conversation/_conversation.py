@@ -1,4 +1,4 @@
-"""Several turns with one user: say, look, take back."""
+"""Several turns with one user: feedback, lists, undo."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ class Conversation:
     Parameters
     ----------
     explainer : TPECRExplainer
-        Fitted, or in no need of it.
+        An explainer that is fitted or needs no fit.
     user : hashable, optional
-        Raw user id. Exactly one of `user`, `interactions` and `tags` is given.
+        Raw user id. Give exactly one of `user`, `interactions` and `tags`.
     interactions, tags : optional
         A new user in place of `user`, see :meth:`TPECRExplainer.explain`.
     solver : str or object, default="auto"
-        What feedback becomes, see :class:`FeedbackRefiner`.
+        What feedback changes, see :class:`FeedbackRefiner`.
     long_term : float, default=0.5
-        Which share of answers becomes taste, see :class:`FeedbackRefiner`.
+        The share of answers that changes lasting taste, see :class:`FeedbackRefiner`.
     n : int, default=10
         Length of the list that turns are judged by.
 
@@ -51,8 +51,8 @@ class Conversation:
     n : int
         Length of the list that turns are judged by.
     replay : Replay or None
-        What became of a conversation that :meth:`from_json` read: ``items`` compares the list
-        that the user saw with the one of this model, ``left_out`` names what it does not know.
+        For a conversation that :meth:`from_json` loaded: ``items`` compares the list that the user
+        saw with the one of this model, and ``left_out`` names what this model does not know.
 
     Notes
     -----
@@ -114,19 +114,19 @@ class Conversation:
 
     @property
     def history(self) -> tuple[ConversationTurn, ...]:
-        """The turns that count, the first one first."""
+        """The turns so far, without undone ones, the first one first."""
         past, position = self._at
         return past.turns[:position]
 
     @property
     def undone(self) -> tuple[ConversationTurn, ...]:
-        """The turns that :meth:`redo` brings back, the next one first."""
+        """The undone turns that :meth:`redo` repeats, the next one first."""
         past, position = self._at
         return past.turns[position:]
 
     @property
     def refinement(self) -> Refinement:
-        """What all feedback so far made of the user; knows nothing of what is rejected or hidden.
+        """The user after all feedback so far; rejected and hidden items and tags are not applied.
 
         Its ``embedding`` is what a recommender that serves the user needs: the taste that outlives
         the conversation.
@@ -135,24 +135,24 @@ class Conversation:
 
     @property
     def state(self) -> ConversationState:
-        """Where the conversation stands: user, candidates, what is rejected and hidden."""
+        """The current state: user, candidates, rejected items and hidden tags."""
         past, position = self._at
         return past.state(position)
 
     @property
     def rejected(self) -> list[Any]:
-        """Raw ids of the items that are not to be listed."""
+        """Raw ids of the rejected items."""
         items = self._start.tag_model.catalogue.items
         return [items[column] for column in sorted(self.state.rejected)]
 
     @property
     def hidden(self) -> list[Any]:
-        """Names of the tags that are not to be shown."""
+        """Names of the hidden tags."""
         tags = self._start.tag_model.tags
         return [tags[column] for column in sorted(self.state.hidden)]
 
     def recommend(self, n: int = 10) -> pd.DataFrame:
-        """List the best items as things stand.
+        """List the best items after all turns so far.
 
         Parameters
         ----------
@@ -170,7 +170,7 @@ class Conversation:
         return frame
 
     def explain(self, item: Hashable) -> Explanation:
-        """Explain by tags why an item gets its score as things stand.
+        """Explain by tags why an item gets its score after all turns so far.
 
         Parameters
         ----------
@@ -186,7 +186,7 @@ class Conversation:
         return explanation.without(self.hidden) if self.hidden else explanation
 
     def contrast(self, item: Hashable, other: Hashable) -> Contrast:
-        """Explain by tags why one item stands above another as things stand.
+        """Explain by tags why one item ranks above another after all turns so far.
 
         Parameters
         ----------
@@ -244,7 +244,7 @@ class Conversation:
         return self.say(dislike=tags, strength=strength, amount=amount)
 
     def set(self, tags: Mapping[Hashable, float], units: str = "std") -> ConversationTurn:
-        """Say where tags should be.
+        """Set the values that tag preferences should have.
 
         Parameters
         ----------
@@ -283,7 +283,7 @@ class Conversation:
         return self._keep(self.state.refined(self._refiner, self.n, **feedback))
 
     def preview(self, **feedback: Any) -> ConversationTurn:
-        """Show what feedback would change; nothing is kept.
+        """Show what feedback would change, without taking the turn.
 
         Parameters
         ----------
@@ -303,7 +303,7 @@ class Conversation:
     def preview_amounts(
         self, like: Tags | None = None, dislike: Tags | None = None, *, keep: float = 0.5
     ) -> dict[str, ConversationTurn]:
-        """Show what each of the three amounts would change; nothing is kept.
+        """Show what each of the three amounts would change, without taking the turn.
 
         Parameters
         ----------
@@ -346,7 +346,7 @@ class Conversation:
         }
 
     def reject(self, item: Hashable) -> ConversationTurn:
-        """List an item no more; nothing is inferred from it.
+        """Remove an item from all lists; nothing is inferred from it.
 
         Parameters
         ----------
@@ -361,7 +361,7 @@ class Conversation:
         return self._keep(self.state.rejecting(item))
 
     def not_these(self) -> ConversationTurn:
-        """List none of the `n` items of the list again; nothing more is inferred from them.
+        """Remove the `n` items of the current list from all lists; nothing is inferred from them.
 
         Returns
         -------
@@ -390,7 +390,7 @@ class Conversation:
         return self._keep(self.state.passing(listed))
 
     def forget(self) -> ConversationTurn:
-        """End what was asked for only for now; what became taste stays, and what is not listed.
+        """Drop what was asked for in this session only; taste and rejected items stay.
 
         Returns
         -------
@@ -400,7 +400,7 @@ class Conversation:
         return self._keep(self.state.forgetting())
 
     def hide(self, tag: Hashable) -> ConversationTurn:
-        """Show a tag no more, neither in explanations nor in turns, and ask nothing about it.
+        """Hide a tag from explanations, turns and questions.
 
         The recommendations stay. What the tag contributes counts in explanations as what no tag
         shown sees.
@@ -418,7 +418,7 @@ class Conversation:
         return self._keep(self.state.hiding(tag))
 
     def undo(self) -> ConversationTurn:
-        """Take the last turn back.
+        """Undo the last turn.
 
         Returns
         -------
@@ -437,7 +437,7 @@ class Conversation:
         return past.turns[position - 1]
 
     def redo(self) -> ConversationTurn:
-        """Say again what was taken back last; a new turn forgets what was undone.
+        """Redo the turn that was undone last; a new turn discards undone turns.
 
         Returns
         -------
@@ -456,7 +456,7 @@ class Conversation:
         return past.turns[position]
 
     def reset(self) -> Self:
-        """Take all turns back; :meth:`redo` brings them again.
+        """Undo all turns; :meth:`redo` repeats them.
 
         Returns
         -------
@@ -467,7 +467,7 @@ class Conversation:
         return self
 
     def fork(self) -> Self:
-        """Go another way from here.
+        """Copy the conversation, to continue in another direction.
 
         Returns
         -------
@@ -493,7 +493,7 @@ class Conversation:
         return self.state.questions().head(check_n(n))
 
     def to_json(self) -> str:
-        """Return what was said, undone turns as well, as JSON.
+        """Return what the user said as JSON, including undone turns.
 
         Returns
         -------
@@ -519,7 +519,7 @@ class Conversation:
 
     @classmethod
     def from_json(cls, text: str, explainer: TPECRExplainer, *, solver: Any = None) -> Conversation:
-        """Have a conversation again, with the same model or another.
+        """Load a conversation, with the same model or another one.
 
         Parameters
         ----------
@@ -545,7 +545,7 @@ class Conversation:
         tag_model = FeedbackRefiner(explainer).tag_model_
         who, left_out = saved.known_to(tag_model)
         how: dict[str, Any] = {
-            "solver": solver or saved.solver,
+            "solver": saved.solver if solver is None else solver,
             "long_term": saved.long_term,
             "n": saved.n,
         }

@@ -16,7 +16,7 @@ from sktpecr.explanation._words import change_in_words, complete_words
 
 
 class ConversationTurn:
-    """What one turn of a conversation changed; never changes itself.
+    """What one turn of a conversation changed; immutable.
 
     Returned by the methods of :class:`Conversation`; do not make one yourself.
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sktpecr._inputs._feedback import Feedback
 from sktpecr._inputs._ids import Ids, plain
-from sktpecr._inputs._numbers import finite_number
+from sktpecr._inputs._numbers import check_choice, finite_number
 from sktpecr.explanation._words import ENGLISH, listed, together_in_words
 from sktpecr.tags._tag_model import TagModel
 
@@ -125,8 +125,7 @@ class Statement:
 
     def _check(self) -> None:
         """Raise unless it could be said to some model."""
-        if self.units not in ("std", "raw"):
-            raise ValueError(f"units must be 'std' or 'raw', got {self.units!r:.80}")
+        check_choice(self.units, "units", "std", "raw")
         if not 0 <= finite_number(self.keep, "keep") <= 1:
             raise ValueError(f"keep must be a share from 0 to 1, got {self.keep!r:.80}")
         said = self.feedback

@@ -42,7 +42,7 @@ def clean_tags(
     drop: Iterable[str] = (),
     max_tags: int | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Merge tags that mean the same, leave out those that say little, and report both.
+    """Merge tags that mean the same, drop uninformative ones, and report both.
 
     Tags are brought to one way of writing ("é" is one letter, spaces are single and none stands at
     an end), to lower case if asked, and to the name that `aliases` give; the weights of what is
@@ -126,6 +126,8 @@ def clean_tags(
     """
     frame = in_pandas(item_tags)
     check_frame(frame, "item_tags", "(item, tag) pair, or one per item")
+    if not isinstance(tag, Hashable):
+        raise ValueError(f"tag must be the name of a column, got {tag!r:.80}")
     long = tag in frame.columns
     if long:
         rows, items = encode(frame, item, "item_tags", "item")

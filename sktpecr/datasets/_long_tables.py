@@ -36,6 +36,8 @@ def check_frame(frame: Any, table: str, one_row_per: str) -> None:
 
 def take_column(frame: pd.DataFrame, name: Hashable, table: str, parameter: str) -> pd.Series:
     """Return one column of `frame`, or say which name it may have."""
+    if not isinstance(name, Hashable):
+        raise ValueError(f"{parameter} must be the name of a column, got {name!r:.80}")
     if name not in frame.columns:
         # "userId" is what people mean by "user" more often than the count of letters tells.
         longer = [each for each in frame.columns if str(name).casefold() in str(each).casefold()]

@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 
 from sktpecr.datasets._tagged_interactions import TaggedInteractions
 
-_COUNT = [Interval(Integral, 1, None, closed="left")]
+_COUNT = [Interval(Integral, 1, 2**31, closed="left")]
 # Users by items that are scored at once: bounds memory, changes no result.
 _BLOCK = 2**22
 
@@ -91,6 +91,7 @@ def make_tagged_interactions(
             f"n_tags must be at most n_items, as every tag is on some item: got n_tags={n_tags} "
             f"and n_items={n_items}; ask for fewer tags or more items"
         )
+    n_users, n_items, n_tags = int(n_users), int(n_items), int(n_tags)  # True is one
     rng = check_random_state(random_state)
     has_tag = _draw_item_tags(rng, n_items, n_tags, min(float(tags_per_item), n_tags))
     liking = rng.normal(size=(n_users, n_tags))
@@ -121,7 +122,7 @@ def make_tagged_interactions(
 @validate_params(
     {
         "random_state": ["random_state"],
-        "n_users": [Interval(Integral, 2, None, closed="left")],
+        "n_users": [Interval(Integral, 2, 2**31, closed="left")],
         "n_items": _COUNT,
         "n_tags": _COUNT,
     },
@@ -212,6 +213,7 @@ def make_tpecr_synthetic(
             f"n_items={n_items} and n_tags={n_tags}; the nearest that fits is "
             f"n_items={max(1, round(n_items / n_tags)) * n_tags}"
         )
+    n_users, n_items, n_tags = int(n_users), int(n_items), int(n_tags)  # True is one
     rng = check_random_state(random_state)
     tag_preferences = rng.random_sample((n_users, n_tags))
     shuffled = rng.permutation(n_users)

@@ -14,6 +14,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, validate_params
 
+from sktpecr._inputs._numbers import check_choice
 from sktpecr._inputs._tables import in_pandas
 from sktpecr.datasets._long_tables import (
     Coded,
@@ -32,7 +33,7 @@ from sktpecr.datasets._tag_frames import is_sparse, to_frame, to_matrix
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TaggedInteractions:
-    """Hold who interacted with what, the tags of the items, and all ids and names.
+    """Hold interactions with the tags of the items, and all ids and names.
 
     The fields are what the estimators of this library take: ``fit(data.interactions,
     user_ids=data.user_ids, item_names=data.item_names)`` and ``item_tags=data.item_tags``. The
@@ -87,7 +88,16 @@ class TaggedInteractions:
 
     def __post_init__(self) -> None:
         """Fill in names, and refuse parts that do not belong together."""
+        for parameter in ("user_ids", "item_ids"):
+            if not isinstance(getattr(self, parameter), np.ndarray):
+                raise ValueError(
+                    f"{parameter} must be an array, got {type(getattr(self, parameter)).__name__}"
+                )
+        if not isinstance(self.item_tags, pd.DataFrame):
+            raise ValueError(f"item_tags must be a DataFrame, got {type(self.item_tags).__name__}")
         names = self.item_names
+        if names is not None and (sp.issparse(names) or not hasattr(names, "__len__")):
+            raise ValueError(f"item_names must be an array, got {type(names).__name__}")
         if names is None:
             names = label_array([str(item) for item in self.item_ids.tolist()])
             object.__setattr__(self, "item_names", names)
@@ -310,8 +320,7 @@ class TaggedInteractions:
         ValueError: item_tags has no column 'tag' (parameter tag), only 'film', 'genre'; name the
         right one with tag=...
         """
-        if repeated not in (None, "last", "sum"):
-            raise ValueError(f"repeated must be 'last', 'sum' or None, got {repeated!r}")
+        check_choice(repeated, "repeated", "last", "sum", None)
         interactions, item_tags = in_pandas(interactions), in_pandas(item_tags)
         check_frame(interactions, "interactions", "(user, item) pair")
         check_frame(item_tags, "item_tags", "(item, tag) pair")

@@ -101,7 +101,10 @@ def tags_from_text(
     if vectorizer is None:
         vectorizer = TfidfVectorizer(stop_words="english", ngram_range=(1, 2), dtype=np.float32)
     vectorizer = clone(vectorizer)
-    weights = sp.csc_matrix(vectorizer.fit_transform(documents))
+    try:
+        weights = sp.csc_matrix(vectorizer.fit_transform(documents))
+    except ValueError as error:
+        raise ValueError(f"texts hold no words that could be tags: {error}") from error
     weights.eliminate_zeros()
     terms = vectorizer.get_feature_names_out()
     n_items = np.diff(weights.indptr)

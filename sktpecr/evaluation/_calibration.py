@@ -34,7 +34,7 @@ def evaluate_calibration(
     allow_train_users: bool = False,
     return_cases: bool = False,
 ) -> pd.DataFrame:
-    """Measure whether saying and doing agree: explained tags are applied as feedback.
+    """Measure whether importances come true: explained tags are applied as feedback.
 
     Parameters
     ----------

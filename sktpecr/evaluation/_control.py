@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from tqdm.auto import tqdm
 
-from sktpecr._inputs._numbers import check_n
+from sktpecr._inputs._numbers import check_choice, check_n
 from sktpecr.evaluation._held_out import (
     check_numbers,
     list_lengths,
@@ -35,7 +35,7 @@ def evaluate_control(
     allow_train_users: bool = False,
     return_cases: bool = False,
 ) -> pd.DataFrame:
-    """Measure how lists follow a tag that is turned up or down: Figure 4 of the paper.
+    """Measure how lists follow a tag preference that is raised or lowered: the paper's Figure 4.
 
     Parameters
     ----------
@@ -79,8 +79,7 @@ def evaluate_control(
     >>> bool(result["mean"].is_monotonic_decreasing)
     True
     """
-    if units not in ("std", "raw"):
-        raise ValueError(f"units must be 'std' or 'raw', got {units!r}")
+    check_choice(units, "units", "std", "raw")
     shifts, n_cases = check_numbers(d, "d"), check_n(n_cases, "n_cases")
     tag_models = tag_models_of(explainers)
     first = next(iter(tag_models.values()))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 
 from sktpecr._inputs._ids import check_list
+from sktpecr._inputs._numbers import check_flag, check_seed
 from sktpecr._inputs._tables import canonical
 from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 from sktpecr.tags._tag_model import TagModel
@@ -46,10 +48,10 @@ def split_interactions(
     >>> train.nnz + len(held_out)
     200
     """
-    if not 0 < test_size < 1:
+    if not isinstance(test_size, Real) or not 0 < test_size < 1:
         raise ValueError(f"test_size must be between 0 and 1, got {test_size!r}")
-    rng = check_random_state(random_state)
-    X = canonical(sp.csr_matrix(X)).tocoo()
+    rng = check_random_state(check_seed(random_state))
+    X = canonical(sp.csr_matrix(check_array(X, accept_sparse="csr", input_name="X"))).tocoo()
     test = rng.uniform(size=X.nnz) < test_size
     train = sp.csr_matrix((X.data[~test], (X.row[~test], X.col[~test])), shape=X.shape)
     return train, rng.permutation(np.column_stack([X.row, X.col])[test])
@@ -109,6 +111,8 @@ def check_comparable(tag_models: Mapping[str, TagModel]) -> None:
 
 def as_pairs(pairs: Iterable[tuple[Hashable, Hashable]]) -> Iterator[tuple[Hashable, Hashable]]:
     """Yield user and item of each pair, or say that it is none."""
+    if not hasattr(pairs, "__iter__") or sp.issparse(pairs):
+        raise ValueError(f"pairs must be a list of (user id, item id), got {type(pairs).__name__}")
     for pair in pairs:
         if isinstance(pair, str | bytes) or not hasattr(pair, "__len__") or len(pair) != 2:
             raise ValueError(f"pairs must hold (user id, item id) each time, got {pair!r}")
@@ -119,6 +123,7 @@ def measured_rows(
     tag_models: Iterable[TagModel], users: Iterable[Hashable] | None, allow_train_users: bool
 ) -> NDArray:
     """Return the rows of the users to measure on, or say that they were learned from."""
+    allow_train_users = check_flag(allow_train_users, "allow_train_users")
     tag_models = list(tag_models)
     catalogue = tag_models[0].catalogue
     learners = np.any([tag_model.learners for tag_model in tag_models], axis=0)
@@ -170,7 +175,8 @@ def check_numbers(values: Any, parameter: str) -> list[float]:
 def list_lengths(k: Any, n_items: int) -> dict[str, int]:
     """Return what to call lists of these lengths, and how many items they have."""
     lengths: dict[str, int] = {}
-    given = list(k) if hasattr(k, "__iter__") and np.ndim(k) else [k]
+    is_one = isinstance(k, str) or not hasattr(k, "__iter__") or (hasattr(k, "ndim") and not k.ndim)
+    given = [k] if is_one else list(k)
     if not given:
         raise ValueError("k must hold at least one length of a list, got none")
     for each in given:

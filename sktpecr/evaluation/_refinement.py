@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from sktpecr._inputs._numbers import check_n
+from sktpecr._inputs._numbers import check_choice, check_n
 from sktpecr.evaluation._held_out import (
     as_pairs,
     by_name,
@@ -22,7 +22,7 @@ from sktpecr.evaluation._held_out import (
     measured_rows,
     tag_model_of,
 )
-from sktpecr.evaluation._summary import CASE, summary_or_cases
+from sktpecr.evaluation._summary import CASE, check_cases, check_names, summary_or_cases
 from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 from sktpecr.metrics import average_precision, rank, ranking, recall
 from sktpecr.recommenders._protocol import optional
@@ -35,7 +35,7 @@ _SCENARIOS = ("like", "dislike")
 def choose_tag(
     explainer: TPECRExplainer, scenario: str, user: Hashable, item: Hashable
 ) -> Any:  # a tag name, or None
-    """Choose the tag that a user who looks for an item would speak of, by the paper's rule.
+    """Choose the tag that a user who looks for an item would name, by the paper's rule.
 
     Parameters
     ----------
@@ -71,8 +71,7 @@ def choose_tag(
     >>> choose_tag(explainer.fit(data.interactions), "dislike", 0, data.item_ids[3])
     'tag_2'
     """
-    if scenario not in _SCENARIOS:
-        raise ValueError(f"scenario must be 'like' or 'dislike', got {scenario!r}")
+    check_choice(scenario, "scenario", *_SCENARIOS)
     tag_model = tag_model_of(explainer)
     row = tag_model.catalogue.users.row(user)
     tag = _tag_for(tag_model, scenario, row, tag_model.catalogue.items.row(item))
@@ -144,8 +143,7 @@ def evaluate_refinement(
     >>> float(result.set_index("metric")["mean"]["right way"])
     1.0
     """
-    if scenario not in _SCENARIOS:
-        raise ValueError(f"scenario must be 'like' or 'dislike', got {scenario!r}")
+    check_choice(scenario, "scenario", *_SCENARIOS)
     named = by_name(refiners, FeedbackRefiner, "refiners", baseline)
     tag_models = {name: refiner.tag_model_ for name, refiner in named.items()}
     check_comparable(tag_models)
@@ -169,7 +167,7 @@ def evaluate_refinement(
 
 
 def read_at_overlap(cases: pd.DataFrame, overlap: float, column: str | None = None) -> pd.DataFrame:
-    """Read every method where it leaves the same share of the list in place.
+    """Compare methods at strengths that leave the same share of the list in place.
 
     Methods differ in how far one and the same strength moves a list, so that they can only be
     compared at equal overlap.
@@ -199,8 +197,10 @@ def read_at_overlap(cases: pd.DataFrame, overlap: float, column: str | None = No
     >>> float(read_at_overlap(cases, 0.9)["F-Rank"].iloc[0])
     20.0
     """
+    check_cases(cases)
     if column is None:
         column = next((name for name in cases.columns if str(name).startswith("overlap")), None)
+    check_names([column], "column")
     if column not in cases.columns or "strength" not in cases.columns:
         raise ValueError(
             f"cases must have the columns 'strength' and {column or 'overlap'!r}, as "

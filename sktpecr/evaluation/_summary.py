@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 # Columns that say what a case is; ids can be numbers, and are no metrics.
@@ -69,10 +70,12 @@ def summarize(
     0      a   gain   2.0         NaN
     1      b   gain   3.5         1.5
     """
-    by = list(by)
+    check_cases(cases)
+    by = check_names(by, "by")
     if metrics is None:
         numbers = cases.select_dtypes(["number", "bool"]).columns
         metrics = [name for name in numbers if name not in [*by, *CASE]]
+    metrics = check_names(metrics, "metrics")
     missing = [name for name in [*by, "case", *metrics] if name not in cases.columns]
     if missing:
         raise ValueError(
@@ -150,3 +153,20 @@ def _interval(values: NDArray, n_resamples: int, random_state: int) -> tuple[flo
         random_state=random_state,
     ).confidence_interval
     return float(found.low), float(found.high)
+
+
+def check_cases(cases: Any) -> None:
+    """Raise unless it is a table."""
+    if not isinstance(cases, pd.DataFrame):
+        raise ValueError(
+            f"cases must be a DataFrame, as return_cases=True returns, got {type(cases).__name__}"
+        )
+
+
+def check_names(names: Any, parameter: str) -> list[Any]:
+    """Return names of columns as a list, or say that they are none."""
+    is_list = not isinstance(names, str | bytes) and hasattr(names, "__iter__")
+    found = list(names) if is_list and not sp.issparse(names) else None
+    if found is None or not all(isinstance(name, Hashable) for name in found):
+        raise ValueError(f"{parameter} must be a list of names of columns, got {names!r:.80}")
+    return found

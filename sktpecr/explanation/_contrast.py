@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sktpecr._inputs._ids import plain, plain_fields
 from sktpecr.explanation._reasons import LIKED
 from sktpecr.explanation._words import (
+    IN_HTML,
     by_size,
     complete_words,
     how_much,
@@ -241,9 +242,11 @@ class Contrast:
         )
 
     def _repr_html_(self) -> str:
-        table = self.to_frame().to_html(
+        frame = self.to_frame()
+        more = len(frame) - IN_HTML
+        table = frame.head(IN_HTML).to_html(
             index=False, float_format=lambda value: f"{value:+.3f}", escape=True
-        )
+        ) + (f"<p>... {more} more tags</p>" if more > 0 else "")
         return (
             f"<figure><figcaption><p>{html.escape(self.to_text())}</p>"
             f"<p>{html.escape(self.method)}; fidelity {self.fidelity:.3f}</p></figcaption>"

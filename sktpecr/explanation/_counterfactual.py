@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sktpecr._inputs._ids import plain_fields
-from sktpecr._inputs._numbers import check_n
+from sktpecr._inputs._numbers import check_choice, check_n
 from sktpecr.explanation._edit_search import EditSearch
 from sktpecr.explanation._words import by_size, joined
 from sktpecr.tags._tag_model import TagModel
@@ -211,8 +211,7 @@ def find_counterfactual(
     """Check what is asked for, and search the smallest edit that does it."""
     catalogue = tag_model.catalogue
     column = catalogue.items.row(item)
-    if goal not in ("enter", "leave"):
-        raise ValueError(f"goal must be 'enter' or 'leave', got {goal!r}")
+    check_choice(goal, "goal", "enter", "leave")
     is_number = isinstance(max_change, Real) and not isinstance(max_change, bool)
     if not is_number or not 0 < max_change < np.inf:
         raise ValueError(
@@ -243,6 +242,7 @@ def _found(search: EditSearch) -> Counterfactual:
         edit, exact = search.linear()
     else:
         edit, exact = search.not_linear(), False
+    exact = exact and not search.is_bounded
     changes = none if edit is None else edit
     preferences = tag_model.tag_preferences_of(search.user.embedding)
     return Counterfactual(

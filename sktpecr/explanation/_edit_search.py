@@ -21,6 +21,8 @@ _SECONDS = 10.0
 _ROUNDS, _STEP = 10, 0.1
 # ... and the move, in sd, below which another round would find the same.
 _SETTLED = 1e-3
+# Of more tags not all are tried: the programme would take minutes.
+_MOST_TAGS = 200
 # Changes below this many standard deviations are rounding of the solver.
 _NO_CHANGE = 1e-9
 
@@ -58,10 +60,24 @@ class EditSearch:
         self.candidates[column] = False
         self.rivals = np.flatnonzero(self.candidates)
         # A tag that is the same for everybody has no standard deviation to move by.
-        self.tags = tags[tag_model.std[tags] > 0]
+        self.tags = self._telling(tags[tag_model.std[tags] > 0])
         self.max_change = max_change
         self.scores = tag_model.scores_of(self.user.embedding)
         self.rank_before = self._rank(self.scores)
+
+    def _telling(self, tags: NDArray) -> NDArray:
+        """Return the tags that may be edited: of very many those that move the item furthest."""
+        self.is_bounded = len(tags) > _MOST_TAGS
+        if not self.is_bounded:
+            return tags
+        if self.tag_model.composite.is_linear:
+            items = np.asarray(self.tag_model.recommender.item_embeddings, dtype=np.float64)
+            apart = items[self.column] - items[self.rivals].mean(axis=0)
+            moves = np.abs(apart @ self.tag_model.generator.gain_[:, tags])
+            moves *= self.tag_model.std[tags]
+        else:
+            moves = self.tag_model.extractor.tags_of(self.column)[tags]
+        return np.sort(tags[np.argsort(-moves, kind="stable")[:_MOST_TAGS]])
 
     def reached(self, rank: int) -> bool:
         """Tell whether a rank is what is wanted."""
@@ -80,8 +96,8 @@ class EditSearch:
 
     def linear(self) -> tuple[NDArray | None, bool]:
         """Return the smallest edit where scores are linear, and whether that is proven."""
-        weights = self.tag_model.composite.tag_weights(np.arange(len(self.scores)))
-        weights = weights * self.tag_model.std
+        weights = self.tag_model.composite.tag_weights(np.arange(len(self.scores)), self.tags)
+        weights = weights * self.tag_model.std[self.tags]
         deadline = time.monotonic() + _SECONDS
         for margin in _MARGINS:
             changes, proven = self._smallest(self.scores, weights, margin, deadline)
@@ -116,7 +132,7 @@ class EditSearch:
         sign = 1.0 if enters else -1.0
         scores = scores.astype(np.float64)
         ahead = scores[self.rivals] - scores[self.column]
-        rows = sign * (weights[self.column] - weights[self.rivals])[:, self.tags]
+        rows = sign * (weights[self.column] - weights[self.rivals])
         steepest = np.abs(rows).max(axis=1, initial=0.0)
         # An item like this one to the tags stays on its side of it.
         moves = steepest > _NO_CHANGE * np.abs(weights).max(initial=0.0)
@@ -143,9 +159,8 @@ class EditSearch:
         steps = np.zeros((1 + len(self.tags), len(here)))
         steps[1 + np.arange(len(self.tags)), self.tags] = _STEP
         scores = self._scores_after(here + steps)
-        slopes = np.zeros((scores.shape[1], len(here)))
-        slopes[:, self.tags] = (scores[1:] - scores[0]).T / _STEP
-        return scores[0] - slopes @ here, slopes
+        slopes = (scores[1:] - scores[0]).T / _STEP
+        return scores[0] - slopes @ here[self.tags], slopes
 
     def _shrunk(self, changes: NDArray) -> NDArray:
         """Return the smallest share of an edit that still does it, by bisection."""

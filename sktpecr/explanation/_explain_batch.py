@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sktpecr._inputs._ids import check_list, listing
-from sktpecr._inputs._numbers import check_n
+from sktpecr._inputs._numbers import check_flag, check_n
 from sktpecr._utils._blocks import let_go
 from sktpecr._utils._resumable_parts import run_parts
 from sktpecr.attribution import AccountAttribution
@@ -61,8 +62,10 @@ def _run(
     """Tell something of lists, in parts; `lists` are the arguments that say which lists."""
     catalogue = tag_model.catalogue
     n_items = check_n(n_items, "n_items")
-    size = check_n(_USERS_A_PART if batch_size == "auto" else batch_size, "batch_size")
-    listed, exclude_seen = np.ones(len(catalogue.items), dtype=bool), bool(lists["exclude_seen"])
+    is_auto = isinstance(batch_size, str) and batch_size == "auto"
+    size = check_n(_USERS_A_PART if is_auto else batch_size, "batch_size")
+    listed = np.ones(len(catalogue.items), dtype=bool)
+    exclude_seen = check_flag(lists["exclude_seen"], "exclude_seen")
     users = lists["users"]
     pairs: GivenPairs | FiledPairs | None = None
     given: Any = None
@@ -97,6 +100,8 @@ def _run(
             kept=_kept(tag_model, own),
         )
 
+    if to is not None:
+        _warn_of_no_seed(tag_model)
     names = catalogue.item_names
     return run_parts(
         kind(tag_model, catalogue.item_ids, names, listed, n_items, *told.values()),
@@ -124,7 +129,7 @@ def contributions_of(
 ) -> NDArray:
     """Return what the tags contribute to the scores of pairs, shape (n_pairs, n_tags)."""
     users, items = (
-        check_list(given, name, "ids, one for each pair", in_order=True)
+        check_list(given, name, f"{name[:-1]} ids, one for each pair", in_order=True)
         for given, name in ((users, "users"), (items, "items"))
     )
     rows = _rows_to_explain(tag_model, users)
@@ -152,6 +157,23 @@ def contributions_of(
         )
         found[pairs] = attributed.told(standings[place])[0]
     return found
+
+
+def _warn_of_no_seed(tag_model: TagModel) -> None:
+    """Warn who begins a batch that nobody can go on with but this very explainer."""
+    unseeded = [
+        type(each).__name__
+        for each in (tag_model.generator, tag_model.attribution)
+        if each.get_params().get("random_state", 0) is None
+    ]
+    if unseeded:
+        warnings.warn(
+            f"{' and '.join(unseeded)} had no seed: an explainer that is fitted anew is another, "
+            f"and cannot go on with this folder; save this one (explainer.save), or fit with a "
+            f"random_state",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def _kept(tag_model: TagModel, rows: NDArray) -> NDArray | None:

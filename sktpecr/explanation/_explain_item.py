@@ -34,6 +34,8 @@ def explain_item(tag_model: TagModel, user: User, column: int) -> Explanation:
     base_value, value = float(attributed.base_values[0]), float(attributed.values[0])
     scores = tag_model.scores_of(embedding)
     prediction = tag_model.composite(preferences[np.newaxis], embedding[np.newaxis], [column])
+    item_tags = extractor.tags_of(column)
+    asked = [(tag, more) for tag, more in user.asked.items() if item_tags[tag] > 0]
     accounted = attributed if isinstance(attribution, AccountAttribution) else None
     errors, n_trained = attributed.standard_errors, optional(tag_model.recommender, "n_trained")
     return Explanation(
@@ -43,7 +45,7 @@ def explain_item(tag_model: TagModel, user: User, column: int) -> Explanation:
         method=tag_model.method,
         unit=attribution.unit,
         tag_names=extractor.tag_names_,
-        item_tags=extractor.tags_of(column),
+        item_tags=item_tags,
         tag_preferences=preferences,
         vs_population=vs_population,
         vs_own_average=preferences - scores.mean(),
@@ -59,6 +61,8 @@ def explain_item(tag_model: TagModel, user: User, column: int) -> Explanation:
         fidelity=float(attributed.fidelity[0] * tag_model.fidelity(column, user.is_folded)),
         standard_errors=None if errors is None else errors[0],
         scored_by_tags=n_trained is not None and column >= n_trained,
+        asked_more=tuple(tag_model.tags[tag] for tag, more in asked if more),
+        asked_less=tuple(tag_model.tags[tag] for tag, more in asked if not more),
         _is_row=user.is_row_number(tag_model),
         _measure=partial(certify, tag_model, embedding, column),
         _tell=partial(tell, tag_model, user, column, attributed=accounted),

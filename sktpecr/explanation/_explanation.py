@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 
 from sktpecr import plotting
 from sktpecr._inputs._ids import plain, plain_fields
-from sktpecr._inputs._numbers import check_n
+from sktpecr._inputs._numbers import check_flag, check_n
 from sktpecr._utils._lazily import lazily
 from sktpecr.explanation._certificate import Certificate
 from sktpecr.explanation._reason import Reason
 from sktpecr.explanation._reasons import Told
 from sktpecr.explanation._words import (
+    IN_HTML,
     by_size,
     complete_words,
+    joined,
     reasons_in_words,
     spoken,
     whom,
@@ -54,25 +56,25 @@ class Explanation:
     tag_preferences : ndarray of shape (n_tags,)
         The user's tag preferences in the recommender's view, in units of the score.
     vs_population : ndarray of shape (n_tags,)
-        How they stand to the population, in standard deviations.
+        The same in standard deviations from the population's mean.
     vs_own_average : ndarray of shape (n_tags,)
-        How they stand to the user's mean score over all items, in units of the score.
+        The same minus the user's mean score over all items, in units of the score.
     likings : ndarray of shape (n_tags,)
-        How much more than the population the user likes each tag, in standard deviations: for the
-        account the taste, with the user's general level taken off, else `vs_population`.
+        How much more than the population the user likes each tag, in standard deviations. For the
+        account after subtracting the user's general level, else `vs_population`.
     importances : ndarray of shape (n_tags,)
         Effect of one standard deviation more of each tag preference (the paper's I_uv).
     contributions : ndarray of shape (n_tags,)
-        What the user's liking of each tag did to this score. For the account 0 for tags that are
-        not on the item; for the other attributions importance times `vs_population`.
+        What the user's liking of each tag adds to this score. For the account it is 0 for tags that
+        the item lacks; for the other attributions it is importance times `vs_population`.
     base_value : float
         The value at average tag preferences: for the account the average user's score and
         `activity`, for the exact attribution the average user's score, for the others this user's
         with such preferences.
     residual : float
-        What no tag sees: `value` minus base value and contributions.
+        What no tag explains: `value` minus base value and contributions.
     value : float
-        What is taken apart: the score itself for the exact attribution.
+        The number that is explained: the score itself for the exact attribution.
     score : float
         The recommender's own score.
     prediction : float
@@ -84,12 +86,15 @@ class Explanation:
     standard_errors : ndarray of shape (n_tags,), optional
         Standard errors of `importances`, where they are estimates.
     activity : float
-        What of `base_value` is due to this user's scores being higher or lower over all items.
+        The part of `base_value` that comes from this user's scores being higher or lower for all
+        items.
     n_hidden : int
         How many tags are not shown; what they contribute is in `residual`.
     scored_by_tags : bool
         Whether the model was not trained on the item, see
         :class:`~sktpecr.recommenders.NewItemsRecommender`.
+    asked_more, asked_less : tuple of tag names
+        Tags of the item that the user asks for more and less of in this session.
     _measure, _tell, _weigh, _hidden, _is_row : optional
         How certificate, reasons and evidence are found when they are asked for, and whether `user`
         is a row number because fit got no ids: not to be given.
@@ -136,6 +141,8 @@ class Explanation:
     activity: float = 0.0
     n_hidden: int = 0
     scored_by_tags: bool = False
+    asked_more: tuple[Any, ...] = ()
+    asked_less: tuple[Any, ...] = ()
     # What measures the certificate, and what finds reasons: they know the model.
     _measure: Callable[[Explanation], Certificate] | None = field(default=None, repr=False)
     _tell: Callable[..., Told] | None = field(default=None, repr=False)
@@ -267,14 +274,21 @@ class Explanation:
         """Leave tags out of the table; what they contribute is in the residual."""
         left_out = set(hidden)
         shown = np.array([plain(name) not in left_out for name in self.tag_names], dtype=bool)
-        fewer = {
+        fewer: dict[str, Any] = {
             each.name: value[shown]
             for each in fields(self)
             if isinstance(value := getattr(self, each.name), np.ndarray)
         }
         left = float(self.contributions[~shown].sum())
         n_hidden = self.n_hidden + int(np.count_nonzero(~shown))
-        return replace(self, **fewer, residual=self.residual + left, n_hidden=n_hidden)
+        return replace(
+            self,
+            **fewer,
+            residual=self.residual + left,
+            n_hidden=n_hidden,
+            asked_more=tuple(tag for tag in self.asked_more if tag not in left_out),
+            asked_less=tuple(tag for tag in self.asked_less if tag not in left_out),
+        )
 
     def to_text(self, words: Mapping[str, str] | None = None, details: bool = False) -> str:
         """Say in a sentence or two why the item is there, for the person who sees it.
@@ -310,10 +324,28 @@ class Explanation:
                 lead = "no_tags_shown" if self.n_hidden else "no_tags"
             said = lead, against, told.nearest, told.is_popular, say
             sentences = [without_reasons_in_words(*said)]
+        if self.asked_more:
+            # What was asked for is no belief, and is the reason where there is no other.
+            only_believed = all(
+                each.tag in self.asked_more and not each.evidence for each in self.reasons
+            )
+            if (self.reasons and only_believed) or sentences == [say["no_reason"]]:
+                sentences = []
+            sentences.insert(0, say["asked_more"].format(tags=self._joined(self.asked_more, say)))
+        if self.asked_less:
+            sentences.append(say["asked_less"].format(tags=self._joined(self.asked_less, say)))
         if self.scored_by_tags:
             sentences.append(say["by_tags"])
         text = " ".join(sentences)
-        return "\n".join([text, self._sum(say), str(self.certificate)]) if details else text
+        return (
+            "\n".join([text, self._sum(say), str(self.certificate)])
+            if check_flag(details, "details")
+            else text
+        )
+
+    @staticmethod
+    def _joined(tags: Iterable[Any], say: Mapping[str, str]) -> str:
+        return joined([spoken(tag) for tag in tags], say)
 
     def _sum(self, say: Mapping[str, str]) -> str:
         name = "sum_level" if self.activity else "sum"
@@ -371,9 +403,11 @@ class Explanation:
         return f"Explanation(user={user}, item={self.item!r}, score={self.score:.4g})"
 
     def _repr_html_(self) -> str:
-        table = self.to_frame().to_html(
+        frame = self.to_frame()
+        more = len(frame) - IN_HTML
+        table = frame.head(IN_HTML).to_html(
             index=False, float_format=lambda value: f"{value:+.3f}", escape=True
-        )
+        ) + (f"<p>... {more} more tags</p>" if more > 0 else "")
         return (
             f"<figure><figcaption><p>{html.escape(self.to_text())}</p>"
             f"<p>{html.escape(self._sum(complete_words(None)))}</p>"

@@ -22,7 +22,7 @@ def fingerprints(tag_model: TagModel) -> dict[str, str]:
     numbers = (
         [np.asarray(recommender.item_embeddings), item_biases_of(recommender)]
         if is_dot_product(recommender)
-        else [recommender.score_items(users[:1]), recommender.score_items(users[-1:])]
+        else [_roughly(recommender.score_items(users[row, np.newaxis])) for row in (0, -1)]
     )
     some = users[:1].astype(np.float64)
     generated = tag_model.generator.generate(tag_model.mean[np.newaxis], some)
@@ -34,9 +34,9 @@ def fingerprints(tag_model: TagModel) -> dict[str, str]:
         "item tags": [tag_model.extractor._tags_by_item, tag_model.tags.array()],
         "explainer": [
             tag_model.method,
-            tag_model.extractor.tag_preferences(some),
-            (tag_model.mean, tag_model.std),
-            generated,
+            tag_model.learners,
+            *map(_roughly, (tag_model.extractor.tag_preferences(some), tag_model.mean)),
+            *map(_roughly, (tag_model.std, generated)),
         ],
         "attribution": _fitted(tag_model.attribution),
     }
@@ -61,8 +61,24 @@ def hashed(value: Any) -> str:
 def _fitted(attribution: Any) -> list[Any]:
     """Return parameters, seeds and what was learned; not the models that it reads."""
     plain = (bool, int, float, str, np.ndarray, np.generic, sp.spmatrix, sp.sparray)
+    given = attribution.get_params()
     return [
-        [name, value]
+        [name, value if name in given else _roughly(value)]
         for name, value in sorted(vars(attribution).items())
         if isinstance(value, plain)
     ]
+
+
+# What is learned from the same again is the same but for rounding: another number of threads adds
+# in another order. What is learned with another seed is not.
+def _roughly(value: Any) -> Any:
+    """Return what values share that differ by rounding; anything but real numbers as it is."""
+    numbers = value.data if sp.issparse(value) else np.asarray(value)
+    if numbers.dtype.kind != "f":
+        return value
+    flat = numbers.astype(np.float64).ravel()
+    length = float(np.linalg.norm(flat))
+    signs = np.random.RandomState(0).choice([-1.0, 1.0], size=len(flat))
+    alike = round(float(flat @ signs) / length, 3) if length > 0 else 0.0
+    shape = [value.shape, value.nnz] if sp.issparse(value) else numbers.shape
+    return [shape, alike, f"{length:.3g}"]

@@ -23,7 +23,7 @@ SHARE = 0.2
 MOVES = 0.1, 0.2
 # An item taken is near to another if their scores correlate by so much over users.
 _NEAR = 0.5
-# Scores of the average user that are higher than so many others' are popularity.
+# Taken by more users than this share of the items are: popular.
 _POPULAR = 0.75
 
 
@@ -108,12 +108,12 @@ def tell(
     taken = user.history[user.history != column]
     nearness = account.alike(column, taken)
     nearest = np.argsort(-nearness, kind="stable")[:2]
-    average = account.average_scores_
+    popularity = tag_model.popularity
     return Told(
         tuple(reasons),
         titles,
         tuple(str(catalogue.item_names[taken[at]]) for at in nearest if nearness[at] >= _NEAR),
-        bool(np.mean(average < average[column]) >= _POPULAR),
+        bool(np.mean(popularity < popularity[column]) >= _POPULAR),
     )
 
 

@@ -17,7 +17,7 @@ _EXPLAINED, _LISTED, _FEWEST = 100, 10, 4
 
 
 def reasons_score(explainer: Any, X: Any, y: Any = None) -> float:
-    r"""Measure how much more of users' scores their items' own tags tell than dealt tags would.
+    r"""Measure how much better items' own tags explain users' scores than random tags do.
 
     What ``explainer.score`` returns; also a scorer for ``GridSearchCV(scoring=reasons_score)``.
 
@@ -107,7 +107,7 @@ def swap_score(explainer: Any, X: Any, y: Any = None) -> float:
 
 
 def stability_score(explainer: Any, X: Any, y: Any = None) -> float:
-    r"""Measure how much explanations stay what they are when they are learned from other users.
+    r"""Measure how stable explanations are when they are learned from other users.
 
     A scorer for ``GridSearchCV(scoring=stability_score)``, to choose an attribution or a tag table
     by. The model that is explained stays the same.
@@ -191,6 +191,8 @@ def _own_contributions(tag_model: Any, embeddings: NDArray, lists: NDArray) -> N
 
 
 def _embedded(explainer: Any, X: Any) -> tuple[Any, Any]:
+    if not hasattr(explainer, "_fold_in"):
+        raise ValueError(f"explainer must be a TPECRExplainer, got {type(explainer).__name__}")
     embeddings = explainer._fold_in(X)
     if len(embeddings) < 2:
         raise ValueError(f"X must have at least 2 users to swap among, got {len(embeddings)}")

@@ -812,7 +812,7 @@ class TPECRExplainer(TagTransformer):
     def plot_profile(
         self, user: Hashable | None = None, *, ax: Axes | None = None, **known: Any
     ) -> Axes:
-        """Draw a user's tag preferences against the population.
+        """Draw how a user's tag preferences differ from the average user's.
 
         Parameters
         ----------
@@ -979,7 +979,7 @@ class TPECRExplainer(TagTransformer):
         return load_explainer(cls, folder, recommender)
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Measure how much more of users' scores their items' own tags tell than dealt tags would.
+        """Measure how much better items' own tags explain users' scores than random tags do.
 
         Parameters
         ----------

@@ -23,6 +23,8 @@ STRENGTHS, STRENGTH_BOUNDS = ("a_bit_more", "more", "much_more"), (0.5, 1.25)
 # A sentence for a person names so many tags.
 _NAMED = 2
 _YEAR = re.compile(r" \(\d{4}\)$")
+# A notebook shows a table of so many tags.
+IN_HTML = 50
 # Of a list that changed so many names are read.
 _READ = 4
 
@@ -53,6 +55,8 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "no_tags_shown": "All its tags are hidden.",
         "no_tags_shown_nearest": "All its tags are hidden: people who like {items} like it, too.",
         "no_tags_shown_popular": "All its tags are hidden: it is popular with everybody.",
+        "asked_more": "You asked for {tags}.",
+        "asked_less": "It has {tags}, which you asked for less of.",
         "by_tags": "It is new: only its tags are known.",
         "sum": "Score {value}: {base} at average tag preferences, {tags} for tags, {residual} not "
         "explained by tags.",
@@ -103,6 +107,8 @@ def complete_words(
     words: Mapping[str, str] | None, english: Mapping[str, str] = ENGLISH
 ) -> Mapping[str, str]:
     """Return all sentences, some of them replaced, or say what is wrong with these."""
+    if words is not None and not isinstance(words, Mapping):
+        raise ValueError(f"words must be a dict of name to sentence, got {type(words).__name__}")
     for name, template in (words or {}).items():
         if name not in english:
             near = difflib.get_close_matches(str(name), english, n=3)

@@ -25,6 +25,8 @@ _TITLE, _LABEL = 60, 30
 def axes_for(ax: Axes | None, n_rows: int, width: float = 7.5) -> Axes:
     """Return the axes that are given, or new ones as high as so many rows need."""
     if ax is not None:
+        if not hasattr(ax, "barh"):
+            raise ValueError(f"ax must be matplotlib's Axes, got {type(ax).__name__}")
         return ax
     import matplotlib.pyplot as plt
 
@@ -64,3 +66,25 @@ def written(value: float, decimals: int, sign: str = "") -> str:
     rounded = round(value, decimals)
     text = f"{rounded:{sign}.{decimals}f}" if rounded else f"{0:.{decimals}f}"
     return text.replace("-", "\N{MINUS SIGN}")
+
+
+def check_drawn(thing: Any, parameter: str, kind: str, *fields: str) -> None:
+    """Raise unless it has the fields that are drawn."""
+    missing = [field for field in fields if not hasattr(thing, field)]
+    if missing:
+        raise ValueError(
+            f"{parameter} must be {kind}, or have what one has: {type(thing).__name__} has no "
+            f"{missing[0]}"
+        )
+
+
+def check_each_drawn(things: Any, parameter: str, kind: str, *fields: str) -> list[Any]:
+    """Return things as a list, or raise unless each has the fields that are drawn."""
+    if isinstance(things, str | bytes) or not hasattr(things, "__iter__"):
+        raise ValueError(f"{parameter} must be a list of {kind}s, got {type(things).__name__}")
+    several = list(things)
+    if not several:
+        raise ValueError(f"{parameter} must be of one {kind} at least, got none")
+    for each in several:
+        check_drawn(each, f"each of {parameter}", f"a {kind}", *fields)
+    return several

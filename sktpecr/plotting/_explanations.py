@@ -18,6 +18,8 @@ from sktpecr.plotting._drawing import (
     NEUTRAL,
     UP,
     axes_for,
+    check_drawn,
+    check_each_drawn,
     finish,
     ink,
     places,
@@ -63,6 +65,7 @@ def plot_contributions(explanation: Any, ax: Axes | None = None, n_tags: int = 8
     >>> ax = plotting.plot_contributions(explanation)
     """
     n_tags = check_n(n_tags, "n_tags")
+    check_drawn(explanation, "explanation", "an Explanation", "contributions", "base_value")
     steps, first = _steps(explanation, n_tags)
     sizes = np.array([size for _, size in steps])
     ends = first + np.concatenate([[0.0], np.cumsum(sizes)])
@@ -170,7 +173,9 @@ def plot_importances(explanations: Sequence[Any], ax: Axes | None = None, n_tags
     ... ]
     >>> ax = plotting.plot_importances(explanations)
     """
-    n_tags, first = check_n(n_tags, "n_tags"), explanations[0]
+    n_tags = check_n(n_tags, "n_tags")
+    explanations = check_each_drawn(explanations, "explanations", "Explanation", "importances")
+    first = explanations[0]
     if {(one.user, one.item) for one in explanations} != {(first.user, first.item)}:
         raise ValueError("explanations must be of the same item for the same user")
     tables = [pd.Series(one.importances, index=one.tag_names) for one in explanations]
@@ -231,8 +236,9 @@ def plot_list(explanations: Sequence[Any], ax: Axes | None = None, n_tags: int =
     >>> ax = plotting.plot_list([explainer.explain(3, item) for item in listed])
     """
     n_tags = check_n(n_tags, "n_tags")
-    if not len(explanations) or len({one.user for one in explanations}) > 1:
-        raise ValueError("explanations must be of one item at least, all for the same user")
+    explanations = check_each_drawn(explanations, "explanations", "Explanation", "contributions")
+    if len({one.user for one in explanations}) > 1:
+        raise ValueError("explanations must be of items for the same user")
     first = explanations[0]
     contributions = np.array([one.contributions for one in explanations])
     tags = np.argsort(-np.abs(contributions).max(axis=0), kind="stable")[:n_tags]

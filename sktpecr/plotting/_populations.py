@@ -97,7 +97,7 @@ def plot_everybody(table: pd.DataFrame, ax: Axes | None = None, n_tags: int = 10
 
 
 def plot_control(measured: pd.DataFrame, metric: str | None = None, ax: Axes | None = None) -> Axes:
-    """Draw how lists follow a tag that is turned up or down: Figure 4 of the paper.
+    """Draw how lists follow a tag preference that is raised or lowered: Figure 4 of the paper.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def plot_control(measured: pd.DataFrame, metric: str | None = None, ax: Axes | N
 
 
 def plot_related(tags: pd.DataFrame, ax: Axes | None = None, n_bins: int = 21) -> Axes:
-    """Draw whether important tags are on the items explained: Figure 5 of the paper.
+    """Draw whether items have the tags that matter most for them: Figure 5 of the paper.
 
     Parameters
     ----------

@@ -15,6 +15,7 @@ from sktpecr.plotting._drawing import (
     NEUTRAL,
     UP,
     axes_for,
+    check_drawn,
     finish,
     ink,
     shortened,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def plot_profile(profile: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Draw a user's tag preferences against the population.
+    """Draw how a user's tag preferences differ from the average user's.
 
     Parameters
     ----------
@@ -49,6 +50,11 @@ def plot_profile(profile: pd.DataFrame, ax: Axes | None = None) -> Axes:
     >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
     >>> ax = plotting.plot_profile(explainer.fit(data.interactions).profile(0))
     """
+    if "vs_population" not in getattr(profile, "columns", ()):
+        raise ValueError(
+            f"profile must be a table that TPECRExplainer.profile returns, got "
+            f"{type(profile).__name__} without a column 'vs_population'"
+        )
     ax = axes_for(ax, n_rows=len(profile))
     values = profile["vs_population"].to_numpy()
     rows = np.arange(len(profile))
@@ -96,6 +102,7 @@ def plot_refinement(refinement: Any, ax: Axes | None = None, n: int = 10) -> Axe
     >>> ax = plotting.plot_refinement(refiner.refine(0, like="tag_1"))
     """
     n = check_n(n)
+    check_drawn(refinement, "refinement", "a Refinement", "listed", "scores")
     everything = refinement.listed(len(refinement.scores))
     either = everything[["rank_before", "rank"]].min(axis=1) <= n
     frame = everything[either].reset_index(drop=True)

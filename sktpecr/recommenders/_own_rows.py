@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from sktpecr._inputs._numbers import check_choice
 from sktpecr.recommenders._protocol import check_range, fold_in, is_dot_product, optional
 from sktpecr.recommenders.distilled._distillation import variance_kept
 
@@ -20,8 +21,7 @@ def own_rows(
     recommender: Any, n_rows: int, user_ids: Any, users: Any, is_clone: bool = False
 ) -> NDArray:
     """Return which of the recommender's users each row is, shape (n_rows,), -1 where it is none."""
-    if users not in (None, "fold_in"):
-        raise ValueError(f"users must be None or 'fold_in', got {users!r}")
+    check_choice(users, "users", None, "fold_in")
     n_users = len(recommender.user_embeddings)
     nobody = np.full(n_rows, -1)
     if n_users == 0 or users == "fold_in":

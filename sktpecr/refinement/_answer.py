@@ -18,10 +18,12 @@ from sktpecr.refinement._amount import by_taste, solve_amounts, wanted_count
 from sktpecr.solvers import ClosedFormSolver
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._temperature import temperature_of
-from sktpecr.tags._user import User
+from sktpecr.tags._user import User, worth
 
 # Where tag preferences are not linear: rounds of setting tags, and what is met, in sd.
 _ROUNDS, _MET = 8, 1e-6
+# How often taste is halved that would cost too much of the list.
+_HALVINGS = 6
 
 
 Tag = int | tuple[int, ...]  # or several that are meant together
@@ -61,6 +63,8 @@ def answers(
             # In the embedding a dislike keeps what else is in the history; the items need none.
             taste = replace(taste, dislike={})
         embedding, asked = _taste(tag_model, user, taste, values, hold)
+        if together[0][1] and not values:
+            embedding, asked = _sparing(tag_model, user, embedding, asked, listing, first)
         counts = [wanted for _, wanted in together]
         wishes: Sequence[NDArray | None] = [user.wish] * len(together)
         more: dict[str, Any] = {}
@@ -94,6 +98,27 @@ def _taste(
         asked = tag_model.tag_preferences_of(embedding)
     if hold is not None and values:
         embedding, asked = _followed(tag_model, embedding, values, hold)
+    return embedding, asked
+
+
+def _sparing(
+    tag_model: TagModel,
+    user: User,
+    embedding: NDArray,
+    asked: NDArray,
+    listing: Listing,
+    first: NDArray,
+) -> tuple[NDArray, NDArray]:
+    """Return as much of a move of taste as costs the list at most half of what it may lose."""
+    # The other half is for what is to be seen: with models whose lists are close calls, taste alone
+    # would have cost all of it, and nothing that was asked for would come.
+    own, least = user.embedding.astype(np.float64), (1 + listing.keep) / 2 * len(first)
+    for _ in range(_HALVINGS):
+        listed = listing.of(worth(tag_model.scores_of(embedding), user.wish))
+        if np.isin(first, listed).sum() >= least:
+            return embedding, asked
+        embedding = (own + embedding) / 2
+        asked = tag_model.tag_preferences_of(embedding)
     return embedding, asked
 
 

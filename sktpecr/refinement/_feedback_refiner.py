@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from sktpecr._inputs._feedback import Feedback, check_held
-from sktpecr._inputs._numbers import check_n, check_share
+from sktpecr._inputs._numbers import check_choice, check_n, check_share
 from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 from sktpecr.refinement._answer import Listing, answers
 from sktpecr.refinement._hard_tags import warn_of_hard_tags
@@ -44,15 +44,16 @@ class FeedbackRefiner(BaseEstimator):
         The explainer whose recommendations are refined. If it is fitted (or needs no fit),
         the refiner needs no fit of its own.
     solver : {"auto", "closed_form", "bayesian", "online", "embedding"} or solver, default="auto"
-        What feedback becomes. "auto": what items are worth now, and, for the share `long_term`
-        of its strength, a new embedding. The others make a new embedding of all of it: by a
-        direction in closed form, as noisy observations over all turns, by the paper's gradient
-        steps on tag preferences, or (the paper's baseline) by gradient steps on the embedding. An
-        object of ``sktpecr.solvers`` brings settings of its own.
+        What feedback changes. "auto": the worth of items in this session, and with the share
+        `long_term` of its strength also the user's embedding. The others change only the
+        embedding: "closed_form" along a direction in closed form, "bayesian" by treating answers
+        of all turns as noisy observations, "online" by the paper's gradient steps on tag
+        preferences, and "embedding", the paper's baseline, by gradient steps on the embedding.
+        Pass an object of ``sktpecr.solvers`` to choose its settings.
     long_term : float, default=0.5
-        For "auto": which share of the strength goes into taste, the embedding, for good. The
-        likes and dislikes themselves count only until :meth:`Refinement.forget`. From 0, where
-        nothing is remembered and any black box will do, to 1.
+        For "auto": the share of the strength that changes the user's lasting taste, the embedding.
+        The likes and dislikes themselves count until :meth:`Refinement.forget`. From 0, which
+        changes no embedding and works with any black box, to 1.
 
     Attributes
     ----------
@@ -177,27 +178,28 @@ class FeedbackRefiner(BaseEstimator):
         like, dislike : tag name, list of tag names or dict of tag name to strength, optional
             What to show more and less of.
         set : dict of tag name to value, optional
-            Where tag preferences should be; others follow, see `hold`. Comes on top of what
-            `strength` says of likes and dislikes.
+            Values that tag preferences should have; other tags follow, see `hold`. `strength` does
+            not apply to them.
         strength : float, optional
-            How much `like` and `dislike` count: as so many answers for "auto". In closed form,
-            the standard deviation of the score changes over items is strength / 5 of that of the
-            user's own scores; for the other solvers a multiple of their update. Multiplies the
-            strengths of a dict; 0 changes nothing; 1 where it is not given.
+            How much `like` and `dislike` count. For "auto", 2 counts as two answers. In closed
+            form, the standard deviation of the score changes over items is strength / 5 of that of
+            the user's own scores. For the other solvers it multiplies their update. It also
+            multiplies the strengths of a dict; 0 changes nothing; 1 if it is not given.
         units : {"std", "raw"}, default="std"
             Unit of `set`: standard deviations from the population's mean, so that 0 is the
             average user, or units of the score.
         interactions, tags : optional
             A new user in place of `user`, see :meth:`TPECRExplainer.explain`.
         after : Refinement, optional
-            In place of `user`: the user of an earlier turn, who goes on from there.
+            In place of `user`: an earlier turn to continue from.
         amount : {"a bit", "more", "a lot"}, optional
-            What is to be seen of `like` and `dislike`: 1, 2 or 4 more of the tag's items in the
-            list, or fewer; from "more" on at most half as many for a dislike. The answer counts
-            as little as brings that. Needs ``solver="auto"``, where "more" is meant if no number
-            is given; `strength` then counts for taste alone.
+            How much `like` and `dislike` should change the list: 1, 2 or 4 more of the tag's items,
+            or fewer; from "more" on, a dislike leaves at most half of them. The answer counts just
+            enough for that. Needs ``solver="auto"``, where "more" is the default if no number is
+            given; `strength` then applies to the lasting taste only, and is halved as often as that
+            taste would cost more than half of what the list may lose.
         until : dict of tag name to int, optional
-            How many of a tag's items are to be in the list, in place of `like` and `dislike`.
+            How many of a tag's items the list should have, in place of `like` and `dislike`.
         n : int, default=10
             Length of the list that `amount`, `until` and :meth:`Refinement.to_text` are about.
         keep : float, default=0.5
@@ -205,18 +207,18 @@ class FeedbackRefiner(BaseEstimator):
         exclude : iterable of hashable, default=()
             Raw ids of items that cannot be in it, besides those of the user's interactions.
         candidates : iterable of hashable, optional
-            Raw ids of the only items that can be in it, here and in :meth:`Refinement.recommend`:
-            what a candidate generator found for this user. All items by default.
+            Raw ids of the items that can be in it, here and in :meth:`Refinement.recommend`, such
+            as the items that a candidate generator found for this user. All items by default.
         hold : "all" or iterable of tag names, default=()
-            Tags that stay where they are when others are `set`. The rest moves along as tags of
-            the population do, and the items of a tag that is set move its way; with "all" no tag
-            that is not named follows, which other solvers always have.
+            Tags that keep their value when others are `set`. The remaining tags follow as they are
+            correlated in the population, and the items of a tag that is set move its way. With
+            "all", only named tags change, as with the other solvers.
         together : tuple of tag names, list of them or dict of them to strength, optional
-            What to show more of where all of these tags are on one item. Only for now, and with
-            `amount` as `like` is.
+            Show more items that have all of these tags together. Counts in this session only; see
+            `amount` for how much.
         less_than : dict of tag name to item id, optional
-            Items that have too much of a tag: what has as much of it is less likely, as one
-            answer. Only for now.
+            Items that have too much of a tag: items with as much of it become less likely, by one
+            answer. Counts in this session only.
 
         Returns
         -------
@@ -229,18 +231,17 @@ class FeedbackRefiner(BaseEstimator):
         ValueError
             If the user or a tag is unknown, the feedback contradicts itself, a number is not
             finite or a strength negative, a dislike comes without interactions (for solvers that
-            make all of it taste), or what is asked for is beyond this recommender.
+            change only the embedding), or the recommender cannot do what is asked for.
 
         Warns
         -----
         UserWarning
-            If the list does not show what was asked for, and less than half of an edit of that
-            tag comes through while all tags that are not named are held, or it cannot be told
-            from one that is not named the same way; see :class:`Steerability`.
+            If the list does not show what was asked for because the tag cannot be changed alone:
+            less than half of such a change is possible while other tags stay the same, or another
+            tag cannot be told apart from it; see :class:`Steerability`.
         """
         tag_model = self.tag_model_
-        if units not in ("std", "raw"):
-            raise ValueError(f"units must be 'std' or 'raw', got {units!r}")
+        check_choice(units, "units", "std", "raw")
         # Who gives no number asks for what can be seen.
         said = like, dislike, together
         no_number = strength is None and not any(isinstance(each, Mapping) for each in said)
@@ -256,8 +257,13 @@ class FeedbackRefiner(BaseEstimator):
             for one in (user if _are_many(user) else [user])
         ]
         users = [one.listed_among(tag_model.catalogue, candidates) for one in users]
-        held = None if hold == "all" else tuple(tag_model.tags.rows(check_held(hold)))
-        shown = check_n(n), check_share(keep, "keep"), exclude, held
+        held = check_held(tag_model.tags, hold)
+        shown = (
+            min(check_n(n), len(tag_model.catalogue.items)),
+            check_share(keep, "keep"),
+            exclude,
+            held,
+        )
         refined = [self._refine(tag_model, one, [feedback], values, *shown)[0] for one in users]
         warn_of_hard_tags(tag_model, feedback, refined)
         return refined if _are_many(user) else refined[0]

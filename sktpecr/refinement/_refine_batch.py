@@ -14,7 +14,7 @@ import pandas as pd
 from sktpecr._inputs._catalogue import Catalogue
 from sktpecr._inputs._feedback import Feedback
 from sktpecr._inputs._ids import listing
-from sktpecr._inputs._numbers import check_n
+from sktpecr._inputs._numbers import check_flag, check_n
 from sktpecr._inputs._tables import in_pandas
 from sktpecr._utils._resumable_parts import run_parts
 from sktpecr.explanation._filed_pairs import pairs_of
@@ -46,7 +46,10 @@ def refine_batch(
         {user: by_user[user] for user in users[start : start + size]}
         for start in range(0, len(users), size)
     ]
-    settings: dict[str, Any] = {"n_items": n_items, "exclude_seen": bool(exclude_seen)}
+    settings: dict[str, Any] = {
+        "n_items": n_items,
+        "exclude_seen": check_flag(exclude_seen, "exclude_seen"),
+    }
 
     def job() -> dict[str, Any]:
         said = [(user, sorted(kinds.items())) for user, kinds in by_user.items()]

@@ -17,7 +17,7 @@ from sktpecr.tags._user import Turn, User
 
 
 class BayesianSolver(BaseEstimator):
-    r"""Take every answer for a noisy observation of the user's embedding.
+    r"""Treat every answer as a noisy observation of the user's embedding.
 
     Parameters
     ----------

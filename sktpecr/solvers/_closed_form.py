@@ -25,7 +25,7 @@ _MAX_DOUBLINGS = 30
 
 
 class ClosedFormSolver(BaseEstimator):
-    r"""Find the direction that the feedback asks for, and go along it as far as strength says.
+    r"""Move the embedding along a direction in closed form, as far as the strength says.
 
     Notes
     -----

@@ -28,7 +28,7 @@ _BLOCK = 256
 
 @dataclass(frozen=True, eq=False)
 class Steerability:
-    r"""Say which tags can be steered one by one, and which only together.
+    r"""Report which tags can be changed alone, and which only together.
 
     Returned by :meth:`TagPreferenceExtractor.steerability`; do not make one yourself.
 

@@ -268,6 +268,12 @@ class TagModel:
         return users.mean(axis=0, dtype=np.float64)
 
     @lazily
+    def popularity(self) -> NDArray:
+        """How many users took each item, else the average user's scores; shape (n_items,)."""
+        X = self.catalogue.interactions
+        return self.account.average_scores_ if X is None else np.asarray(X.getnnz(axis=0))
+
+    @lazily
     def halves(self) -> list[Half]:
         """Halves of the learners, on which what is said of them is tried again."""
         return halves_of(taken(self.user_embeddings, self.learners).astype(np.float64))

@@ -36,7 +36,7 @@ _SHRINKAGE_ITEMS = 10.0
 
 
 class TagPreferenceExtractor(TagTransformer):
-    r"""Tell how much a recommender thinks each user likes each tag.
+    r"""Compute how much a recommender thinks that each user likes each tag.
 
     The preference for a tag is the mean score of its items. Where the score is a dot product
     this is linear in the user embedding, so the scores are never formed; otherwise they are

@@ -57,6 +57,7 @@ class User:
     is_folded: bool = False  # Whether the embedding was made of interactions, and is not stored
     turns: tuple[Turn, ...] = ()  # What the user said before; that is in the embedding already
     wish: NDArray | None = None  # What is asked for now: evidence on items, shape (n_items,)
+    described: tuple[int, ...] = ()  # Tags that somebody new is described as liking
     among: NDArray | None = None  # Columns of what may be listed; None for all items
     # A turn asks for them several times, and each time is a pass over all items.
     _taste: NDArray | None = field(default=None, init=False, repr=False)
@@ -145,7 +146,8 @@ class User:
         if len(words) > _NAMED:
             words[_NAMED:] = ["..."]
         label = f"a new user ({', '.join(words)})" if words else "a new user"
-        return cls(label, embedding, np.empty(0, dtype=np.intp), wish=wish)
+        likes = tuple(tag for tag, value in values.items() if value > 0)
+        return cls(label, embedding, np.empty(0, dtype=np.intp), wish=wish, described=likes)
 
     def taste(self, tag_model: TagModel) -> NDArray:
         """Return the scores of the embedding, computed once."""
@@ -216,6 +218,20 @@ class User:
     def own_wish(self) -> NDArray | None:
         """What the user was described by, as evidence on items; all that outlives the session."""
         return self.turns[0].wish if self.turns else self.wish
+
+    @property
+    def asked(self) -> dict[int, bool]:
+        """Tags that are asked for now, and whether for more of each; the last word on it counts."""
+        asked = dict.fromkeys(self.described, True)
+        if self.wish is self.own_wish:
+            return asked
+        for _, said, *_ in self.turns:
+            if not said:  # forgotten
+                asked = dict.fromkeys(self.described, True)
+            asked.update(dict.fromkeys(said.like, True))
+            asked.update(dict.fromkeys(said.dislike, False))
+            asked.update({tag: count > 0 for tag, count in said.until.items()})
+        return asked
 
     def to_explain(self) -> User:
         """Return the user, or say that there is nothing to explain of one without history."""

@@ -165,6 +165,14 @@ def test_two_windows_do_not_talk_across_each_other(client):
     assert client.get(f"/api/conversations/{state['id']}").json() == first.json()
 
 
+def test_who_keeps_no_version_says_how_many_turns_there_were(client):
+    path = f"/api/conversations/{begin(client)['id']}/turns"
+    said = {"action": "say", "like": {"tag_1": 2.0}}
+    assert client.post(path, json=said).json() == {"error": "version is missing"}
+    assert client.post(path, json=said | {"turn": 0}).json()["turn"] == 1
+    assert client.post(path, json=said | {"turn": 0}).status_code == 409
+
+
 def test_a_stale_window_is_noticed_by_what_was_said_not_by_how_often(client):
     begun = begin(client)
     seen = speak(client, begun, "say", like={"tag_1": 2.0}).json()

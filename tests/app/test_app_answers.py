@@ -222,13 +222,16 @@ def test_ids_beyond_what_javascript_counts_and_tags_that_are_numbers():
         assert state["turns"][1]["hides"] == "29"
 
 
-def test_ids_that_are_texts_of_each_other():
-    explainer = fitted(items=[1, "1", *range(2, 120)])
-    with TestClient(create_app(explainer), base_url="http://localhost") as client:
-        state = post(client, "", user=USER)
-        for item, known in (("1 (int)", 1), ("1 (str)", "1"), ("7", 7)):
-            told = post(client, f"/{state['id']}/explain", item=item)
-            assert told["score"] == pytest.approx(float(explainer.explain(USER, known).score))
+def test_a_turn_names_the_state_that_it_answers_by_version_or_by_number(client):
+    state = post(client, "", user=USER)
+    path = f"/api/conversations/{state['id']}/turns"
+    say = {"action": "say", "like": {"tag_1": 1}}
+    assert client.post(path, json=say).status_code == 400
+    assert client.post(path, json=say | {"turn": 0}).status_code == 200
+    stale = client.post(path, json=say | {"turn": 0})
+    assert stale.status_code == 409
+    assert stale.json()["state"]["turn"] == 1
+    assert client.post(path, json=say | {"turn": 1}).status_code == 200
 
 
 def test_words_are_the_servers_and_wrong_ones_are_refused_at_the_start():
@@ -262,3 +265,18 @@ def test_uuids_are_ids():
     users = [uuid.UUID(int=number) for number in range(60)]
     with TestClient(create_app(fitted(users=users)), base_url="http://localhost") as client:
         assert client.get("/api/model").json()["people"][0]["user"] in map(str, users)
+
+
+def test_of_somebody_without_history_why_not_tells_the_place_alone():
+    interactions = DATA.interactions.tolil(copy=True)
+    interactions[0] = 0
+    explainer = TPECRExplainer(TruncatedSVD(6, random_state=0), DATA.item_tags)
+    explainer.fit(interactions.tocsr())
+    with TestClient(create_app(explainer), base_url="http://localhost") as client:
+        state = post(client, "", user=0)
+        listed = {row["item"] for row in state["list"]}
+        item = next(item for item in DATA.item_ids if item not in listed)
+        told = post(client, f"/{state['id']}/why_not", item=item)
+    assert told["text"] is None
+    assert told["item"]["rank"] > 10
+    assert all(answer["rank"] < told["item"]["rank"] for answer in told["answers"])

@@ -294,6 +294,37 @@ def test_why_not_gives_the_answer_that_brings_an_item_in(page):
     assert page.evaluate("document.activeElement.id") == "find-other-input"
 
 
+def test_an_empty_list_says_the_way_back(page):
+    begin(page)
+    for _ in range(12):
+        page.click("#not_these")
+        settle(page)
+        if not page.locator("#list button").count():
+            break
+    assert "Nothing is left to show" in page.text_content("#list")
+    assert page.is_visible("#why")  # what was looked at stays
+    page.click("#history button >> nth=0")
+    settle(page)
+    assert names(page) == expected(Conversation(EXPLAINER, user=USER))
+    assert not page.problems
+
+
+def test_what_moves_stands_still_for_who_asks_for_that(chromium, server):
+    moving = {}
+    for motion in ("reduce", "no-preference"):
+        page = chromium.new_page(reduced_motion=motion)
+        page.goto(server.url)
+        begin(page)
+        page.evaluate(
+            "() => { Element.prototype.animate = ((animate) => function (...how) { window.moved ="
+            " true; return animate.apply(this, how); })(Element.prototype.animate); }"
+        )
+        answer(page, more(own_tag(page)), "A lot")
+        moving[motion] = page.evaluate("Boolean(window.moved)")
+        page.close()
+    assert moving == {"reduce": False, "no-preference": True}
+
+
 def test_two_items_are_compared(page):
     begin(page)
     listed = Conversation(EXPLAINER, user=USER).recommend(2)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from scipy.optimize import nnls
 
 from sktpecr import TagPreferenceExtractor
-from sktpecr.attribution import AccountAttribution
+from sktpecr.attribution import AccountAttribution, _account_fit
+from sktpecr.attribution._account_fit import alias_groups, own_weights
 from sktpecr.attribution._composite import CompositeFunction
 from sktpecr.recommenders import FactorRecommender
 
@@ -274,3 +275,18 @@ def test_what_does_not_belong_together(change, message):
         AccountAttribution(ridge=0).fit(
             CompositeFunction(recommender, None), np.ones((300, 6)), users, item_tags=tags
         )
+
+
+def test_without_an_array_of_all_pairs_of_tags_the_numbers_are_the_same(monkeypatch):
+    rng = np.random.RandomState(0)
+    scores, tastes = rng.normal(size=(6, 30)), rng.normal(size=(6, 12))
+    tastes[:, 7] = tastes[:, 2] * 3
+    tags = sp.random(30, 12, 0.3, format="csr", random_state=0)
+    sizes = np.diff(tags.tocsc().indptr)
+    whole, groups = own_weights(scores, tastes, tags, 0.1), alias_groups(tastes, sizes)
+    monkeypatch.setattr(_account_fit, "_NUMBERS_A_BLOCK", 20)
+    some = own_weights(scores, tastes, tags, 0.1)
+    np.testing.assert_allclose(some.weights.toarray(), whole.weights.toarray())
+    np.testing.assert_allclose(some.explained, whole.explained)
+    np.testing.assert_array_equal(alias_groups(tastes, sizes), groups)
+    assert groups[7] == groups[2]

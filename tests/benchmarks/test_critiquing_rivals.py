@@ -106,3 +106,10 @@ def test_items_lose_all_their_tags_or_none(world):
     counts = left.getnnz(axis=1)
     assert ((counts == 0) | (counts == before)).all()
     assert 0.5 < (counts > 0).sum() / (before > 0).sum() < 0.9
+
+
+def test_nobody_is_measured_on_whom_settings_were_chosen():
+    pairs = [(user, item) for user in range(60) for item in range(5)]
+    left = critiquing.unused(pairs)
+    assert sorted(left) == [pair for pair in pairs if pair[0] >= 30]
+    assert left != sorted(left)

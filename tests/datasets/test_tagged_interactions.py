@@ -355,7 +355,7 @@ def test_repeated_pairs_are_counted_or_added_on_request():
     assert added.interactions.toarray().tolist() == [[0, 0], [1, 1]]
     assert added.interactions.nnz == 2
     assert added.item_tags["Crime"].tolist() == [0, 3]
-    with pytest.raises(ValueError, match="repeated must be 'last', 'sum' or None, got 'first'"):
+    with pytest.raises(ValueError, match="repeated must be 'last' or 'sum' or None, got 'first'"):
         build(*frames, repeated="first")
 
 

@@ -404,3 +404,21 @@ def test_users_without_history_and_unknown_history_say_so(data):
         explainer.counterfactual(4, data.item_ids[0])
     with pytest.raises(ValueError, match="exclude_seen=True needs interactions"):
         tiny(0)[0].counterfactual(0, 3)
+
+
+@pytest.mark.parametrize("goal", GOALS)
+def test_of_very_many_tags_those_that_move_the_item_are_tried(monkeypatch, goal):
+    explainer, *_ = tiny(0, n_items=20, n_factors=3, n_tags=8)
+    listed = explainer.recommend(3, 20, exclude_seen=False)["item"]
+    item = int(listed.iloc[12 if goal == "enter" else 2])
+    known = {"goal": goal, "k": 10, "exclude_seen": False}
+    whole = explainer.counterfactual(3, item, **known)
+    monkeypatch.setattr(_edit_search, "_MOST_TAGS", 4)
+    some = explainer.counterfactual(3, item, **known)
+    assert whole.found
+    assert whole.exact
+    assert some.found
+    assert not some.exact
+    assert np.count_nonzero(some.changes) <= 4
+    assert np.abs(some.changes).sum() >= np.abs(whole.changes).sum() * (1 - 1e-4)
+    assert (some.rank_after <= 10) == (goal == "enter")

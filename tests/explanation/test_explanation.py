@@ -258,3 +258,15 @@ def test_says_that_the_user_is_a_row_where_no_ids_were_given(data):
     assert repr(by_id).startswith("Explanation(user=42, item=")
     new = explainer.fit(data.interactions).explain(tags={}, item=data.item_ids[0])
     assert str(new).splitlines()[0] == "user        a new user"
+
+
+def test_popular_is_what_most_took():
+    takers = np.asarray(DATA.interactions.sum(axis=0)).ravel()
+    said = set()
+    for column, item in enumerate(DATA.item_ids):
+        told = EXPLAINER.explain("user_07", item)._told
+        is_popular = bool(np.mean(takers < takers[column]) >= 0.75)
+        if not any(reason.speaks_for for reason in told.reasons):
+            assert told.is_popular == is_popular
+            said.add(is_popular)
+    assert said == {True, False}

@@ -82,6 +82,18 @@ def test_each_input_alone_makes_another_job(tmp_path, batch, name):
         getattr(fitted(**change), batch)(to=tmp_path / "out")
 
 
+def test_an_explainer_that_was_fitted_anew_is_told_in_words(tmp_path):
+    pytest.importorskip("pyarrow")
+    fitted().explain_batch(to=tmp_path / "out")
+    change, said = CHANGES["attribution"]
+    words = f"{said} was another.*this is not the explainer that began it: load that, "
+    with pytest.raises(ValueError, match=words):
+        fitted(**change).explain_batch(to=tmp_path / "out")
+    unseeded = fitted(attribution=LimeAttribution(n_samples=20, random_state=None))
+    with pytest.warns(UserWarning, match="LimeAttribution had no seed: .* save this one"):
+        unseeded.explain_batch(to=tmp_path / "other")
+
+
 def test_seeds_of_lime_count():
     one, same, other = (
         fingerprints(
@@ -91,6 +103,17 @@ def test_seeds_of_lime_count():
     )
     assert one == same
     assert {name for name in one if one[name] != other[name]} == {"attribution"}
+
+
+@pytest.mark.parametrize(("noise", "changed"), [(1e-7, set()), (0.1, {"attribution"})])
+def test_rounding_of_what_was_learned_does_not_count(noise, changed):
+    one, other = fitted().tag_model_, fitted().tag_model_
+    for value in vars(other.attribution).values():
+        numbers = value.data if sp.issparse(value) else value
+        if isinstance(numbers, np.ndarray) and numbers.dtype.kind == "f":
+            numbers *= 1 + noise * RNG.uniform(-1, 1, size=numbers.shape)
+    found = fingerprints(other)
+    assert {name for name, said in fingerprints(one).items() if found[name] != said} == changed
 
 
 def test_pairs_count(tmp_path):

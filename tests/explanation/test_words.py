@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import TruncatedSVD
 
-from sktpecr import ENGLISH, Conversation, TPECRExplainer
+from sktpecr import ENGLISH, Conversation, FeedbackRefiner, TPECRExplainer
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.explanation import Reason
 from sktpecr.explanation._reasons import Told
@@ -34,6 +34,8 @@ GERMAN = {
     "no_tags_shown": "Es hat keine Schlagworte, die gezeigt werden dürfen.",
     "no_tags_shown_nearest": "Es hat keine, die gezeigt werden dürfen: wer {items} mag, mag es.",
     "no_tags_shown_popular": "Es hat keine, die gezeigt werden dürfen: alle mögen es.",
+    "asked_more": "Gewünscht: {tags}.",
+    "asked_less": "Hat {tags}, wovon du weniger wolltest.",
     "by_tags": "Es ist neu: nur seine Schlagworte sind bekannt.",
     "sum": "Wert {value}: {base} im Mittel, {tags} durch Schlagworte, {residual} durch anderes.",
     "sum_shown": "Wert {value}: {base} im Mittel, {tags} durch Gezeigte, {residual} sonst.",
@@ -215,7 +217,7 @@ def test_every_sentence_is_said_somewhere():
             replace(one, activity=level, n_hidden=1),
             replace(one, activity=-abs(level)),
             replace(one, activity=0.0, n_hidden=1),
-            replace(one, scored_by_tags=True),
+            replace(one, scored_by_tags=True, asked_more=("tag_1",), asked_less=("tag_2",)),
         ):
             said |= set(re.findall(r"<(\w+)>", each.to_text(marked, details=True)))
     for user in range(60):
@@ -280,3 +282,26 @@ def test_what_is_wrong_is_named(words, message):
 )
 def test_phrases_are_joined(phrases, expected):
     assert joined(phrases) == expected
+
+
+def test_what_was_asked_for_is_a_reason_while_it_lasts():
+    refiner = FeedbackRefiner(EXPLAINER)
+    refined = refiner.refine(3, like="tag_1", dislike="tag_2")
+    carrying = DATA.item_tags[["tag_1", "tag_2"]] > 0
+    for item, (more, less) in zip(DATA.item_ids, carrying.to_numpy(), strict=True):
+        text = refined.explain(item).to_text()
+        assert text.startswith("You asked for tag_1.") == more
+        assert text.endswith("It has tag_2, which you asked for less of.") == less
+        assert "asked" not in refined.forget().explain(item).to_text()
+        # Said again after it was forgotten, the last word counts.
+        turned = refiner.refine(after=refined, like="tag_2").explain(item)
+        assert turned.asked_more == tuple(np.array(["tag_1", "tag_2"])[[more, less]])
+        assert turned.asked_less == ()
+        assert turned.without("tag_2").asked_more == (("tag_1",) if more else ())
+
+
+def test_who_is_described_by_tags_asked_for_them():
+    item = DATA.item_ids[int(np.argmax(DATA.item_tags["tag_1"]))]
+    text = EXPLAINER.explain(tags={"tag_1": 2.0, "tag_2": -1.0}, item=item).to_text()
+    assert text.startswith("You asked for tag_1.")
+    assert "you seem to like tag_1" not in text

@@ -8,6 +8,7 @@ from sklearn.decomposition import TruncatedSVD
 
 from sktpecr import Conversation, FeedbackRefiner, TPECRExplainer
 from sktpecr.datasets import load_movielens, make_tagged_interactions
+from sktpecr.solvers import ClosedFormSolver
 
 DATA = make_tagged_interactions(120, 150, 6, random_state=0)
 TAGS = list(DATA.item_tags.columns)
@@ -112,6 +113,27 @@ def test_an_amount_is_seen_in_the_list(kind, amount):
                 assert after <= max(wanted, 0) or kept == 5
                 assert after < before or before == 0
             assert kept >= 5
+
+
+@pytest.mark.parametrize("keep", [0.5, 0.8])
+def test_taste_costs_at_most_half_of_what_the_list_may_lose(keep):
+    recommender, closed = EXPLAINER.extractor_.recommender_, ClosedFormSolver()
+    shares = []
+    for row, user in enumerate(DATA.user_ids[:30]):
+        for tag in TAGS:
+            # Strong, so that it has to be spared.
+            refined = REFINER.refine(user, like=tag, strength=8.0, amount="more", keep=keep)
+            full = FeedbackRefiner(EXPLAINER, solver=closed).refine(user, like=tag, strength=4.0)
+            own = EXPLAINER.user_embeddings_[row]
+            way = full.embedding - own
+            share = (refined.embedding - own) @ way / (way @ way)
+            np.testing.assert_allclose(refined.embedding, own + share * way, atol=1e-5)
+            shares.append(round(float(np.log2(share)), 3))
+            scores = np.array(recommender.score_items(np.array([own, refined.embedding])))
+            scores[:, DATA.interactions[row].indices] = -np.inf
+            first, now = (set(np.argsort(-each, kind="stable")[:10].tolist()) for each in scores)
+            assert len(first & now) >= (1 + keep) / 2 * 10 or share <= 2**-6
+    assert {0.0, -1.0} <= set(shares) <= set(map(float, range(-6, 1)))
 
 
 def test_without_a_number_more_is_meant():

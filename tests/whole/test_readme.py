@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pandas as pd
+
 ROOT = Path(__file__).parents[2]
 BLOCKS = {
     "README.md": r"^```(python|text)\n(.*?)^```$",
@@ -30,6 +32,12 @@ def test_python_blocks_of_readme_run_and_print_the_text_blocks(tmp_path, monkeyp
         else:
             assert block in printed
     assert kinds == {"python", "text"}
+    # A terminal of 80 columns shows the titles of a list, whatever it leaves out.
+    listed = session["refined"].recommend(10)
+    with pd.option_context("display.width", 80, "display.max_columns", 0):
+        lines = str(listed).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert all(name in line for name, line in zip(listed["name"], lines[1:], strict=False))
 
 
 def test_the_manual_opens_with_blocks_of_readme():

@@ -6,11 +6,13 @@ const tiles = new Map();
 
 export function drawList(talk, look, choose) {
   at("listed-title").textContent = say("for", { name: talk.name });
-  const list = at("list"), places = new Map([...list.children].map((tile) => [tile.dataset.item, tile.getBoundingClientRect()]));
+  const list = at("list"), places = new Map([...tiles].map(([item, tile]) => [item, tile.getBoundingClientRect()]));
   const rows = talk.list.map((row) => fill(tiles.get(row.item) ?? make("li"), row, choose));
   tiles.clear();
   rows.forEach((tile) => tiles.set(tile.dataset.item, tile));
-  list.replaceChildren(...rows);
+  const nothing = make("li", { className: "soft", textContent: say("empty") });
+  list.replaceChildren(...(rows.length ? rows : [nothing]));
+  if (!rows.length) return;
   mark(look);
   if (places.size && !isCalm()) rows.forEach((tile) => move(tile, places.get(tile.dataset.item)));
 }
@@ -33,7 +35,7 @@ function fill(tile, row, choose) {
 }
 
 export function mark(look) {
-  for (const tile of at("list").children) tile.firstChild.setAttribute("aria-pressed", tile.dataset.item === look);
+  for (const tile of tiles.values()) tile.firstChild.setAttribute("aria-pressed", tile.dataset.item === look);
 }
 
 function move(tile, before) {

@@ -6,7 +6,7 @@ const SHOWN = 8;
 
 export function drawWhy(found, isAnswer) {
   at("why").hidden = !found;
-  if (!found) return;
+  if (!found) return (state.why = null);
   const isSame = state.why?.item === found.item;
   state.why = found;
   // Under the pointer nothing changes places: tags keep their order until another item is chosen.

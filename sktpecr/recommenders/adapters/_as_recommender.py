@@ -60,7 +60,7 @@ _NO_USERS = {
 }
 
 
-def as_recommender(model: Any) -> Any:
+def as_recommender(model: Any, *, user_features: Any = None, item_features: Any = None) -> Any:
     """Wrap a trained model as a recommender.
 
     Parameters
@@ -73,6 +73,9 @@ def as_recommender(model: Any) -> Any:
         RecTools (what has ``get_vectors()``) or Spark (``ALSModel``); a fitted scikit-learn
         transformer with an affine ``inverse_transform`` (TruncatedSVD, NMF, PCA, a Pipeline that
         ends in one).
+    user_features, item_features : {array-like, sparse matrix}, optional
+        The features that LightFM was trained with, a row for each user or item: a LightFM model
+        knows a vector of each feature, and does not keep who has which. For no other model.
 
     Returns
     -------
@@ -85,6 +88,8 @@ def as_recommender(model: Any) -> Any:
     ------
     AdapterError
         If no adapter knows the model.
+    ValueError
+        If features are given to a model that has none, or not those that it was trained with.
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
 
@@ -112,9 +117,14 @@ def as_recommender(model: Any) -> Any:
     >>> as_recommender((np.eye(3, 2), np.ones((5, 2))))
     FactorRecommender(3 users, 5 items, 2 factors)
     """
+    name = type(model).__name__
+    features = {"user_features": user_features, "item_features": item_features}
+    if any(each is not None for each in features.values()):
+        if not _is_lightfm(model):
+            raise ValueError(f"user_features and item_features are for LightFM, got {name}")
+        return from_lightfm(model, **features)
     if is_recommender(model):
         return model
-    name = type(model).__name__
     for base in type(model).__mro__:
         what = _NO_USERS.get((base.__module__.split(".")[0], base.__name__))
         if what is not None:
@@ -131,7 +141,9 @@ def as_recommender(model: Any) -> Any:
         f"inverse_transform, nor user_embeddings and score_items; wrap it in "
         f"FactorRecommender(user_factors, item_factors) where the score is a dot product, in "
         f"TorchRecommender(score, user_embeddings, item_vectors) where torch computes it, in "
-        f"DistilledRecommender(model) where there is nothing but scores, or give it the last two"
+        f"DistilledRecommender(model) where there is nothing but scores (a function of arrays of "
+        f"row and column numbers, or a model with predict), or give it these two methods: "
+        f"user_embeddings and score_items"
     )
 
 
@@ -150,8 +162,30 @@ def resolve_recommender(model: Any, X: sp.csr_matrix) -> Any:
         # Asked everything, once; who has a smaller budget says so by wrapping it.
         model = DistilledRecommender(model, budget=1.0, random_state=0).fit(X)
     recommender = as_it_is(as_recommender(model))
+    if _is_lightfm(model):
+        _check_lightfm_has_no_features(recommender, X)
     check_dot_product(recommender)
     n_items = n_items_of(recommender)
     if n_items is not None:
         check_columns(X, n_items)
     return recommender
+
+
+def _is_lightfm(model: Any) -> bool:
+    return hasattr(model, "get_user_representations") and hasattr(model, "get_item_representations")
+
+
+def _check_lightfm_has_no_features(recommender: Any, X: sp.csr_matrix) -> None:
+    """Say that vectors of features are not those of users and items, where there are others."""
+    counts = len(recommender.user_embeddings), len(recommender.item_embeddings)
+    for kind, side, n_known, n in zip(
+        ("user", "item"), ("rows", "columns"), counts, X.shape, strict=True
+    ):
+        # Fewer rows may be some of its users, as cross-validation gives them.
+        if n_known < n or (n_known > n and kind == "item"):
+            raise ValueError(
+                f"LightFM knows vectors of {n_known} {kind}s or {kind} features, and X has {n} "
+                f"{side}; where it was trained with {kind} features, give "
+                f"as_recommender(model, {kind}_features=...), else the {side} that it was trained "
+                f"on, or as_recommender(model) with users='fold_in'"
+            )

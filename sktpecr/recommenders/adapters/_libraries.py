@@ -6,6 +6,7 @@ import inspect
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 
@@ -47,13 +48,28 @@ def from_surprise(model: Any) -> FactorRecommender:
     )
 
 
-def from_lightfm(model: Any) -> FactorRecommender:
-    """Read LightFM without features: p_u q_v + b_u + b_v."""
+def from_lightfm(
+    model: Any, user_features: Any = None, item_features: Any = None
+) -> FactorRecommender:
+    """Read LightFM, p_u q_v + b_u + b_v, of which features make the vectors where it has some."""
     name = type(model).__name__
     if model.item_embeddings is None:
         raise NotFittedError(f"this {name} is not fitted; call its fit(interactions) first")
-    user_biases, users = model.get_user_representations()
-    item_biases, items = model.get_item_representations()
+    sides = []
+    for kind, given, represent in (
+        ("user", user_features, model.get_user_representations),
+        ("item", item_features, model.get_item_representations),
+    ):
+        features = None if given is None else sp.csr_matrix(given)
+        n_known = len(represent()[0])
+        if features is not None and features.shape[1] != n_known:
+            raise ValueError(
+                f"{kind}_features must have a row for each {kind} and a column for each of the "
+                f"{n_known} {kind} features that the {name} was trained with, got shape "
+                f"{features.shape}"
+            )
+        sides.append(represent(features))
+    (user_biases, users), (item_biases, items) = sides
     users, items = with_user_biases(users, items, user_biases)
     return FactorRecommender(users, items, item_biases.copy(), fold_in=ranked_fold_in(users, items))
 

@@ -41,7 +41,7 @@ _MOST_SCORES, _MOST_NUMBERS, _MOST_HELD_OUT = 25_000_000, 8_000_000, 1000
 
 
 class DistilledRecommender(FittedRecommender):
-    r"""Learn factors from the scores of a box that has none, and say how much they reproduce.
+    r"""Learn factors that reproduce the scores of a black box, and measure how well they do.
 
     Neighbours, trees, sequence models, a remote service: whatever gives a score can be asked for
     some, and the dot product that comes nearest to them is then explained. Every explanation

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from implicit.als import AlternatingLeastSquares
 from sklearn.exceptions import NotFittedError
 
@@ -100,6 +101,43 @@ class LightFM:
 class TestLightFM(RecommenderContract):
     def make(self):
         return LightFM().fit(), X, USERS @ ITEMS.T + USER_BIASES[:, None] + ITEM_BIASES
+
+
+class WithFeatures:
+    """As LightFM with features: a vector of each, and those of whoever has several are added up."""
+
+    item_embeddings = np.ones((8, 6))
+
+    def __init__(self):
+        rng = np.random.RandomState(1)
+        self.users, self.items = rng.normal(size=(9, 6)), rng.normal(size=(8, 6))
+        self.user_biases, self.item_biases = rng.normal(size=9), rng.normal(size=8)
+
+    def get_user_representations(self, features=None):
+        features = np.eye(9) if features is None else features
+        return features @ self.user_biases, features @ self.users
+
+    def get_item_representations(self, features=None):
+        features = np.eye(8) if features is None else features
+        return features @ self.item_biases, features @ self.items
+
+
+def test_lightfm_with_features():
+    model, rng = WithFeatures(), np.random.RandomState(2)
+    of_users = (rng.uniform(size=(X.shape[0], 9)) < 0.5) * 1.0
+    of_items = sp.csr_matrix(rng.uniform(size=(X.shape[1], 8)) < 0.5)
+    recommender = as_recommender(model, user_features=of_users, item_features=of_items)
+    expected = (of_users @ model.users) @ (of_items @ model.items).T
+    expected = expected + (of_users @ model.user_biases)[:, None] + of_items @ model.item_biases
+    found = recommender.score_items(recommender.user_embeddings)
+    np.testing.assert_allclose(found, expected)
+    tags = np.eye(2)[np.arange(X.shape[1]) % 2]
+    with pytest.raises(ValueError, match=r"as_recommender\(model, user_features=\.\.\.\)"):
+        TPECRExplainer(model, tags).fit(X)
+    with pytest.raises(ValueError, match=r"item_features must have .* 8 item features"):
+        as_recommender(model, item_features=of_users)
+    with pytest.raises(ValueError, match="user_features and item_features are for LightFM, got"):
+        as_recommender((USERS, ITEMS), user_features=of_users)
 
 
 class SparkTable:
