@@ -168,7 +168,7 @@ def test_two_windows_do_not_talk_across_each_other(client):
 def test_who_keeps_no_version_says_how_many_turns_there_were(client):
     path = f"/api/conversations/{begin(client)['id']}/turns"
     said = {"action": "say", "like": {"tag_1": 2.0}}
-    assert client.post(path, json=said).json() == {"error": "version is missing"}
+    assert client.post(path, json=said).json() == {"error": "version is missing: that of the state that is answered"}
     assert client.post(path, json=said | {"turn": 0}).json()["turn"] == 1
     assert client.post(path, json=said | {"turn": 0}).status_code == 409
 
