@@ -31,9 +31,9 @@ from sktpecr.tags._wish import Wish
 
 # What tags that are known differ in by less than this share of their spread says nothing.
 _ALIKE = 1e-3
-# Tag preferences of so many numbers are held at once, 1 GB, and of no fewer users than these: of
-# more learners a sample is taken. A thousand tell a standard deviation to 2 %.
-_NUMBERS, _FEWEST = 2**27, 1_000
+# Tag preferences of so many numbers are held at once, 256 MB, and of no fewer users than these: of
+# more learners a sample is taken. Five hundred tell a standard deviation to 3 %.
+_NUMBERS, _FEWEST = 2**25, 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class TagModel:
         Who was learned from: train users with interactions.
     mean, std : ndarray of shape (n_tags,)
         Of the tag preferences of the learners; of a sample where learners times tags are more than
-        134 million numbers.
+        34 million numbers.
     generator, attribution : object
         Fitted.
     composite : CompositeFunction
