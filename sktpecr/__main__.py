@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -168,9 +169,21 @@ def serve(host: str, port: int, store: str) -> None:
     """Train, and serve conversations in a browser."""
     from sktpecr.app import serve as serve_app
 
+    _check_free(host, port)
     *_, explainer = _explained()
     print(f"http://{host}:{port}/  (Ctrl+C ends it; conversations are kept in {store})", flush=True)
     serve_app(explainer, host=host, port=port, store=store)
+
+
+def _check_free(host: str, port: int) -> None:
+    """Refuse a port that is taken before anything is trained for it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise OSError(
+            f"cannot listen on port {port} of {host} ({error.strerror}); choose another with --port"
+        ) from error
 
 
 def _explained() -> tuple[TaggedInteractions, Any, TPECRExplainer]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 from sktpecr.explanation._words import spoken
 from sktpecr.tags._user import User
 
+_APOSTROPHES, _BETWEEN_WORDS = re.compile("['’`]"), re.compile(r"[\W_]+")
 _YEAR = re.compile(r"^(?P<title>.+) \((?P<year>\d{4})\)$")
 _N_FOUND, _N_FILMS, _N_TASTE, _N_TOOK = 8, 18, 5, 3
 # Example people are sought among so many, who took neither few items nor very many.
@@ -40,7 +42,7 @@ class Directory:
         self.tags = WireIds(_checked(tag_model.tags, (str, int)))
         named = [_split(spoken_title(str(name))) for name in catalogue.item_names]
         self.titles, self.years = [each[0] for each in named], [each[1] for each in named]
-        self._sought = [title.casefold() for title in self.titles]
+        self._sought = [_plain(title) for title in self.titles]
         self._n_took = _counts(catalogue.interactions, len(catalogue.items))
         self._n_tagged = np.array(
             [len(tag_model.extractor.items_of(tag)) for tag in range(len(tag_model.tags))]
@@ -84,12 +86,12 @@ class Directory:
 
     def search(self, kind: str, text: str) -> list[schemas.Found]:
         """Return the first users or items that a text is found in; what begins with it first."""
-        sought = text.strip().casefold()
+        sought = _plain(text)
         if not sought:
             return []
         if kind == "user":
-            texts = [each.casefold() for each in self.users.texts]
-            named = [row for row, name in self._names.items() if name.casefold().startswith(sought)]
+            texts = list(map(_plain, self.users.texts))
+            named = [row for row, name in self._names.items() if _plain(name).startswith(sought)]
             return [self._found_user(row) for row in [*named, *_first(texts, sought)][:_N_FOUND]]
         columns = _first(self._sought, sought, self._n_took)[:_N_FOUND]
         return [
@@ -176,15 +178,29 @@ class Directory:
 
 
 def _first(texts: list[str], sought: str, weights: NDArray | None = None) -> list[int]:
-    found = [row for row, text in enumerate(texts) if sought in text]
+    """Return where all words are found: first what begins with them, then what has them as said."""
+    words, joined = sought.split(), sought.replace(" ", "")
     return sorted(
-        found,
+        (
+            row
+            for row, text in enumerate(texts)
+            if all(word in text for word in words) or joined in text.replace(" ", "")
+        ),
         key=lambda row: (
             not texts[row].startswith(sought),
+            sought not in texts[row],
             0 if weights is None else -weights[row],
             len(texts[row]),
         ),
     )
+
+
+def _plain(text: str) -> str:
+    """Return a text as it is sought: no capitals, accents or punctuation, words one space apart."""
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    letters = "".join(each for each in parts if not unicodedata.combining(each))
+    found = _BETWEEN_WORDS.sub(" ", _APOSTROPHES.sub("", letters)).strip()
+    return found or text.strip().casefold()  # a title may be nothing but signs
 
 
 def _counts(interactions: Any, n_items: int) -> NDArray:

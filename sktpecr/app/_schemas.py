@@ -210,6 +210,8 @@ class Answer(BaseModel):
     amount: str
     words: str
     rank: int = Field(description="of the item after this answer")
+    came: list[str] = Field(description="titles that it would bring into the list")
+    left: list[str] = Field(description="titles that it would take out")
 
 
 class WhyNot(BaseModel):

@@ -14,7 +14,6 @@ from sktpecr.app._page_words import all_words, tile_words
 from sktpecr.app._store import ConversationStore
 from sktpecr.app._view import View, version_of
 from sktpecr.conversation._conversation import Conversation
-from sktpecr.conversation._conversation_turn import ConversationTurn
 from sktpecr.explanation._tpecr_explainer import TPECRExplainer
 
 # Conversations at hand, and bytes of what they keep for every item; others are read again.
@@ -132,8 +131,8 @@ class Talks:
         return [
             schemas.Preview(
                 amount=amount,
-                came=self._changed(turn, "enters"),
-                left=self._changed(turn, "leaves"),
+                came=self._view.titles(turn, "enters"),
+                left=self._view.titles(turn, "leaves"),
             )
             for amount, turn in turns.items()
         ]
@@ -209,11 +208,6 @@ class Talks:
                 if not again:
                     raise
         raise AssertionError
-
-    def _changed(self, turn: ConversationTurn, change: str) -> list[str]:
-        items = turn.items
-        rows = map(self._directory.catalogue.items.row, items["item"][items["change"] == change])
-        return [self._directory.titles[row] for row in rows]
 
     def _feedback(self, said: schemas.Feedback) -> dict[str, Any]:
         """Return what like, dislike and set say, for Conversation.say."""

@@ -99,6 +99,11 @@ class View:
             items=items,
         )
 
+    def titles(self, turn: ConversationTurn, change: str) -> list[str]:
+        """Return the titles of items that a turn changed in one way."""
+        items = turn.items
+        return [self._film(item)["title"] for item in items["item"][items["change"] == change]]
+
     def explanation(
         self,
         conversation: Conversation,
@@ -149,6 +154,8 @@ class View:
                     amount=each.amount,
                     words=self._said(each.turn).words,
                     rank=each.rank,
+                    came=self.titles(each.turn, "enters"),
+                    left=self.titles(each.turn, "leaves"),
                 )
                 for each in answers_for(conversation, item)
             ]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import sqlite3
 import threading
 from urllib.parse import urljoin
@@ -168,7 +169,9 @@ def test_two_windows_do_not_talk_across_each_other(client):
 def test_who_keeps_no_version_says_how_many_turns_there_were(client):
     path = f"/api/conversations/{begin(client)['id']}/turns"
     said = {"action": "say", "like": {"tag_1": 2.0}}
-    assert client.post(path, json=said).json() == {"error": "version is missing: that of the state that is answered"}
+    assert client.post(path, json=said).json() == {
+        "error": "version is missing: that of the state that is answered"
+    }
     assert client.post(path, json=said | {"turn": 0}).json()["turn"] == 1
     assert client.post(path, json=said | {"turn": 0}).status_code == 409
 
@@ -516,6 +519,21 @@ def test_the_command_line_serves_it(monkeypatch):
         state = begin(client, user="42")
     assert state["user"] == "42"
     assert len(state["list"]) == 10
+
+
+def test_a_port_that_is_taken_is_refused_before_anything_is_trained(monkeypatch, capsys):
+    from sktpecr import __main__ as command
+
+    trained = []
+    monkeypatch.setattr(command, "_explained", lambda: trained.append(True))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert command.main(["app", f"--port={port}", "--store", ":memory:"]) == 2
+    assert not trained
+    printed = capsys.readouterr()
+    assert not printed.out
+    assert f"port {port} of 127.0.0.1" in printed.err
+    assert "choose another with --port" in printed.err
 
 
 @pytest.mark.parametrize("port", ["99999", "-1", "http"])

@@ -77,6 +77,34 @@ def test_search_finds_what_begins_with_a_text_before_what_holds_it(client, kind,
         assert all(each["name"].removeprefix("user ").startswith(first) for each in found)
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("the good the bad", "The Good, the Bad and the Ugly"),
+        ("ugly BAD good", "The Good, the Bad and the Ugly"),
+        ("amelie", "Amélie"),
+        ("Amélie!", "Amélie"),
+        ("schindlers list", "Schindler's List"),
+        ("schindler\u2019s", "Schindler's List"),
+        ("spiderman", "Spider-Man"),
+        ("spider man", "Spider-Man"),
+        ("??", "???"),
+        ("good ugly bad fair", None),
+    ],
+)
+def test_search_minds_neither_signs_nor_accents_nor_the_order_of_words(titled, text, found):
+    answer = titled.get("/api/search", params={"kind": "item", "q": text})
+    assert [each["name"] for each in answer.json()] == ([found] if found else [])
+
+
+@pytest.fixture(scope="module")
+def titled():
+    titles = ["Good, the Bad and the Ugly, The", "Amélie", "Schindler's List", "Spider-Man", "???"]
+    names = [*titles, *NAMES][: len(NAMES)]
+    with TestClient(create_app(fitted(names=names)), base_url="http://localhost") as client:
+        yield client
+
+
 def test_amounts_show_what_the_answers_then_do(client):
     state = post(client, "", user=USER)
     for kind in ("like", "dislike"):
@@ -106,6 +134,9 @@ def test_the_answer_offered_for_an_item_brings_it_in(client):
             ranks = [row["rank"] for row in after["list"] if row["item"] == item]
             assert ranks == ([answer["rank"]] if answer["rank"] <= 10 else [])
             assert after["last"]["words"] == answer["words"]
+            for change, titles in (("enters", answer["came"]), ("leaves", answer["left"])):
+                rows = [row for row in after["last"]["items"] if row["change"] == change]
+                assert [row["title"] for row in rows] == titles
             offered += answer["rank"] <= 10
             state = speak(client, after, "undo")
     assert offered >= 5
@@ -205,7 +236,8 @@ def fitted(**changed):
     tags.index = changed.get("items", tags.index)
     tags.columns = changed.get("tags", tags.columns)
     explainer = TPECRExplainer(TruncatedSVD(6, random_state=0), tags)
-    return explainer.fit(DATA.interactions, user_ids=changed.get("users", DATA.user_ids))
+    users, names = changed.get("users", DATA.user_ids), changed.get("names")
+    return explainer.fit(DATA.interactions, user_ids=users, item_names=names)
 
 
 def test_ids_beyond_what_javascript_counts_and_tags_that_are_numbers():

@@ -1,5 +1,5 @@
 // An answer: how much more or less, each shown beforehand; what it did, and the way back.
-import { ask, at, color, during, isReadOnly, listed, make, named, path, say, state } from "./core.js";
+import { ask, at, color, during, isPhone, isReadOnly, listed, make, named, path, say, state } from "./core.js";
 
 const AMOUNTS = { "a bit": "a_bit", more: "more", "a lot": "a_lot" };
 const SHOWN = 3;
@@ -7,6 +7,15 @@ let opener = null, timer = null;
 
 export function answers(tag) {
   return isReadOnly() ? [] : [answer("like", tag), answer("dislike", tag)];
+}
+
+// No amount of it: the tag is no reason any more, and the list stays.
+export function hider(tag) {
+  if (isReadOnly()) return [];
+  const about = say("hide", { tag: named(tag) });
+  const button = make("button", { className: "answer hide", textContent: say("hide_tag"), label: about, title: about, key: `hide:${tag}` });
+  button.addEventListener("click", () => give({ action: "hide", tag }, button));
+  return [button];
 }
 
 function answer(kind, tag) {
@@ -26,9 +35,7 @@ export function open(button, kind, tag) {
     option.addEventListener("click", () => give({ action: "say", ...said, amount }, option));
     return option;
   });
-  const hide = make("button", { className: "amount hide", textContent: say("hide", { tag: named(tag) }) });
-  hide.addEventListener("click", () => give({ action: "hide", tag }, hide));
-  at("amounts").replaceChildren(...options, hide);
+  at("amounts").replaceChildren(...options);
   color(menu, tag);
   menu.showPopover();
   place(menu, button);
@@ -46,7 +53,7 @@ function few(titles) {
   return listed(titles.length > SHOWN ? [...titles.slice(0, SHOWN - 1), say("and_more", { n: titles.length - SHOWN + 1 })] : titles);
 }
 
-function told({ came, left }, kind) {
+export function told({ came, left }, kind) {
   const lines = [];
   if (came.length) lines.push(make("span", { textContent: say("brings", { films: few(came) }) }));
   if (left.length) lines.push(make("span", { textContent: say("takes", { films: few(left) }) }));
@@ -58,11 +65,13 @@ function place(menu, button) {
   menu.style.removeProperty("left");
   menu.style.removeProperty("top");
   if (matchMedia("(max-width: 40rem)").matches) return;
+  // Below the button or above it, or beside the film where it would cover that.
   const box = button.getBoundingClientRect(), width = menu.offsetWidth, height = menu.offsetHeight;
-  const left = Math.min(Math.max(8, box.right - width), innerWidth - width - 8);
-  const below = box.bottom + 6 + height < innerHeight;
-  menu.style.left = `${left}px`;
-  menu.style.top = `${Math.max(8, below ? box.bottom + 6 : box.top - height - 6)}px`;
+  const film = at("cover").getBoundingClientRect(), left = Math.max(8, Math.min(box.right, innerWidth - 8) - width);
+  const fits = (top) => top >= 8 && top + height < innerHeight - 8 && (top > film.bottom || top + height < film.top || left > film.right || left + width < film.left);
+  const top = [box.bottom + 6, box.top - height - 6].find(fits);
+  menu.style.left = `${top === undefined ? Math.max(8, film.left - width - 8) : left}px`;
+  menu.style.top = `${top ?? Math.max(8, Math.min(box.top, innerHeight - height - 8))}px`;
 }
 
 export function close() {
@@ -70,7 +79,7 @@ export function close() {
 }
 
 // One request a turn: the answer holds the list, the reasons, the next question, and the item looked at.
-export function give(said, button, toasted = null) {
+export function give(said, button) {
   return during(async () => {
     const look = state.why?.item, before = state.talk;
     const talk = await ask("POST", path("/turns"), { version: before.version, ...(look ? { look } : {}), ...said });
@@ -78,18 +87,19 @@ export function give(said, button, toasted = null) {
     if (opener?.isConnected) opener.focus({ preventScroll: true });
     opener = null;
     await state.show(talk, { isAnswer: true });
-    toast(...(toasted ?? told_of(said, before, talk)));
+    state.backToList();
+    toast(told_of(said, before, talk), said.action === "reset");
   }, button);
 }
 
 function told_of(said, before, talk) {
   switch (said.action) {
-    case "undo": return [say("undone", { said: before.turns.at(-1).words }), "redo"];
-    case "redo": return [say("redone", { said: talk.turns.at(-1).words }), "undo"];
-    case "remove": return [say("undone", { said: before.turns[said.at].words }), talk.can_redo ? "redo" : null];
-    case "reset": return [say("started_over"), "restore"];
-    case "hide": return [say("hid", { tag: named(said.tag) }), "undo"];
-    default: return [happened(talk), "undo"];
+    case "undo": return say("undone", { said: before.turns.at(-1).words });
+    case "redo": return say("redone", { said: talk.turns.at(-1).words });
+    case "remove": return say("undone", { said: before.turns[said.at].words });
+    case "reset": return say("started_over");
+    case "hide": return say("hid", { tag: named(said.tag) });
+    default: return happened(talk);
   }
 }
 
@@ -100,14 +110,13 @@ function happened({ last, list }) {
   return [say("happened", { said: last.words, films: few(came) }), ...last.notes].join(" ");
 }
 
-export function toast(text, back = null) {
+export function toast(text, canRestore = false) {
   at("status").textContent = text;
-  at("undo").hidden = !back;
-  at("undo").textContent = say(back === "undo" ? "undo" : "bring_back");
-  at("undo").onclick = () => (back === "restore" ? restore() : give({ action: back }, at("undo")));
+  at("restore").hidden = !canRestore;
   at("toast").classList.add("shown");
   clearTimeout(timer);
-  timer = setTimeout(hideToast, 12000);
+  // Where it has a place of its own it stays.
+  if (isPhone()) timer = setTimeout(hideToast, 12000);
 }
 
 // After "start over": everything again.
@@ -116,8 +125,9 @@ function restore() {
     let talk = state.talk;
     while (talk.can_redo) talk = await ask("POST", path("/turns"), { version: talk.version, action: "redo" });
     await state.show(talk, { isAnswer: true });
-    toast(say("redone", { said: talk.turns.at(-1).words }), null);
-  }, at("undo"));
+    toast(say("redone", { said: talk.turns.at(-1).words }));
+    at("undo").focus({ preventScroll: true });
+  }, at("restore"));
 }
 
 // Nobody who reaches for it is to find it gone.
@@ -147,7 +157,11 @@ export function listen() {
   menu.addEventListener("toggle", (event) => {
     if (event.newState === "closed" && (document.activeElement === document.body || menu.contains(document.activeElement))) opener?.focus({ preventScroll: true });
   });
+  at("menu-close").addEventListener("click", close);
   at("dismiss").addEventListener("click", dismiss);
+  at("restore").addEventListener("click", restore);
+  // Not disabled where there is nothing to do: the focus would be lost.
+  for (const step of ["undo", "redo"]) at(step).addEventListener("click", () => at(step).ariaDisabled === "true" || give({ action: step }, at(step)));
   document.addEventListener("keydown", (event) => {
     const isUndo = event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey;
     if (!isUndo || event.target.matches("input, select") || isReadOnly() || !state.talk?.turn) return;

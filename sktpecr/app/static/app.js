@@ -4,7 +4,7 @@ import { answers, close as closeMenu, dismiss, give, listen, toast } from "./ans
 import { finder } from "./finder.js";
 import { drawList, drawPast, mark } from "./list.js";
 import { drawStart } from "./start.js";
-import { drawWhy, drawWhyNot } from "./why.js";
+import { clearWhyNot, drawWhy, drawWhyNot, freshenWhyNot } from "./why.js";
 
 const address = (talk, item = null) => `#${encodeURIComponent(talk.id)}${item === null ? "" : `/${encodeURIComponent(item)}`}`;
 const route = () => location.hash.slice(1).split("/").map(decodeURIComponent);
@@ -27,7 +27,7 @@ state.show = async (talk, { isAnswer = false } = {}) => {
   if (isOther) {
     state.why = null;
     state.skipped.clear();
-    at("answer-not").replaceChildren();
+    clearWhyNot();
     dismiss();
   }
   state.before = isAnswer && !isOther ? new Map(state.talk.list.map((row) => [row.item, row])) : null;
@@ -35,7 +35,7 @@ state.show = async (talk, { isAnswer = false } = {}) => {
     state.talk = talk;
     document.body.classList.toggle("read-only", isReadOnly());
     at("shared").hidden = !isReadOnly();
-    at("tools").hidden = at("talk").hidden = at("home").hidden = false;
+    at("tools").hidden = at("talk").hidden = at("home").hidden = at("skip").hidden = false;
     at("share").hidden = isReadOnly();
     at("start").hidden = true;
     drawList(talk, talk.look?.item, choose);
@@ -44,6 +44,7 @@ state.show = async (talk, { isAnswer = false } = {}) => {
     drawWhy(talk.look, isAnswer);
     mark(state.why?.item);
   });
+  if (!isOther) freshenWhyNot();
   if (talk.left_out.length) toast(talk.left_out.join(", "));
 };
 
@@ -78,9 +79,11 @@ function look(found) {
   if (isPhone()) openSheet();
 }
 
+const BEHIND = ["top", "bar", "listed", "question", "why-not"];
+
 function openSheet() {
   document.body.classList.add("sheet");
-  for (const each of [at("top"), at("listed"), at("question"), at("why-not")]) each.inert = true;
+  for (const each of BEHIND) at(each).inert = true;
   at("why").scrollTop = 0;
   at("close").focus({ preventScroll: true });
 }
@@ -88,14 +91,22 @@ function openSheet() {
 function closeSheet() {
   if (!document.body.classList.contains("sheet")) return;
   document.body.classList.remove("sheet");
-  for (const each of [at("top"), at("listed"), at("question"), at("why-not")]) each.inert = false;
+  for (const each of BEHIND) at(each).inert = false;
   const tile = document.querySelector(`[data-key="${CSS.escape(`tile:${state.why?.item}`)}"]`);
   (tile ?? at("listed-title")).focus({ preventScroll: true });
 }
 
+// What an answer did is to be seen.
+state.backToList = () => {
+  if (!document.body.classList.contains("sheet")) return;
+  closeSheet();
+  history.replaceState(null, "", address(state.talk));
+  at("listed").scrollIntoView();
+};
+
 function showStart() {
   state.talk = state.why = null;
-  at("talk").hidden = at("tools").hidden = at("shared").hidden = true;
+  at("talk").hidden = at("tools").hidden = at("shared").hidden = at("skip").hidden = true;
   at("start").hidden = false;
   at("home").hidden = true;
   dismiss();
@@ -164,6 +175,11 @@ for (const id of ["home", "leave"]) at(id).addEventListener("click", (event) => 
   closeSheet();
   showStart();
   at("main").focus();
+});
+// The address is where the conversation stands.
+at("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  at("listed-title").focus();
 });
 at("share").addEventListener("click", () => during(share, at("share")));
 at("download").addEventListener("click", () => during(download, at("download")));

@@ -5,7 +5,10 @@ import { give } from "./answer.js";
 const tiles = new Map();
 
 export function drawList(talk, look, choose) {
-  at("listed-title").textContent = say("for", { name: talk.name });
+  const isKnown = talk.user !== null;
+  at("listed-title").textContent = isKnown || !isReadOnly() ? say("for", { name: talk.name }) : say("whose");
+  at("speaks-to").textContent = isKnown ? say("speaks_to", { name: talk.name }) : isReadOnly() ? say("speaks_to_owner") : "";
+  at("speaks-to").hidden = !at("speaks-to").textContent;
   const list = at("list"), places = new Map([...tiles].map(([item, tile]) => [item, tile.getBoundingClientRect()]));
   const rows = talk.list.map((row) => fill(tiles.get(row.item) ?? make("li"), row, choose));
   tiles.clear();
@@ -19,13 +22,13 @@ export function drawList(talk, look, choose) {
 
 function fill(tile, row, choose) {
   const before = state.before?.get(row.item), isNew = state.before && !before, up = before ? before.rank - row.rank : 0;
-  const badge = isNew ? say("new_badge") : up > 1 ? say("up", { n: up }) : null;
+  const badge = isNew ? say("new_badge") : up > 1 ? say("up", { n: up }) : up < -1 ? say("down", { n: -up }) : null;
   const second = row.tags.find((tag) => tag !== row.color);
   const pick = tile.firstChild ?? make("button", { className: "tile", key: `tile:${row.item}` });
   tile.dataset.item = row.item;
   pick.replaceChildren(
     make("span", { className: "poster" },
-      make("span", { className: "line" }, make("span", { className: "rank", textContent: whole(row.rank) }), make("span", { className: "tag", textContent: row.color === null ? "" : named(row.color), dir: "auto" }), badge ? make("span", { className: `badge${isNew ? " new" : ""}`, textContent: badge }) : null),
+      make("span", { className: "line" }, make("span", { className: "rank", textContent: whole(row.rank) }), make("span", { className: "tag", textContent: row.color === null ? "" : named(row.color), dir: "auto" }), badge ? make("span", { className: `badge${isNew ? " new" : up < 0 ? " down" : ""}`, textContent: badge }) : null),
       make("span", { className: "title", textContent: row.title, title: row.name, dir: "auto" }),
       make("span", { className: "year", textContent: row.year })),
     make("span", { className: "reason", textContent: row.reason, dir: "auto" }));
@@ -56,6 +59,11 @@ export function drawPast(talk, choose) {
   const hidden = said.filter((turn) => turn.hides);
   at("hidden").replaceChildren(...hidden.map((turn) => removable(named(turn.hides), say("show_again", { tag: named(turn.hides) }), turn.index)));
   at("hidden-row").hidden = !hidden.length;
+  at("said").scrollLeft = at("said").scrollWidth;
+  at("said").tabIndex = isReadOnly() ? 0 : -1;
+  at("undo").hidden = at("redo").hidden = isReadOnly();
+  at("undo").ariaDisabled = !talk.turn;
+  at("redo").ariaDisabled = !talk.can_redo;
   at("reset").hidden = !talk.turn || isReadOnly();
   at("not_these").hidden = isReadOnly() || !talk.list.length;
 }

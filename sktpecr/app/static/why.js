@@ -1,6 +1,6 @@
 // Why an item is there, why another is not, and what sets two apart.
 import { ask, at, color, drawn, during, isReadOnly, make, named, number, path, percent, say, state, whole } from "./core.js";
-import { answers, dismiss, give } from "./answer.js";
+import { answers, dismiss, give, hider, told as toldOf } from "./answer.js";
 
 const SHOWN = 8;
 
@@ -48,9 +48,21 @@ function drawBars(found, shown) {
   if (others.length) step({ name: say("other_tags", { n: others.length }), size: more, kind: "rest" });
   step({ name: say("rest"), size: found.residual, kind: "rest" });
   step({ name: say("asked"), size: found.asked, kind: "asked" });
+  const cents = adding(rows.map((row) => row.to - row.from), end);
+  rows.forEach((row, index) => (row.shown = cents[index]));
   rows.push({ name: say("score"), from: 0, to: end, kind: "base total" });
   const low = Math.min(0, ...rows.map((row) => row.to)), high = Math.max(0, ...rows.map((row) => row.to));
   at("bars").tBodies[0].replaceChildren(...rows.map((row) => bar(row, low, high - low || 1)));
+}
+
+// The numbers rounded to hundredths, so that they add up to the rounded sum: what rounding down cuts
+// off most is rounded up.
+function adding(parts, sum) {
+  const cents = parts.map((part) => Math.floor(100 * part));
+  const cut = parts.map((part, index) => [100 * part - cents[index], index]).sort((one, other) => other[0] - one[0]);
+  const missing = Math.round(100 * sum) - cents.reduce((all, each) => all + each, 0);
+  for (const [, index] of cut.slice(0, Math.max(0, missing))) cents[index] += 1;
+  return cents.map((each) => each / 100);
 }
 
 function bar(row, low, span) {
@@ -62,8 +74,8 @@ function bar(row, low, span) {
     drawn("line", { x1: x(0), x2: x(0), y1: 0, y2: 16 }), drawn("polygon", { class: kind, points }));
   const name = make("th", { scope: "row", textContent: row.name, dir: "auto" });
   if (row.tag) color(name, row.tag).classList.add("dotted");
-  const buttons = make("td", { className: "answers" }, ...(row.tag ? answers(row.tag) : []));
-  const value = make("td", { className: "value", textContent: number(row.kind?.startsWith("base") ? row.to : size, !row.kind?.startsWith("base")) });
+  const buttons = make("td", { className: "answers" }, ...(row.tag ? [...answers(row.tag), ...hider(row.tag)] : []));
+  const value = make("td", { className: "value", textContent: number(row.shown ?? size, !row.kind?.startsWith("base")) });
   const line = make("tr", { className: row.kind ?? "own" }, name, make("td", { className: "picture" }, picture), value, buttons);
   return line;
 }
@@ -79,7 +91,7 @@ function drawOtherTag(own) {
   const buttons = make("span", { className: "row" });
   input.addEventListener("input", () => {
     const tag = state.model.tags.find((each) => named(each).toLowerCase() === input.value.trim().toLowerCase());
-    buttons.replaceChildren(...(tag ? answers(tag) : []));
+    buttons.replaceChildren(...(tag ? [...answers(tag), ...hider(tag)] : []));
     for (const button of buttons.children) button.dataset.key += ":any";
   });
   place.replaceChildren(input, tags, buttons);
@@ -106,25 +118,41 @@ function drawCompare(found) {
   }, at("compare"));
 }
 
+let about = null;
+
+export function clearWhyNot() {
+  about = null;
+  at("answer-not").replaceChildren();
+}
+
+// What an answer changed may be what was told; nothing waits for it.
+export function freshenWhyNot() {
+  if (about === null) return;
+  at("answer-not").setAttribute("aria-busy", "true");
+  drawWhyNot(about).catch(clearWhyNot);
+}
+
 export async function drawWhyNot(item, isAsked = false) {
-  const told = await ask("POST", path("/why_not"), { item });
-  const about = told.item, lines = [];
-  const place = told.is_rejected ? say("is_rejected") : told.is_seen ? say("is_seen") : told.other === null ? say("is_listed", { n: whole(about.rank) }) : say("stands", { n: whole(about.rank), all: whole(about.n_ranked) });
-  lines.push(make("h3", { dir: "auto", textContent: about.name }), make("p", { textContent: [place, told.text].filter(Boolean).join(" "), dir: "auto" }));
+  about = item;
+  const { id, version } = state.talk, told = await ask("POST", path("/why_not"), { item });
+  if (state.talk?.id !== id || state.talk.version !== version || about !== item) return;
+  const film = told.item, lines = [];
+  const place = told.is_rejected ? say("is_rejected") : told.is_seen ? say("is_seen") : told.other === null ? say("is_listed", { n: whole(film.rank) }) : say("stands", { n: whole(film.rank), all: whole(film.n_ranked) });
+  lines.push(make("h3", { dir: "auto", textContent: film.name }), make("p", { textContent: [place, told.text].filter(Boolean).join(" "), dir: "auto" }));
   if (told.other !== null && !isReadOnly()) {
     const best = told.answers[0], enters = best && best.rank <= state.talk.list.length;
     lines.push(make("p", { className: "soft", textContent: enters ? say("would_bring") : best ? say("closest", { n: whole(best.rank) }) : say("no_answer") }));
-    lines.push(make("div", { className: "row" }, ...told.answers.map((each) => {
+    lines.push(make("div", { className: "offers" }, ...told.answers.map((each) => {
       const button = make("button", { className: "main", key: `bring:${each.words}`, textContent: say("give", { said: each.words }) });
       const named = (tags) => Object.fromEntries(tags.map((tag) => [tag, 1]));
       button.addEventListener("click", async () => {
         await give({ action: "say", like: named(each.like), dislike: named(each.dislike), amount: each.amount, look: item }, button);
-        await drawWhyNot(item);
         at("find-other-input").focus({ preventScroll: true });
       });
-      return button;
+      return make("div", {}, button, make("p", { className: "then" }, ...toldOf(each, "like")));
     })));
   }
+  at("answer-not").removeAttribute("aria-busy");
   at("answer-not").replaceChildren(...lines);
   if (!isAsked) return;
   dismiss();
