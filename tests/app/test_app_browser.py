@@ -234,6 +234,10 @@ def test_an_answer_shows_what_is_new_what_left_and_moves_nothing_under_the_point
     assert new
     marked = page.locator("#list li:has(.badge.new) .title").all_text_contents()
     assert sorted(marked) == sorted(new)
+    kept = turn.items[turn.items["change"] == "stays"]
+    moved = kept["rank_before"].astype(int) - kept["rank"].astype(int)
+    said = [f"up {n}" if n > 0 else f"down {-n}" for n in moved if abs(n) > 1]
+    assert sorted(page.locator(".badge:not(.new)").all_text_contents()) == sorted(said)
     assert page.locator("#left button").all_text_contents() == left
     assert page.text_content("#status").startswith("New in the list after “a lot more")
     after = page.eval_on_selector_all("#bars th", "all => all.map((each) => each.textContent)")
@@ -294,6 +298,14 @@ def test_why_not_gives_the_answer_that_brings_an_item_in(page):
     assert name in names(page)
     assert page.text_content("#why-title") == name
     assert page.evaluate("document.activeElement.id") == "find-other-input"
+    page.click("#undo")  # and it follows
+    page.wait_for_selector(f"#answer-not p:has-text('Place {place} of')")
+    page.wait_for_selector("#answer-not:not([aria-busy])")
+    words = page.locator("#answer-not .main >> nth=0").text_content()
+    shown = page.locator("#answer-not .then >> nth=0").text_content()
+    assert words.startswith("Say: ")
+    assert name in shown
+    assert "takes out" in shown
 
 
 def test_an_empty_list_says_the_way_back(page):
@@ -327,6 +339,20 @@ def test_what_moves_stands_still_for_who_asks_for_that(chromium, server):
     assert moving == {"reduce": False, "no-preference": True}
 
 
+def test_the_numbers_shown_add_up_to_the_score_shown(page):
+    begin(page)
+    answer(page, more(own_tag(page)), "A lot")
+    page.click("#details summary")
+    for row in range(10):
+        page.click(f"#list li >> nth={row} >> .tile")
+        settle(page)
+        *parts, score = (
+            round(100 * float(text.replace("\N{MINUS SIGN}", "-")))
+            for text in page.locator("#bars .value").all_text_contents()
+        )
+        assert sum(parts) == score
+
+
 def test_two_items_are_compared(page):
     begin(page)
     listed = Conversation(EXPLAINER, user=USER).recommend(2)
@@ -342,7 +368,7 @@ def test_two_items_are_compared(page):
 
 
 def test_the_keyboard_alone_and_the_focus_stays(page):
-    page.keyboard.press("Tab")
+    assert not page.is_visible("#skip")  # there is no list to skip to
     tab_to(page, "tag_1")
     page.keyboard.press("Space")
     tab_to(page, "Show my list")
@@ -453,6 +479,7 @@ def test_a_shared_link_is_read_only_until_it_is_copied(page, chromium):
     other.click("#list li:nth-child(2) .tile")
     settle(other)
     assert other.text_content("#why-title") == names(page)[1]
+    assert "“you” means" in other.text_content("#speaks-to")
     other.click("#go_on")
     other.wait_for_selector("#bars button")
     settle(other)
@@ -553,6 +580,18 @@ def test_on_a_phone_the_reasons_are_a_sheet_and_no_word_is_broken(chromium, serv
         "document.activeElement.closest('li') === document.getElementById('list').children[1]"
     )
     assert len(names(page)) == 10
+    page.click("#list li:nth-child(2) .tile")
+    page.wait_for_selector("body.sheet")
+    settle(page)
+    page.click("#bars .answer >> nth=0")
+    page.click("#menu-close")
+    assert not page.is_visible("#menu")
+    answer(page, "#bars .answer >> nth=0", "A lot")  # its effect on the list is seen
+    page.wait_for_selector("#why-title", state="hidden")
+    assert page.is_visible("#status")
+    assert page.evaluate("document.querySelector('#list li').getBoundingClientRect().top") < 400
+    page.click("#undo")
+    settle(page)
     left = page.eval_on_selector_all("#list li", "all => all.map((each) => each.offsetLeft)")
     assert len(set(left)) == 1
     breaks = page.evaluate(

@@ -59,12 +59,12 @@ export function drawPast(talk, choose) {
   const hidden = said.filter((turn) => turn.hides);
   at("hidden").replaceChildren(...hidden.map((turn) => removable(named(turn.hides), say("show_again", { tag: named(turn.hides) }), turn.index)));
   at("hidden-row").hidden = !hidden.length;
-  at("said").scrollLeft = at("said").scrollWidth;
-  at("said").tabIndex = isReadOnly() ? 0 : -1;
   at("undo").hidden = at("redo").hidden = isReadOnly();
   at("undo").ariaDisabled = !talk.turn;
   at("redo").ariaDisabled = !talk.can_redo;
   at("reset").hidden = !talk.turn || isReadOnly();
+  at("said").tabIndex = isReadOnly() ? 0 : -1;
+  at("said").scrollLeft = at("said").scrollWidth;
   at("not_these").hidden = isReadOnly() || !talk.list.length;
 }
 
