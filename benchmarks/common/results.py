@@ -39,7 +39,7 @@ def commit() -> str:
 
 
 def _git(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    return subprocess.run(  # noqa: S603
         ["git", *words],  # noqa: S607
         cwd=Path(__file__).parent,
         capture_output=True,

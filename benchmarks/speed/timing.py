@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_REPEATS = 7
+REPEATS = 7
 
 
-def medians(*functions: Callable[[], object], repeats: int = _REPEATS) -> list[float]:
+def medians(*functions: Callable[[], object], repeats: int | None = None) -> list[float]:
     """Return the median CPU seconds of each, run in turn after one run to warm up."""
     for function in functions:
         function()
     times: list[list[float]] = [[] for _ in functions]
-    for _ in range(repeats):
+    for _ in range(repeats or REPEATS):
         for spent, function in zip(times, functions, strict=True):
             spent.append(cpu_seconds(function))
     return [max(statistics.median(spent), 1e-9) for spent in times]

@@ -393,7 +393,11 @@ def with_nan(data):
 
 
 BAD_FITS = {
-    "short tags": (lambda d: {}, lambda d: d.item_tags.iloc[:-1], "expected 150, got 149"),
+    "short tags": (
+        lambda d: {},
+        lambda d: d.item_tags.iloc[:-1],
+        "interactions have 150 columns, item_tags has 149 rows",
+    ),
     "no tags": (lambda d: {}, lambda d: d.item_tags.iloc[:, :0], "item_tags has no tags"),
     "empty tag": (lambda d: {}, lambda d: d.item_tags.assign(rare=0), "have no items .*'rare'"),
     "nan tags": (lambda d: {}, lambda d: d.item_tags.mask(d.item_tags > 0), "NaN or infinite"),

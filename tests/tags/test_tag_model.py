@@ -277,3 +277,18 @@ def test_variance_is_of_the_embeddings_that_were_learned_from():
     tag_model = learned_from(range(10))._tag_model
     expected = np.mean([USERS[:10, factor].astype(float).var() for factor in range(6)])
     assert tag_model.embedding_variance == pytest.approx(expected, rel=1e-5)
+
+
+def test_of_too_many_learners_a_sample_is_what_is_learned_from(monkeypatch):
+    monkeypatch.setattr("sktpecr.tags._tag_model._NUMBERS", 40 * 5)
+    monkeypatch.setattr("sktpecr.tags._tag_model._FEWEST", 20)
+    model = explainer_of(FIRST).tag_model_
+    some = np.random.RandomState(0).choice(80, 40, replace=False)
+    monkeypatch.undo()
+    explainer = TPECRExplainer(model.recommender, FIRST.item_tags)
+    same = explainer.fit(FIRST.interactions, train_users=np.sort(some)).tag_model_
+    np.testing.assert_allclose(model.mean, same.mean)
+    np.testing.assert_allclose(model.std, same.std)
+    for name in ("scale_", "strength_", "used_"):
+        np.testing.assert_allclose(getattr(model.account, name), getattr(same.account, name))
+    assert model.learners.sum() == 80  # whom an evaluation must not take for unseen

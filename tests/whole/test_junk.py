@@ -55,20 +55,12 @@ LIST = list(DATA.item_ids[:5])
 PREFERENCES = EXPLAINER.extractor_.tag_preferences(FACTORS[0])
 
 JUNK = [
-    *(None, True, 0, -1, 1.5, float("nan"), float("inf"), 10**30, 1j),
-    *("", "junk", b"junk", "x" * 500),
-    *([], (), {}, set(), [None], ["junk"], [[]], [[1], [2, 3]], {"junk": 1}, {TAG: object()}),
-    *({TAG: "much"}, {None: None}, {USER: -1}, range(3), (each for each in [1])),
-    *(
-        np.zeros(0),
-        np.zeros((2, 2, 2)),
-        np.full(15, np.nan),
-        np.array("x"),
-        np.array([True, False]),
-    ),
-    *(np.full((12, 15), np.inf), np.array([object()], dtype=object)),
-    *(pd.DataFrame(), pd.DataFrame({"a": ["x"]}), pd.Series([1, None]), sp.csr_matrix((1, 1))),
-    *(object(), object, len, Path("/nowhere/at/all"), dt.date(2020, 1, 1)),
+    *(None, True, -1, 1.5, float("nan"), float("inf"), 10**30),
+    *("", "junk", b"junk", "x" * 500, [], {}, [None], ["junk"], [[1], [2, 3]]),
+    *({"junk": 1}, {TAG: object()}, {TAG: "much"}, (each for each in [1])),
+    *(np.zeros(0), np.zeros((2, 2, 2)), np.array("x"), np.array([True, False])),
+    *(np.full((12, 15), np.inf), pd.DataFrame({"a": ["x"]}), sp.csr_matrix((1, 1))),
+    *(object(), len, Path("/nowhere/at/all"), dt.date(2020, 1, 1)),
 ]
 
 

@@ -141,7 +141,9 @@ def as_recommender(model: Any, *, user_features: Any = None, item_features: Any 
         f"inverse_transform, nor user_embeddings and score_items; wrap it in "
         f"FactorRecommender(user_factors, item_factors) where the score is a dot product, in "
         f"TorchRecommender(score, user_embeddings, item_vectors) where torch computes it, in "
-        f"DistilledRecommender(model) where there is nothing but scores, or give it the last two"
+        f"DistilledRecommender(model) where there is nothing but scores (a function of arrays of "
+        f"row and column numbers, or a model with predict), or give it these two methods: "
+        f"user_embeddings and score_items"
     )
 
 
