@@ -119,7 +119,7 @@ def _in_one_call(
     )
     labels = range(len(columns))
     with warnings.catch_warnings():  # these are not probabilities of classes that exclude others
-        warnings.filterwarnings("ignore", message=r"\s*Prediction probabilties")
+        warnings.filterwarnings("ignore", message=r"\s*Prediction prob")
         found = explainer.explain_instance(
             preferences,
             predict,

@@ -56,7 +56,7 @@ def explain_item(tag_model: TagModel, user: User, column: int) -> Explanation:
         activity=0.0 if attributed.activity is None else float(attributed.activity[0]),
         residual=value - base_value - float(contributions.sum()),
         value=value,
-        score=float(scores[column]),
+        score=_own_score(tag_model, user, column, float(scores[column])),
         prediction=float(prediction[0, 0]),
         fidelity=float(attributed.fidelity[0] * tag_model.fidelity(column, user.is_folded)),
         standard_errors=None if errors is None else errors[0],
@@ -68,6 +68,13 @@ def explain_item(tag_model: TagModel, user: User, column: int) -> Explanation:
         _tell=partial(tell, tag_model, user, column, attributed=accounted),
         _weigh=_weighing(tag_model, user, column),
     )
+
+
+def _own_score(tag_model: TagModel, user: User, column: int, score: float) -> float:
+    """Return what a distilled box says itself of a user it knows, else the score as it is."""
+    ask, X = optional(tag_model.recommender, "own_score"), tag_model.catalogue.interactions
+    is_known = user.row is not None and not user.turns and not user.is_folded
+    return score if ask is None or X is None or not is_known else ask(user.row, column, X)
 
 
 def _weighing(tag_model: TagModel, user: User, column: int) -> Callable[[], pd.DataFrame] | None:

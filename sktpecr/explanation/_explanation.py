@@ -76,7 +76,8 @@ class Explanation:
     value : float
         The number that is explained: the score itself for the exact attribution.
     score : float
-        The recommender's own score.
+        The recommender's own score. Of a distilled box it is the box's own, from one call, and
+        `value` is what the factors in its place say.
     prediction : float
         The composite function's score, at the user's own tag preferences.
     fidelity : float

@@ -46,6 +46,8 @@ _OPTIONAL: dict[str, Any] = {
     "n_trained": None,
     # The share of the scores that factors kept: a number, or one for each item.
     "fidelity": 1.0,
+    # What the box that factors stand for says itself of a pair.
+    "own_score": None,
 }
 
 

@@ -129,6 +129,24 @@ def test_explanations_carry_what_was_kept():
     assert distilled.fidelity < 1
 
 
+def test_the_score_is_the_boxs_own_and_the_factors_is_beside_it():
+    noisy = SCORES + RNG.normal(size=SCORES.shape)
+    box = Box(noisy)
+    distilled = DistilledRecommender(box, n_factors=RANK, budget=0.8, random_state=0)
+    explainer = TPECRExplainer(distilled.fit(NOBODY), DATA.item_tags).fit(DATA.interactions)
+    n_asked = box.n_asked
+    explanation = explainer.explain(3, DATA.item_ids[7])
+    assert box.n_asked == n_asked + 1
+    assert explanation.score == pytest.approx(noisy[3, 7])
+    by_factors = distilled.score_items(distilled.user_embeddings[[3]], [7])[0, 0]
+    assert explanation.value == pytest.approx(by_factors, abs=1e-5)
+    assert abs(explanation.value - explanation.score) > 0.01
+    # What the box never scored, a user after an answer, is the factors'.
+    refined = FeedbackRefiner(explainer).refine(3, like="tag_1").explain(DATA.item_ids[7])
+    assert box.n_asked == n_asked + 1
+    assert refined.score != pytest.approx(noisy[3, 7])
+
+
 def test_models_of_features_are_asked_pairs():
     users, items = np.nonzero(np.ones_like(SCORES))
     features = np.hstack([USERS[users], ITEMS[items]])
