@@ -300,7 +300,8 @@ def test_workers_end_with_a_batch_that_is_ended(tmp_path):
     command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(code), tmp_path / "batch"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
-        wait_until(lambda: list(tmp_path.glob("batch/part-*")), 60)
+        # So many that each worker has had one: only then does it look after its caller.
+        wait_until(lambda: len(list(tmp_path.glob("batch/part-*"))) >= 8, 60)
         workers = children_of(process.pid)
     finally:
         process.terminate()

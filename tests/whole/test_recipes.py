@@ -101,7 +101,7 @@ def test_files_without_an_engine(folder, explainer, pairs):
 
 
 def test_dask(folder, explainer, pairs):
-    pytest.importorskip("dask.dataframe", reason="dask has no tables here")
+    pytest.importorskip("dask.dataframe", exc_type=ImportError, reason="no tables of dask here")
     run("Dask", explainer)
     assert_same(pd.read_parquet("reasons"), explainer, pairs)
 
