@@ -84,7 +84,8 @@ def numbers(claims: list[dict[str, Any]], everything: dict[str, Any]) -> list[st
     rows = {(row["name"], row["column"]): row for row in everything["rows"]}
     verdicts = [ledger.judge(claim, everything).verdict for claim in claims]
     readings, above = rivals.readings(everything, "c_u")
-    turn = rows["speed P8 synthetic feedback turn", "ms, one like, median"]["here"]
+    column = "ms, like, 1 amounts and a list, median"
+    turn = rows["speed P8 synthetic feedback turn", column]["here"]
     return [
         f"**{verdicts.count('holds')} of {len(claims)}** claims of the paper hold when its "
         f"experiments are run again, {verdicts.count('holds in part')} hold in part and "
