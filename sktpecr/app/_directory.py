@@ -44,9 +44,9 @@ class Directory:
         self.titles, self.years = [each[0] for each in named], [each[1] for each in named]
         self._sought = [_plain(title) for title in self.titles]
         self._n_took = _counts(catalogue.interactions, len(catalogue.items))
-        self._n_tagged = np.array(
-            [len(tag_model.extractor.items_of(tag)) for tag in range(len(tag_model.tags))]
-        )
+        self._n_tagged = tag_model.n_tagged
+        # Tags, that of the most items first.
+        self._common = np.argsort(-self._n_tagged, kind="stable")
         names = page["page_names"].split(", ")
         rows = self._examples(len(names))
         self._names = dict(zip(rows, names, strict=False))
@@ -54,7 +54,7 @@ class Directory:
         self.model = schemas.Model(
             n_users=len(catalogue.users),
             n_items=len(catalogue.items),
-            tags=[self.tags.texts[tag] for tag in np.argsort(-self._n_tagged, kind="stable")],
+            tags=[self.tags.texts[tag] for tag in self._common],
             people=people,
             labels={text: name for text in self.tags.texts if (name := spoken(text)) != text},
             films=[self.film(column) for column in self._well_known()],
@@ -142,7 +142,7 @@ class Directory:
         tag_model = self.tag_model
         likings = tag_model.vs_mean(tag_model.tag_preferences[rows])
         # Somebody is best told by tags that many items have.
-        likings = likings[:, np.argsort(-self._n_tagged, kind="stable")[:_N_TELLING]]
+        likings = likings[:, self._common[:_N_TELLING]]
         likings = likings - likings.mean(axis=1, keepdims=True)
         lengths = np.linalg.norm(likings, axis=1)
         found: list[int] = []
@@ -159,7 +159,7 @@ class Directory:
 
     def _shown(self, row: int, likings: NDArray) -> int:
         """Return how well a user's list shows each of the tags liked most, in turns."""
-        liked = np.argsort(-self._n_tagged, kind="stable")[np.argsort(-likings)[:3]].tolist()
+        liked = self._common[np.argsort(-likings)[:3]].tolist()
         user, took = self.catalogue.users[row], len(self.catalogue.history(row))
         listed = self.explainer.recommend(user, exclude_seen=bool(took))["item"]
         tags = [set(self.tags_of(self.catalogue.items.row(item)).tolist()) for item in listed]

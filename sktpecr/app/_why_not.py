@@ -68,8 +68,8 @@ def _tags_to_say(conversation: Conversation, item: Hashable) -> Iterator[tuple[s
     listed = np.array(
         [model.extractor.tags_of(column) > 0 for column in state.listed(conversation.n)]
     ).sum(axis=0)
-    n_tagged = np.array([len(model.extractor.items_of(tag)) for tag in range(len(own))])
-    for tag in np.argsort(np.where(own & state.shown, n_tagged, np.inf), kind="stable")[:_N_OWN]:
+    rarest = np.argsort(np.where(own & state.shown, model.n_tagged, np.inf), kind="stable")
+    for tag in rarest[:_N_OWN]:
         if own[tag] and state.shown[tag]:
             yield "like", model.tags[tag]
     counts = np.where(~own & state.shown, listed, 0)

@@ -116,9 +116,12 @@ def _learn(
 def _doubt_tags(tag_model: TagModel) -> None:
     """Warn where tags explain scores no better than random tags do."""
     account, n_users = tag_model.attribution, int(tag_model.learners.sum())
-    n_items_of_tags = np.diff(tag_model.extractor._item_tags.indptr)
     # A tag for each item is the same tag wherever it is dealt.
-    if type(account) is not AccountAttribution or n_users < _ENOUGH or n_items_of_tags.max() == 1:
+    if (
+        type(account) is not AccountAttribution
+        or n_users < _ENOUGH
+        or tag_model.n_tagged.max() == 1
+    ):
         return
     told, by_chance = account.explained_.mean(), account.explained_by_chance_.mean()
     n_tags, n_used = len(account.used_), int(account.used_.sum())

@@ -175,14 +175,13 @@ class TagModel:
             The clone.
         """
         attribution = clone(attribution)
-        some_learners = _sampled(self.learners, len(self.tags))
-        some = taken(self.user_embeddings, some_learners)
+        some = taken(self.user_embeddings, self._looked_at)
         known: dict[str, Any] = {}
         if has_fit_parameter(attribution, "item_tags"):
             X = self.catalogue.interactions
             known["item_tags"] = self.extractor._tags_by_item
             known["tag_matrix"] = self.extractor.tag_matrix_
-            known["interactions"] = None if X is None else X[some_learners]
+            known["interactions"] = None if X is None else X[self._looked_at]
         preferences, _ = _preferences(self.extractor, some)
         return attribution.fit(self.composite, preferences, some.astype(np.float64), **known)
 
@@ -273,6 +272,16 @@ class TagModel:
         return users.mean(axis=0, dtype=np.float64)
 
     @lazily
+    def _looked_at(self) -> NDArray:
+        """The learners whose tag preferences are computed, shape (n_users,)."""
+        return _sampled(self.learners, len(self.tags))
+
+    @lazily
+    def n_tagged(self) -> NDArray:
+        """How many items each tag is on, shape (n_tags,)."""
+        return np.diff(self.extractor._item_tags.indptr)
+
+    @lazily
     def popularity(self) -> NDArray:
         """How many users took each item, else the average user's scores; shape (n_items,)."""
         X = self.catalogue.interactions
@@ -286,8 +295,7 @@ class TagModel:
     @lazily
     def steerability(self) -> Steerability:
         """What feedback on tags can steer, as the learners show it."""
-        some = _sampled(self.learners, len(self.tags))
-        return self.extractor.steerability(taken(self.user_embeddings, some))
+        return self.extractor.steerability(taken(self.user_embeddings, self._looked_at))
 
     @lazily
     def wish(self) -> Wish:
