@@ -142,11 +142,11 @@ def own_item_auc(recommender: Any, embed: Callable[[NDArray], NDArray], X: sp.cs
         only_taken, only_others = _without(taken, others, marked), _without(others, taken, marked)
         if len(only_taken) and len(only_others):
             columns = np.concatenate([only_taken, only_others])
-            own, theirs = np.split(_scores(recommender, embedding, columns), [len(only_taken)])
-            theirs.sort()
-            # Of the others' items so many have lower scores; equal ones count one half.
-            beaten = (theirs.searchsorted(own, side) for side in ("left", "right"))
-            found.append(sum(each.mean() for each in beaten) / (2 * len(theirs)))
+            scores = _scores(recommender, embedding, columns)
+            own, theirs = scores[: len(only_taken)], np.sort(scores[len(only_taken) :])
+            # So many pairs are won; of a pair with equal scores one half.
+            won = sum(theirs.searchsorted(own, side).sum() for side in ("left", "right")) / 2
+            found.append(won / (len(own) * len(theirs)))
     if not found:
         return Auc(np.nan, np.nan, 0)
     return Auc(float(np.mean(found)), float(np.std(found) / len(found) ** 0.5), len(found))
