@@ -97,7 +97,7 @@ PAGE_ENGLISH: Mapping[str, str] = MappingProxyType(
         "page_not_this": "Not this one",
         "page_bars": "How the score comes about",
         "page_average": "Average person",
-        "page_level": "Your scores in general",
+        "page_level": "You in general",
         "page_other_tags": "{n} more tags",
         "page_rest": "Not explained by tags",
         "page_asked": "What you asked for",
