@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 from sklearn.linear_model import LogisticRegression
 
-from sktpecr import FeedbackRefiner
-from sktpecr.explanation._information_gain import information_gain
-from sktpecr.tags._wish import Wish, wish_scores
+from sktpecr import FeedbackRefiner, TPECRExplainer
+from sktpecr._utils._ranking import top_items
+from sktpecr.explanation._edit_search import edited_embeddings
+from sktpecr.explanation._suggest_question import rank_questions
 
 # Where there are thousands, the largest and smallest value is looked for among so many tags.
 _N_NORMALS = 100
@@ -27,18 +28,16 @@ _N_NORMALS = 100
 class Critics:
     """What methods know: a factor model, and the tags that are to be seen."""
 
-    refiner: FeedbackRefiner
+    explainer: TPECRExplainer
     users: NDArray
     items: NDArray
     biases: NDArray
     tags: sp.csr_matrix
     interactions: sp.csr_matrix
-    temperature: float
-    wish: Wish
     drawn: dict[int, NDArray] = field(default_factory=dict)
 
     def scored(self, embedding: NDArray) -> NDArray:
-        return self.items @ embedding + self.biases
+        return np.asarray(self.items @ embedding + self.biases)
 
     def of_tag(self, tag: int) -> NDArray:
         return self.tags[:, [tag]].toarray().ravel() > 0
@@ -117,13 +116,6 @@ class NoAnswer:
         used = row[row > 0]
         usual = used.mean() if len(used) else 1.0
         return np.maximum(row[list(self.said)], usual)
-
-    def question(self, tags: NDArray, candidates: NDArray) -> int:
-        scores = wish_scores(self.scores(), self.critics.temperature, [])
-        posterior = np.where(candidates, scores, -np.inf)
-        posterior = np.exp(posterior - posterior.max())
-        gain = information_gain(posterior / posterior.sum(), self.critics.tags)
-        return int(tags[np.argmax(gain[tags])])
 
 
 class KeepWhatFits(NoAnswer):
@@ -266,44 +258,58 @@ class BKVAE(NoAnswer):
 
 @dataclass
 class ClosedForm(NoAnswer):
+    """A refiner of this library: by its closed form, or by what other arguments make of it."""
+
     strength: float = 1.0
+    solver: str = "closed_form"
+    long_term: float = 0.5
     refined: Any = None
 
     def answer(self, tag: int, liked: bool) -> None:
         super().answer(tag, liked)
-        if not self.strength:
-            return
-        refiner = self.critics.refiner
-        tag_model = refiner.tag_model_
-        told: dict[str, Any] = {"like" if liked else "dislike": [tag_model.tags[tag]]}
-        who = {"user": tag_model.catalogue.users[self.user]}
+        refiner = FeedbackRefiner(
+            self.critics.explainer, solver=self.solver, long_term=self.long_term
+        )
+        told: dict[str, Any] = {"like" if liked else "dislike": [self.tag_model.tags[tag]]}
+        who = {"user": self.tag_model.catalogue.users[self.user]}
         if self.refined is not None:
             who = {"after": self.refined}
         try:
-            self.refined = refiner.sweep(**who, **told, strengths=[self.strength])[0]
+            self.refined = refiner.refine(**who, **told, strength=self.strength)
         except ValueError:  # nothing that the answer could be set against
             return
+
+    @property
+    def tag_model(self) -> Any:
+        return self.critics.explainer.tag_model_
 
     def scores(self) -> NDArray:
         return self.own if self.refined is None else self.refined.scores
 
+    def question(self, tags: NDArray, candidates: NDArray) -> int:
+        """By the information that is expected of the answer, as `suggest_question` asks."""
+        ranked = rank_questions(self.tag_model, self.scores(), candidates, tags)["tag"]
+        return int(self.tag_model.tags.row(ranked[0])) if len(ranked) else int(tags[0])
+
 
 @dataclass
-class Combined(ClosedForm):
-    """The wish layer over the closed form."""
+class Default(ClosedForm):
+    """This library as it comes."""
 
-    counts: float = 1.0
+    solver: str = "auto"
 
-    def scores(self) -> NDArray:
-        wish = self.critics.wish
-        said = [(self.counts, wish.tag(tag, sign > 0)) for tag, sign in self.said.items()]
-        scores = super().scores()
-        return wish_scores(scores, self.critics.temperature, said)
+
+class AskedByChange(ClosedForm):
+    """The closed form, asked about the tag whose answer is expected to change most of the list."""
 
     def question(self, tags: NDArray, candidates: NDArray) -> int:
-        posterior = np.where(candidates, self.scores(), -np.inf)
-        posterior = np.exp(posterior - posterior.max())
-        gain = information_gain(
-            posterior / posterior.sum(), self.critics.tags, self.critics.wish.error_rate
-        )
-        return int(tags[np.argmax(gain[tags])])
+        at = self.embedding if self.refined is None else self.refined.embedding
+        loadings = self.tag_model.steerability.loadings
+        answers = loadings[tags] @ loadings.T
+        edited = edited_embeddings(self.tag_model, at, np.vstack([answers, -answers]))
+        listed = top_items(self.tag_model.scores_of(at), candidates, 10)
+        stayed = [
+            np.isin(listed, top_items(self.tag_model.scores_of(each), candidates, 10)).sum()
+            for each in edited
+        ]
+        return int(tags[np.argmin(np.reshape(stayed, (2, -1)).sum(axis=0))])
