@@ -52,7 +52,7 @@ class Wish:
         self.error_rate = error_rate
         largest = np.asarray(tags.max(axis=0).todense()).ravel()
         self._tags = tags @ sp.diags(1 / np.where(largest > 0, largest, 1.0), format="csc")
-        self._embeddings = item_embeddings
+        self._embeddings: Any = item_embeddings
         untagged = np.asarray(tags.getnnz(axis=1) == 0)
         self._tagged, self._untagged = np.flatnonzero(~untagged), np.flatnonzero(untagged)
         self._guesses: dict[int, tuple[NDArray, float]] = {}
