@@ -35,13 +35,13 @@ from benchmarks.beyond.critiquing_rivals import (
     PlainStep,
 )
 from benchmarks.common.rows import Row, mean_row, prefix, row
-from benchmarks.common.world import world
+from benchmarks.common.world import World, world
 from sktpecr import TPECRExplainer
 from sktpecr.tags._temperature import fit_temperature
 
-_N_SESSIONS, _N_TUNED = 100, 50
+_N_SESSIONS, _N_TUNED = 100, 40
 _DEFAULT = "default"
-_SHARES = (0.0, 0.3)
+SHARES = (0.0, 0.3)
 _NOISE = (0.0, 0.1)
 _POLICIES = (("most_telling", "positive"), ("popular", "positive"), ("random", "both"))
 
@@ -59,15 +59,13 @@ TUNED = {
     "boost": Tuned(Boost, "size", (0.5, 1.0, 2.0, 4.0)),
     "plain step": Tuned(PlainStep, "size", (0.25, 0.5, 1.0, 2.0)),
     "BK-VAE": Tuned(BKVAE, "precision", (0.3, 1.0, 3.0)),
-    "closed form": Tuned(ClosedForm, "strength", (1.0, 2.0, 4.0, 8.0)),
+    "closed form": Tuned(ClosedForm, "strength", (1.0, 4.0)),
 }
 FIXED: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "default": (Default, {}),
-    "default, all for now": (Default, {"long_term": 0.0}),
     "no answer": (NoAnswer, {}),
     "keep what fits": (KeepWhatFits, {}),
     "fewest contradictions": (FewestContradictions, {}),
-    "closed form 1": (ClosedForm, {}),
     "UAC": (UAC, {}),
     "BAC": (BAC, {}),
     "LLC-Score": (LLCScore, {}),
@@ -80,6 +78,21 @@ def critiquing(
 ) -> list[Row]:
     """Return success and turns of all methods, and what the default has ahead of each."""
     here = world(data_name, data_dir, model_name)
+    tags, chosen_on, measured = sessions(here)
+    name = prefix("beyond critiquing", data_name, model_name)
+    rows = [row(name, "temperature", _temperature(here.model, here.train, chosen_on))]
+    for missing in SHARES:
+        told = critics(here.model, here.train, without_tags(tags, missing))
+        for how in ways():
+            where = f"{name} {how['policy']} {how['answers']} wrong {how['noise']:g}"
+            where += f" missing {missing:g}" + " taken out" * how["take_out"]
+            rows += cell(where, told, chosen_on, measured, (tags, here.train, how))
+        rows += asked(f"{name} missing {missing:g}", told, measured, tags, here.train)
+    return rows
+
+
+def sessions(here: World) -> tuple[sp.csr_matrix, list[tuple[int, int]], list[tuple[int, int]]]:
+    """Return tags, and whom settings are chosen on and who is measured: rows and columns."""
     tags = sp.csr_matrix(here.data.item_tags.to_numpy(dtype=float))
     pairs = [
         (int(user), int(item))
@@ -91,25 +104,30 @@ def critiquing(
     ]
     pairs = [pair for pair in pairs if tags[[pair[1]]].nnz]
     chosen_on, measured = apart(pairs, _N_TUNED)
-    measured = measured[:_N_SESSIONS]
-    name = prefix("beyond critiquing", data_name, model_name)
-    rows = [row(name, "temperature", _temperature(here.model, here.train, chosen_on))]
-    for missing in _SHARES:
-        told = critics(here.model, here.train, without_tags(tags, missing))
-        for noise, take_out, (policy, answers) in product(_NOISE, (False, True), _POLICIES):
-            how = {"policy": policy, "answers": answers, "noise": noise, "take_out": take_out}
-            talk = tags, here.train, how
-            where = f"{name} {policy} {answers} wrong {noise:g} missing {missing:g}"
-            where += " taken out" * take_out
-            best = {each: tuned(told, each, chosen_on, *talk) for each in TUNED}
-            rows += [
-                row(where, f"{TUNED[each].setting} of {each}", value)
-                for each, value in best.items()
-            ]
-            cases = simulate_critiques(methods(told, best), measured, tags, here.train, **how)
-            rows += _compared(where, cases)
-        rows += _asked(f"{name} missing {missing:g}", told, measured, tags, here.train)
-    return rows
+    return tags, chosen_on, measured[:_N_SESSIONS]
+
+
+def ways() -> list[dict[str, Any]]:
+    """Return how users talk, as `simulate_critiques` takes it."""
+    return [
+        {"policy": policy, "answers": answers, "noise": noise, "take_out": take_out}
+        for noise, take_out, (policy, answers) in product(_NOISE, (False, True), _POLICIES)
+    ]
+
+
+def cell(
+    where: str,
+    told: Critics,
+    chosen_on: list[tuple[int, int]],
+    measured: list[tuple[int, int]],
+    talk: tuple[sp.csr_matrix, sp.csr_matrix, dict[str, Any]],
+) -> list[Row]:
+    """Return what comes of one way to talk, rivals tuned for it."""
+    tags, train, how = talk
+    best = {each: tuned(told, each, chosen_on, *talk) for each in TUNED}
+    rows = [row(where, f"{TUNED[each].setting} of {each}", value) for each, value in best.items()]
+    cases = simulate_critiques(methods(told, best), measured, tags, train, **how)
+    return rows + _compared(where, cases)
 
 
 def _compared(where: str, cases: pd.DataFrame) -> list[Row]:
@@ -127,7 +145,7 @@ def _compared(where: str, cases: pd.DataFrame) -> list[Row]:
     ]
 
 
-def _asked(
+def asked(
     where: str, told: Critics, pairs: list[tuple[int, int]], tags: sp.csr_matrix, train: Any
 ) -> list[Row]:
     """Compare questions with those of the rule before, and with the most telling critique."""

@@ -42,11 +42,21 @@ class Critics:
     def of_tag(self, tag: int) -> NDArray:
         return self.tags[:, [tag]].toarray().ravel() > 0
 
-    def contrast(self, tag: int) -> NDArray:
-        on = self.of_tag(tag)
-        if on.all() or not on.any():
-            return np.zeros(self.items.shape[1])
-        return self.items[on].mean(axis=0) - self.items[~on].mean(axis=0)
+    @cached_property
+    def contrasts(self) -> NDArray:
+        """The mean item of each tag less that of the others, a row per tag."""
+        n_items, on = len(self.items), np.asarray((self.tags > 0).sum(axis=0)).ravel()
+        sums = (self.tags > 0).astype(np.float64).T @ self.items
+        others = (self.items.sum(axis=0) - sums) / np.maximum(n_items - on, 1)[:, np.newaxis]
+        found = sums / np.maximum(on, 1)[:, np.newaxis] - others
+        return np.where(((on > 0) & (on < n_items))[:, np.newaxis], found, 0.0)
+
+    @cached_property
+    def precision(self) -> NDArray:
+        """Inverse covariance of the users' embeddings."""
+        covariance = np.cov(self.users.T)
+        ridge = 1e-9 * np.trace(covariance) * np.eye(len(covariance))
+        return np.linalg.inv(covariance + ridge)
 
     @cached_property
     def frequencies(self) -> sp.csr_matrix:
@@ -148,7 +158,7 @@ class PlainStep(NoAnswer):
     def scores(self) -> NDArray:
         at = self.embedding.astype(np.float64)
         for tag, sign in self.said.items():
-            towards = self.critics.contrast(tag)
+            towards = self.critics.contrasts[tag]
             moved = (self.critics.items @ towards).std() or 1.0
             at = at + sign * self.size * self.own.std() * towards / moved
         return self.critics.scored(at)
@@ -239,7 +249,7 @@ class BKVAE(NoAnswer):
     def scores(self) -> NDArray:
         if not self.said:
             return self.own
-        prior, at = self._prior
+        prior, at = self.critics.precision, self.embedding
         inverse, pulled = prior.copy(), prior @ at
         values = self.critics.normals @ at
         for tag, sign in self.said.items():
@@ -249,27 +259,18 @@ class BKVAE(NoAnswer):
             pulled += rho * x * (values.max() if sign > 0 else values.min())
         return self.critics.scored(np.linalg.solve(inverse, pulled))
 
-    @cached_property
-    def _prior(self) -> tuple[NDArray, NDArray]:
-        users = self.critics.users
-        covariance = np.cov(users.T) + 1e-9 * np.trace(np.cov(users.T)) * np.eye(users.shape[1])
-        return np.linalg.inv(covariance), self.embedding.astype(np.float64)
-
 
 @dataclass
 class ClosedForm(NoAnswer):
-    """A refiner of this library: by its closed form, or by what other arguments make of it."""
+    """A refiner of this library, by its closed form or another solver."""
 
     strength: float = 1.0
     solver: str = "closed_form"
-    long_term: float = 0.5
     refined: Any = None
 
     def answer(self, tag: int, liked: bool) -> None:
         super().answer(tag, liked)
-        refiner = FeedbackRefiner(
-            self.critics.explainer, solver=self.solver, long_term=self.long_term
-        )
+        refiner = FeedbackRefiner(self.critics.explainer, solver=self.solver)
         told: dict[str, Any] = {"like" if liked else "dislike": [self.tag_model.tags[tag]]}
         who = {"user": self.tag_model.catalogue.users[self.user]}
         if self.refined is not None:
