@@ -299,8 +299,9 @@ class TagModel:
 
     @lazily
     def wish(self) -> Wish:
-        """What answers about tags say of items; untagged items are not guessed at."""
-        return Wish(self.extractor._item_tags)
+        """What answers about tags say of items."""
+        vectors = optional(self.recommender, "item_embeddings")
+        return Wish(self.extractor._item_tags, item_embeddings=vectors)
 
     @lazily
     def embedding_variance(self) -> float:
