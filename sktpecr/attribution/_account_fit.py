@@ -11,6 +11,9 @@ from scipy.optimize import nnls
 
 # Numbers in a block of arrays that are computed on the way: 32 MB.
 _NUMBERS_A_BLOCK = 2**22
+# A tag with less than this share of the weight of an item's heaviest tag is a trace: somebody
+# filed the item so, but it is not what most people would call it.
+_TRACE = 0.1
 # Tags whose tastes correlate above this are one.
 _ALIKE = 0.9
 
@@ -20,6 +23,20 @@ class Weights(NamedTuple):
 
     weights: sp.csr_matrix
     explained: NDArray
+
+
+def without_traces(item_tags: sp.csr_matrix) -> sp.csr_matrix:
+    """Return the tags that items carry for more than a trace; the matrix itself if all are."""
+    counts = np.diff(item_tags.indptr)
+    heaviest = np.zeros(len(counts))
+    heaviest[counts > 0] = np.maximum.reduceat(item_tags.data, item_tags.indptr[:-1][counts > 0])
+    traces = item_tags.data < _TRACE * np.repeat(heaviest, counts)
+    if not traces.any():
+        return item_tags
+    carried = item_tags.copy()
+    carried.data[traces] = 0
+    carried.eliminate_zeros()
+    return carried
 
 
 def own_weights(
