@@ -13,7 +13,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sktpecr.attribution._account_fit import alias_groups, own_weights, without_traces
+from sktpecr.attribution._account_fit import (
+    alias_groups,
+    on_most_items,
+    own_weights,
+    without_traces,
+)
 from sktpecr.attribution._account_rows import (
     Levelled,
     Rows,
@@ -31,8 +36,6 @@ from sktpecr.attribution._composite import CompositeFunction
 _LEVELS = ("regression", "difference", "none")
 # Users whose tastes are held against their histories.
 _READERS = 5000
-# A tag on more items than this share of them tells none apart.
-_ON_MOST = 0.75
 # Own tags have to tell more than chance by so much of the variance of an item's score.
 _MORE_THAN_CHANCE = 0.05
 
@@ -296,9 +299,7 @@ class AccountAttribution(BaseEstimator):
         strength = Strength(scores, item_tags)
         self.strength_ = strength.of(tastes)
         self.strength_by_chance_ = strength_by_chance(strength, random_state)
-        self.used_ = self.strength_ > self.strength_by_chance_
-        on_items = np.bincount(item_tags.indices, minlength=item_tags.shape[1])
-        self.used_ &= on_items <= _ON_MOST * item_tags.shape[0]
+        self.used_ = (self.strength_ > self.strength_by_chance_) & ~on_most_items(item_tags)
         used = sp.csr_matrix(self.carried_ @ sp.diags(self.used_.astype(np.float64)))
         used.eliminate_zeros()
         self.weights_, self.explained_ = own_weights(scores, tastes, used, self.ridge)

@@ -14,6 +14,8 @@ _NUMBERS_A_BLOCK = 2**22
 # A tag with less than this share of the weight of an item's heaviest tag is a trace: somebody
 # filed the item so, but it is not what most people would call it.
 _TRACE = 0.1
+# A tag on more items than this share of them tells none apart.
+_ON_MOST = 0.75
 # Tags whose tastes correlate above this are one.
 _ALIKE = 0.9
 
@@ -37,6 +39,11 @@ def without_traces(item_tags: sp.csr_matrix) -> sp.csr_matrix:
     carried.data[traces] = 0
     carried.eliminate_zeros()
     return carried
+
+
+def on_most_items(item_tags: sp.csr_matrix) -> NDArray:
+    n_items, n_tags = item_tags.shape
+    return np.bincount(item_tags.indices, minlength=n_tags) > _ON_MOST * n_items
 
 
 def own_weights(
