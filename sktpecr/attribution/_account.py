@@ -13,12 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sktpecr.attribution._account_fit import (
-    alias_groups,
-    on_most_items,
-    own_weights,
-    without_traces,
-)
+from sktpecr.attribution._account_fit import alias_groups, own_tags, own_weights
 from sktpecr.attribution._account_rows import (
     Levelled,
     Rows,
@@ -76,14 +71,13 @@ class AccountAttribution(BaseEstimator):
         The strength that one in a hundred of randomly dealt tags reaches.
     carried_ : sparse matrix of shape (n_items, n_tags)
         The tags that count as an item's own: those with at least a tenth of the weight of its
-        heaviest tag. All of them, where all weights are 1.
+        heaviest tag, but for tags on more than three quarters of all items, which tell none apart.
     used_ : ndarray of bool, shape (n_tags,)
-        Which tags say more than chance, and are not on more than three quarters of the
-        items: those tell no items apart. The others have no weights.
+        Which tags say more than that. The others have no weights.
     aliases_ : ndarray of int, shape (n_tags,)
         For each tag the largest tag whose taste is nearly the same (correlation above .9).
     n_items_ : ndarray of int, shape (n_tags,)
-        How many items carry each tag.
+        How many items each tag is an own tag of.
     spread_ : ndarray of shape (n_items,)
         Standard deviation over users of an item's score, less the level.
     explained_, explained_by_chance_ : ndarray of shape (n_items,)
@@ -291,7 +285,7 @@ class AccountAttribution(BaseEstimator):
         random_state: np.random.RandomState,
     ) -> None:
         scores, tastes = levelled.scores, levelled.tastes
-        self.carried_ = without_traces(item_tags)
+        self.carried_ = own_tags(item_tags)
         self.n_items_ = np.bincount(self.carried_.indices, minlength=item_tags.shape[1])
         self.level_ = level
         self.beta_, self.gamma_ = levelled.beta, levelled.gamma
@@ -299,7 +293,7 @@ class AccountAttribution(BaseEstimator):
         strength = Strength(scores, item_tags)
         self.strength_ = strength.of(tastes)
         self.strength_by_chance_ = strength_by_chance(strength, random_state)
-        self.used_ = (self.strength_ > self.strength_by_chance_) & ~on_most_items(item_tags)
+        self.used_ = self.strength_ > self.strength_by_chance_
         used = sp.csr_matrix(self.carried_ @ sp.diags(self.used_.astype(np.float64)))
         used.eliminate_zeros()
         self.weights_, self.explained_ = own_weights(scores, tastes, used, self.ridge)

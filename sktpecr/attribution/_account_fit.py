@@ -27,23 +27,22 @@ class Weights(NamedTuple):
     explained: NDArray
 
 
-def without_traces(item_tags: sp.csr_matrix) -> sp.csr_matrix:
-    """Return the tags that items carry for more than a trace; the matrix itself if all are."""
+def own_tags(item_tags: sp.csr_matrix) -> sp.csr_matrix:
+    """Return item tags without traces and without those on most items; itself if there are none."""
+    on_most = np.bincount(item_tags.indices, minlength=item_tags.shape[1]) > (
+        _ON_MOST * item_tags.shape[0]
+    )
     counts = np.diff(item_tags.indptr)
     heaviest = np.zeros(len(counts))
     heaviest[counts > 0] = np.maximum.reduceat(item_tags.data, item_tags.indptr[:-1][counts > 0])
-    traces = item_tags.data < _TRACE * np.repeat(heaviest, counts)
-    if not traces.any():
+    left_out = item_tags.data < _TRACE * np.repeat(heaviest, counts)
+    left_out |= on_most[item_tags.indices]
+    if not left_out.any():
         return item_tags
-    carried = item_tags.copy()
-    carried.data[traces] = 0
-    carried.eliminate_zeros()
-    return carried
-
-
-def on_most_items(item_tags: sp.csr_matrix) -> NDArray:
-    n_items, n_tags = item_tags.shape
-    return np.bincount(item_tags.indices, minlength=n_tags) > _ON_MOST * n_items
+    own = item_tags.copy()
+    own.data[left_out] = 0
+    own.eliminate_zeros()
+    return own
 
 
 def own_weights(
