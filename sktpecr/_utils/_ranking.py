@@ -55,9 +55,13 @@ def ranks_of(columns: NDArray, scores: NDArray, candidates: NDArray) -> NDArray:
     """Return the ranks of items among the candidates, from 1; ties count in column order."""
     # `scores` (n_items,).
     if len(columns) <= _FEW:
+        # Of all items one pass, which leaves few where those asked for rank high.
+        rivals = np.flatnonzero(scores >= scores[columns].min()) if len(columns) else columns
+        rivals = rivals[candidates[rivals]]
+        rival_scores = scores[rivals]
         ahead = [
-            np.count_nonzero(candidates & (scores > scores[column]))
-            + np.count_nonzero(candidates[:column] & (scores[:column] == scores[column]))
+            np.count_nonzero(rival_scores > scores[column])
+            + np.count_nonzero((rival_scores == scores[column]) & (rivals < column))
             for column in columns
         ]
         return np.asarray(ahead, dtype=np.intp) + 1

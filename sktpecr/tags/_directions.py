@@ -91,7 +91,7 @@ class Directions:
     def contrast(self, tag: int, scores: NDArray, history: NDArray) -> NDArray:
         """Return the mean item of a tag less the mean of the others, by taste."""
         # `scores` (n_items,); returns (n_factors,).
-        of_tag, of_others = self._sides(tag, _taste(scores), history)
+        of_tag, of_others = _sides(self._inside(tag), _taste(scores), history)
         of_tag_mean, of_others_mean = self._means(of_tag, of_others)
         return of_tag_mean - of_others_mean
 
@@ -113,28 +113,26 @@ class Directions:
         self, tag: int, liked: bool, taste: NDArray, history: NDArray
     ) -> tuple[NDArray, NDArray]:
         """Return the direction that one tag asks for, and the scatter that it is measured in."""
-        above, below = self._sides(tag, taste, history)
+        inside = self._inside(tag)
+        above, below = _sides(inside, taste, history)
         if not liked:
             above, below = below, above
         share = _SHARE_RAISED[liked]
         means = self._means(above, below)
         scatter = self._within((share, 1 - share), (above, below), means)
         direction = self._unit(np.linalg.solve(scatter, means[0] - means[1]))
-        kept = history if liked else np.setdiff1d(history, self._items_of(tag))
+        kept = history if liked else history[~inside[history]]
         if len(kept):
             usual = float(np.sqrt(np.trace(self._covariance)))
             pull = self._unit(self._items[kept].mean(axis=0), usual)
             direction += _HISTORY_PULL[liked] * pull
         return self._unit(direction), scatter
 
-    def _sides(self, tag: int, taste: NDArray, history: NDArray) -> tuple[NDArray, NDArray]:
-        """Return weights of the tag's items, and of the others."""
+    def _inside(self, tag: int) -> NDArray:
+        """Return which items have a tag, shape (n_items,)."""
         inside = np.zeros(len(self._items), dtype=bool)
-        inside[self._items_of(tag)] = True
-        return _weights(inside, taste, history), _weights(~inside, taste, history)
-
-    def _items_of(self, tag: int) -> NDArray:
-        return self._tags.indices[self._tags.indptr[tag] : self._tags.indptr[tag + 1]]
+        inside[self._tags.indices[self._tags.indptr[tag] : self._tags.indptr[tag + 1]]] = True
+        return inside
 
     def _means(self, *weights: NDArray) -> NDArray:
         """Return weighted means of the items, a row each."""
@@ -217,6 +215,11 @@ class Directions:
 def _taste(scores: NDArray) -> NDArray:
     """Return what items count, 1 for the best."""
     return np.exp((scores - scores.max()) / ((scores.std() or 1.0) * _TASTE_TEMPERATURE))
+
+
+def _sides(inside: NDArray, taste: NDArray, history: NDArray) -> tuple[NDArray, NDArray]:
+    """Return weights of the items inside, and of the others."""
+    return _weights(inside, taste, history), _weights(~inside, taste, history)
 
 
 def _weights(some: NDArray, taste: NDArray, history: NDArray) -> NDArray:
