@@ -258,13 +258,8 @@ class FeedbackRefiner(BaseEstimator):
             for one in (user if _are_many(user) else [user])
         ]
         users = [one.listed_among(tag_model.catalogue, candidates) for one in users]
-        held = check_held(tag_model.tags, hold)
-        shown = (
-            min(check_n(n), len(tag_model.catalogue.items)),
-            check_share(keep, "keep"),
-            exclude,
-            held,
-        )
+        n = min(check_n(n), len(tag_model.catalogue.items))
+        shown = n, check_share(keep, "keep"), exclude, check_held(tag_model.tags, hold)
         refined = [self._refine(tag_model, one, [feedback], values, *shown)[0] for one in users]
         warn_of_hard_tags(tag_model, feedback, refined)
         return refined if _are_many(user) else refined[0]
