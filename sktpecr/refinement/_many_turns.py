@@ -18,8 +18,8 @@ from sktpecr.tags._directions_of_many import combined_of_many
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._user import User, worth
 
-# Numbers of scores in a block, 16 MB in single precision; of fewer users one by one is as quick.
-_NUMBERS, _FEWEST = 2**22, 8
+# Numbers of scores in a block, 8 MB in single precision; of fewer users one by one is as quick.
+_NUMBERS, _FEWEST = 2**21, 8
 
 Listed = tuple[NDArray, NDArray, NDArray]  # Columns, what they are worth, their ranks before
 

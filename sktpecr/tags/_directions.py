@@ -8,10 +8,6 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.optimize import nnls
 
-from sktpecr.recommenders._protocol import item_gradients
-from sktpecr.tags._gradients import tag_gradients
-from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
-
 # Chosen on users of MovieLens-1M and goodbooks who are not tested on.
 TASTE_TEMPERATURE = 2.0
 # How much the scatter of the items to raise weighs, for a like and for a dislike, after which they
@@ -54,12 +50,6 @@ class Directions:
         covariance = self.items.T @ self.items / len(self.items)
         self.covariance = covariance.astype(np.float64)
 
-    @classmethod
-    def at(cls, extractor: TagPreferenceExtractor, embedding: NDArray) -> Directions:
-        """Build the directions at an embedding; for a dot product they are the same at all."""
-        items = item_gradients(extractor.recommender_, embedding)
-        return cls(items, extractor._item_tags, tag_gradients(extractor, embedding, items))
-
     def movement(self, direction: NDArray) -> float:
         """Return the standard deviation over items of the score changes along a direction."""
         return float(np.sqrt(max(direction @ self.covariance @ direction, 0.0)))
@@ -77,12 +67,11 @@ class Directions:
     ) -> NDArray:
         """Return one direction for several likes and dislikes."""
         # `scores` (n_items,); returns (n_factors,).
-        taste = _taste(scores)
         strongest = max(map(abs, wishes.values()))
         direction, size = np.zeros(len(self.covariance)), 0.0
         scatter = np.zeros_like(self.covariance)
         for tag, wish in wishes.items():
-            towards, within = self._discriminant(tag, wish > 0, taste, history)
+            towards, within = self._discriminant(tag, wish > 0, scores, history)
             direction += abs(wish) / strongest * towards
             scatter += abs(wish) / strongest * within
             size += float(np.linalg.norm(towards))
@@ -99,7 +88,7 @@ class Directions:
         """Return what a movement costs the list: how it changes the scores of items, by taste."""
         # `scores` (n_items,); returns (n_factors, n_factors).
         everything = np.ones(len(self.items), dtype=bool)
-        weights = _weights(everything, _taste(scores), history)
+        weights = weights_of(everything, _taste(scores), history)
         return self._within((1.0,), (weights,), self._means(weights))
 
     def words(self, wishes: dict[int, float]) -> NDArray:
@@ -110,23 +99,28 @@ class Directions:
         return KEPT_WORD - (np.maximum(FULL_WORD / shares, 1.0) - 1.0)
 
     def _discriminant(
-        self, tag: int, liked: bool, taste: NDArray, history: NDArray
+        self, tag: int, liked: bool, scores: NDArray, history: NDArray
     ) -> tuple[NDArray, NDArray]:
         """Return the direction that one tag asks for, and the scatter that it is measured in."""
-        inside = self._inside(tag)
-        above, below = _sides(inside, taste, history)
-        if not liked:
-            above, below = below, above
-        share = SHARE_RAISED[liked]
-        means = self._means(above, below)
-        scatter = self._within((share, 1 - share), (above, below), means)
-        direction = self._unit(np.linalg.solve(scatter, means[0] - means[1]))
-        kept = history if liked else history[~inside[history]]
+        apart, scatter = self._told_apart(tag, liked, scores, history)
+        direction = self._unit(np.linalg.solve(scatter, apart))
+        kept = history if liked else history[~self._inside(tag)[history]]
         if len(kept):
             usual = float(np.sqrt(np.trace(self.covariance)))
             pull = self._unit(self.items[kept].mean(axis=0), usual)
             direction += HISTORY_PULL[liked] * pull
         return self._unit(direction), scatter
+
+    def _told_apart(
+        self, tag: int, liked: bool, scores: NDArray, history: NDArray
+    ) -> tuple[NDArray, NDArray]:
+        """Return the mean item to raise less that to lower, and the scatter within the two."""
+        above, below = _sides(self._inside(tag), _taste(scores), history)
+        if not liked:
+            above, below = below, above
+        share = SHARE_RAISED[liked]
+        means = self._means(above, below)
+        return means[0] - means[1], self._within((share, 1 - share), (above, below), means)
 
     def _inside(self, tag: int) -> NDArray:
         """Return which items have a tag, shape (n_items,)."""
@@ -152,7 +146,10 @@ class Directions:
         of_all = np.zeros(len(self.items))
         for share, each in zip(shares, weights, strict=True):
             of_all += share * each
-        scatter = self._second_moment(of_all)
+        return self.ridged(second_moment(self.items, of_all), shares, means)
+
+    def ridged(self, scatter: NDArray, shares: tuple[float, ...], means: NDArray) -> NDArray:
+        """Return second moments of items less those of the classes' means, with a ridge."""
         whole, n_factors = np.trace(scatter), len(scatter)
         for share, mean in zip(shares, means, strict=True):
             scatter -= share * np.outer(mean, mean)
@@ -161,18 +158,6 @@ class Directions:
         if not size > ROUNDINGS * n_factors * np.finfo(self.items.dtype).eps * whole:
             return np.eye(n_factors) * (whole / n_factors or 1.0)
         return scatter + RIDGE * size / n_factors * np.eye(n_factors)
-
-    def _second_moment(self, weights: NDArray) -> NDArray:
-        """Return the weighted mean of the items' outer products."""
-        roots = np.sqrt(weights, dtype=self.items.dtype)[:, np.newaxis]
-        moment = np.zeros(self.covariance.shape, dtype=self.items.dtype)
-        # Of so many items at a time the weighted ones stay in the cache.
-        for start in range(0, len(roots), _BLOCK_ITEMS):
-            block = slice(start, start + _BLOCK_ITEMS)
-            weighted = self.items[block] * roots[block]
-            # NumPy sees that the result is symmetric, and does half the work.
-            moment += weighted.T @ weighted
-        return moment.astype(np.float64)
 
     def keep_words(self, direction: NDArray, scatter: NDArray, wishes: dict[int, float]) -> NDArray:
         """Correct a direction as little as possible so that every named tag moves its way."""
@@ -216,6 +201,19 @@ class Directions:
         return direction / movement
 
 
+def second_moment(items: NDArray, weights: NDArray) -> NDArray:
+    """Return the weighted sum of the items' outer products."""
+    roots = np.sqrt(weights, dtype=items.dtype)[:, np.newaxis]
+    moment = np.zeros((items.shape[1], items.shape[1]), dtype=items.dtype)
+    # Of so many items at a time the weighted ones stay in the cache.
+    for start in range(0, len(roots), _BLOCK_ITEMS):
+        block = slice(start, start + _BLOCK_ITEMS)
+        weighted = items[block] * roots[block]
+        # NumPy sees that the result is symmetric, and does half the work.
+        moment += weighted.T @ weighted
+    return moment.astype(np.float64)
+
+
 def _taste(scores: NDArray) -> NDArray:
     """Return what items count, 1 for the best."""
     return np.exp((scores - scores.max()) / ((scores.std() or 1.0) * TASTE_TEMPERATURE))
@@ -223,10 +221,10 @@ def _taste(scores: NDArray) -> NDArray:
 
 def _sides(inside: NDArray, taste: NDArray, history: NDArray) -> tuple[NDArray, NDArray]:
     """Return weights of the items inside, and of the others."""
-    return _weights(inside, taste, history), _weights(~inside, taste, history)
+    return weights_of(inside, taste, history), weights_of(~inside, taste, history)
 
 
-def _weights(some: NDArray, taste: NDArray, history: NDArray) -> NDArray:
+def weights_of(some: NDArray, taste: NDArray, history: NDArray) -> NDArray:
     """Return what each of some items counts, 1 together: items to come by taste, if there are."""
     for counted in (taste, np.ones_like(taste)):
         weights = np.where(some, counted, 0.0)
