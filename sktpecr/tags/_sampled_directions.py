@@ -22,7 +22,7 @@ from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
 LARGE, _SAMPLE, _OF_TAG = 2**17, 2**15, 2**14
 
 
-# Movements are those of all items; means and scatters, for a like or a dislike, of the sample alone.
+# Movements are those of all items; means and scatters, for likes and dislikes, those of the sample.
 class SampledDirections(Directions):
     """Directions whose discriminants are told from some items, the tag's own before others."""
 
