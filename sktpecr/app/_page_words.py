@@ -88,8 +88,8 @@ PAGE_ENGLISH: Mapping[str, str] = MappingProxyType(
         "page_counted": "{tag}: {before} → {after} of {n}.",
         "page_hide": "Hide {tag}: no longer give it as a reason. The list stays as it is.",
         "page_hide_tag": "Hide",
-        "page_about_hiding": "“Hide” stops a tag from being given as a reason. The list stays as it "
-        "is.",
+        "page_about_hiding": "“Hide” stops a tag from being given as a reason. The list stays as "
+        "it is.",
         "page_hid": "{tag} is no longer given as a reason. The list stays as it is.",
         "page_rank": "Place {n}",
         "page_below": "Place {n}, below the list",
