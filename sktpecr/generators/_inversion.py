@@ -18,8 +18,8 @@ from sktpecr.generators._gaussian import GaussianGenerator
 from sktpecr.generators._layers import Layers, forward, tanh_hessian, tanh_jacobian
 from sktpecr.generators._network_generator import LearnedGenerator
 
-# Of Newton's method: what can be met takes three or four, and more do not meet what cannot be. A row
-# is done when a step gains less than this share of what is left; one that gains nothing is shortened.
+# Of Newton's method: what can be met takes three or four, and more do not meet what cannot be. A
+# row is done when a step gains less than this share of what is left; one that gains nothing is cut.
 _MAX_STEPS, _DONE, _SHARES = 10, 1e-4, (1.0, 0.5, 0.25, 0.0625)
 # Of the covariance of what is read wrongly, relative to that of the tag preferences.
 _RIDGE = 1e-8
