@@ -149,6 +149,10 @@ def _compared(where: str, cases: pd.DataFrame) -> list[Row]:
         for name, each in by_method.items()
         for metric in ("success@1", "success@5", "success@10", "success@20", "turns")
     ]
+    rows += [
+        mean_row(where, f"history rank {name}", each["history rank"].dropna())
+        for name, each in by_method.items()
+    ]
     ours = by_method[_DEFAULT]["success@10"]
     return rows + [
         mean_row(where, f"success@10 {_DEFAULT} - {name}", ours - each["success@10"])
