@@ -145,13 +145,13 @@ def cell(
 def _compared(where: str, cases: pd.DataFrame) -> list[Row]:
     by_method = {name: each.set_index("case") for name, each in cases.groupby("method")}
     rows = [
-        mean_row(where, f"{metric} {name}", each[metric])
+        mean_row(where, f"{metric} {name}", each[metric].dropna())
         for name, each in by_method.items()
-        for metric in ("success@1", "success@5", "success@10", "success@20", "turns")
+        for metric in ("success@10", "turns", "history rank")
     ]
     rows += [
-        mean_row(where, f"history rank {name}", each["history rank"].dropna())
-        for name, each in by_method.items()
+        mean_row(where, f"{metric} {_DEFAULT}", by_method[_DEFAULT][metric])
+        for metric in ("success@1", "success@5", "success@20")
     ]
     ours = by_method[_DEFAULT]["success@10"]
     return rows + [
