@@ -107,11 +107,7 @@ def _sorted(
     users: NDArray, items: NDArray, biases: NDArray, n: int, rows: NDArray, columns: NDArray
 ) -> TopLists:
     """Return the n best candidates of each user, scored one by one: the same in any block."""
-    scores = np.empty(len(rows), dtype=np.result_type(items, biases))
-    for start in range(0, len(rows), _PAIRS):
-        some = slice(start, start + _PAIRS)
-        products = np.einsum("ij,ij->i", items.take(columns[some], axis=0), users[rows[some]])
-        scores[some] = products + biases[columns[some]]
+    scores = products_of_pairs(users, items, rows, columns) + biases[columns]
     order = np.argsort(-scores, kind="stable")
     # Rows of a block are few: of such numbers a stable sort is a count.
     order = order[np.argsort(rows[order].astype(np.uint16), kind="stable")]
@@ -119,3 +115,13 @@ def _sorted(
     places = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
     order = order[places < n]
     return TopLists(np.minimum(counts, n), columns[order], scores[order])
+
+
+def products_of_pairs(users: NDArray, items: NDArray, rows: NDArray, columns: NDArray) -> NDArray:
+    """Return the dot product of each pair of a row of users and a row of items."""
+    products = np.empty(len(rows), dtype=np.result_type(users, items))
+    for start in range(0, len(rows), _PAIRS):
+        some = slice(start, start + _PAIRS)
+        left, right = users.take(rows[some], axis=0), items.take(columns[some], axis=0)
+        np.einsum("ij,ij->i", left, right, out=products[some])
+    return products

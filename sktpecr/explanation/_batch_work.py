@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sktpecr._inputs._catalogue import Catalogue
 from sktpecr._utils._lazily import lazily
 from sktpecr._utils._ranking import top_items_but
-from sktpecr._utils._top_lists import TopLists, top_lists
+from sktpecr._utils._top_lists import TopLists, products_of_pairs, top_lists
 from sktpecr.explanation._some_users import GivenPairs, SomeUsers
 from sktpecr.recommenders._factor_recommender import FactorRecommender
 from sktpecr.recommenders._protocol import is_dot_product, item_biases_of
@@ -127,7 +127,7 @@ class BatchWork:
         places = np.repeat(np.arange(len(n_listed)), n_listed)
         if is_dot_product(recommender):
             factors = np.asarray(recommender.item_embeddings)
-            scores = np.einsum("ij,ij->i", embeddings[places], factors[items])
+            scores = products_of_pairs(embeddings, factors, places, items)
             scores = scores + item_biases_of(recommender)[items].astype(scores.dtype)
         else:
             scores = np.concatenate(
