@@ -146,7 +146,8 @@ def _for_now(
     named: Any  # a tag, or several together
     for liked, named in ((False, said.dislike), (True, said.like), (True, said.together)):
         for tag, strength in named.items():
-            evidence = tag_model.wish.tag(tag, liked)
+            # Who asks for a number of a tag's items gets those that have it, not guesses.
+            evidence = tag_model.wish.tag(tag, liked, guess=tag not in wanted[0])
             if tag not in wanted[0]:
                 wishes = [each + strength * evidence for each in wishes]
                 continue
@@ -191,7 +192,7 @@ def _seen(
             longer = replace(listing, n=n)
             wanted = int(np.clip(count_of(tag_model, tag, longer.of(before)) + step, 0, n))
             base = prior + temperature * wish
-            evidence = temperature * tag_model.wish.tag(tag, liked)
+            evidence = temperature * tag_model.wish.tag(tag, liked, guess=False)
             # Of the list that the embedding makes, which may be far from the first.
             (moves,) = _enough(base, evidence, [wanted], longer, longer.of(base))
             wish = wish + moves / temperature

@@ -77,6 +77,10 @@ class FeedbackRefiner(BaseEstimator):
     :math:`a_k` the strength of answer k, or what its amount takes; :math:`\tau` 1.5 standard
     deviations of the user's scores, the temperature at which their softmax is calibrated on
     interactions held out of MovieLens and goodbooks. It needs no generator and no dot product.
+    What is asked for with a strength counts for items without any tag by how probable the tag is
+    given their embedding, a logistic regression over the items that have tags; where the
+    recommender has no ``item_embeddings`` they are left as they are. An amount counts items that
+    have the tag, and never a guess.
     Answers of earlier turns stay in force.
 
     References
