@@ -88,8 +88,8 @@ PAGE_ENGLISH: Mapping[str, str] = MappingProxyType(
         "page_counted": "{tag}: {before} → {after} of {n}.",
         "page_hide": "Hide {tag}: no longer give it as a reason. The list stays as it is.",
         "page_hide_tag": "Hide",
-        "page_about_hiding": "“Hide” stops a tag from being given as a reason. The list stays as it "
-        "is.",
+        "page_about_hiding": "“Hide” stops a tag from being given as a reason. The list stays as "
+        "it is.",
         "page_hid": "{tag} is no longer given as a reason. The list stays as it is.",
         "page_rank": "Place {n}",
         "page_below": "Place {n}, below the list",
@@ -97,7 +97,7 @@ PAGE_ENGLISH: Mapping[str, str] = MappingProxyType(
         "page_not_this": "Not this one",
         "page_bars": "How the score comes about",
         "page_average": "Average person",
-        "page_level": "Your scores in general",
+        "page_level": "You in general",
         "page_other_tags": "{n} more tags",
         "page_rest": "Not explained by tags",
         "page_asked": "What you asked for",
@@ -125,7 +125,7 @@ PAGE_ENGLISH: Mapping[str, str] = MappingProxyType(
         "page_tile_for": "Because you like {tags} {much}.",
         "page_tile_for_despite": "Because you like {tags}, despite {against}.",
         "page_tile_nearest": "People who like {items} like it, too.",
-        "page_tile_popular": "It is popular with everybody.",
+        "page_tile_popular": "Many people like it.",
     }
 )
 

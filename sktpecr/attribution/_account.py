@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sktpecr._utils._array_api import as_array, beside
-from sktpecr.attribution._account_fit import alias_groups, own_weights
+from sktpecr.attribution._account_fit import alias_groups, own_tags, own_weights
 from sktpecr.attribution._account_pairs import own_contributions
 from sktpecr.attribution._account_rows import (
     Levelled,
@@ -71,12 +71,15 @@ class AccountAttribution(BaseEstimator):
         How much the taste for a tag varies, over what as many random items have on average.
     strength_by_chance_ : float
         The strength that one in a hundred of randomly dealt tags reaches.
+    carried_ : sparse matrix of shape (n_items, n_tags)
+        The tags that count as an item's own: those with at least a tenth of the weight of its
+        heaviest tag, but for tags on more than three quarters of all items, which tell none apart.
     used_ : ndarray of bool, shape (n_tags,)
         Which tags say more than that. The others have no weights.
     aliases_ : ndarray of int, shape (n_tags,)
         For each tag the largest tag whose taste is nearly the same (correlation above .9).
     n_items_ : ndarray of int, shape (n_tags,)
-        How many items carry each tag.
+        How many items each tag is an own tag of.
     spread_ : ndarray of shape (n_items,)
         Standard deviation over users of an item's score, less the level.
     explained_, explained_by_chance_ : ndarray of shape (n_items,)
@@ -284,6 +287,8 @@ class AccountAttribution(BaseEstimator):
         random_state: np.random.RandomState,
     ) -> None:
         scores, tastes = levelled.scores, levelled.tastes
+        self.carried_ = own_tags(item_tags)
+        self.n_items_ = np.bincount(self.carried_.indices, minlength=item_tags.shape[1])
         self.level_ = level
         self.beta_, self.gamma_ = levelled.beta, levelled.gamma
         self.scale_ = np.sqrt(np.square(tastes).sum(axis=0))
@@ -291,13 +296,12 @@ class AccountAttribution(BaseEstimator):
         self.strength_ = strength.of(tastes)
         self.strength_by_chance_ = strength_by_chance(strength, random_state)
         self.used_ = self.strength_ > self.strength_by_chance_
-        used = sp.csr_matrix(item_tags @ sp.diags(self.used_.astype(np.float64)))
+        used = sp.csr_matrix(self.carried_ @ sp.diags(self.used_.astype(np.float64)))
         used.eliminate_zeros()
         self.weights_, self.explained_ = own_weights(scores, tastes, used, self.ridge)
         self.explained_by_chance_ = explained_by_chance(
-            strength, self.ridge, self.n_permutations, random_state
+            strength, self.carried_, self.ridge, self.n_permutations, random_state
         )
-        self.n_items_ = np.diff(item_tags.tocsc().indptr)
         self.spread_ = np.sqrt(variances(scores))
         self.aliases_ = alias_groups(tastes, self.n_items_)
         self.loadings_ = loadings_of(scores, random_state)
@@ -487,17 +491,10 @@ class AccountAttribution(BaseEstimator):
         recommender = self._composite.recommender
         n_trained = getattr(recommender, "n_trained", None)
         size = max(1, 2**22 // len(self.average_scores_))
-        return (
-            np.concatenate(
-                [
-                    recommender.score_items(embeddings[start : start + size])[:, :n_trained].mean(
-                        axis=1, dtype=np.float64
-                    )
-                    for start in range(0, len(embeddings), size)
-                ]
-            )
-            - self._average_level
-        )
+        blocks = (embeddings[start : start + size] for start in range(0, len(embeddings), size))
+        scores = (recommender.score_items(block)[:, :n_trained] for block in blocks)
+        means = [block.mean(axis=1, dtype=np.float64) for block in scores]
+        return np.concatenate(means) - self._average_level
 
 
 def _check_shapes(

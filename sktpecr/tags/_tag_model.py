@@ -26,6 +26,7 @@ from sktpecr.generators._swap import Swap
 from sktpecr.recommenders._own_rows import fold_in_fidelity
 from sktpecr.recommenders._protocol import optional
 from sktpecr.tags._directions import Directions
+from sktpecr.tags._sampled_directions import directions_at
 from sktpecr.tags._steerability import Steerability
 from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
 from sktpecr.tags._wish import Wish
@@ -257,13 +258,13 @@ class TagModel:
             Where likes and dislikes lead from there.
         """
         if self.extractor.tag_matrix_ is None:
-            return Directions.at(self.extractor, embedding)
+            return directions_at(self.extractor, embedding)
         return self._directions
 
     @lazily
     def _directions(self) -> Directions:
         # Where scores and tag preferences are linear they are the same everywhere.
-        return Directions.at(self.extractor, self.average_user)
+        return directions_at(self.extractor, self.average_user)
 
     @lazily
     def average_user(self) -> NDArray:
@@ -300,8 +301,9 @@ class TagModel:
 
     @lazily
     def wish(self) -> Wish:
-        """What answers about tags say of items; untagged items are not guessed at."""
-        return Wish(self.extractor._item_tags)
+        """What answers about tags say of items."""
+        vectors = optional(self.recommender, "item_embeddings")
+        return Wish(self.extractor._item_tags, item_embeddings=vectors)
 
     @lazily
     def embedding_variance(self) -> float:

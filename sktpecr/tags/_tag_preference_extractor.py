@@ -180,7 +180,7 @@ class TagPreferenceExtractor(TagTransformer):
             Tag preferences, float32 for float32 embeddings. Of a tensor, a tensor on its device,
             if the score is a dot product.
         """
-        check_is_fitted(self)
+        self._fitted_extractor()
         given = as_array(embeddings)
         known = self.recommender_.user_embeddings.shape[1]
         if given.ndim != 2 or given.shape[1] != known:
@@ -213,7 +213,7 @@ class TagPreferenceExtractor(TagTransformer):
         ndarray of shape (n_tags,)
             Weights, 0 for tags that are not on the item.
         """
-        check_is_fitted(self)
+        self._fitted_extractor()
         if not 0 <= item < self._tags_by_item.shape[0]:
             raise ValueError(
                 f"item must be a column number from 0 to {self._tags_by_item.shape[0] - 1}, "
@@ -237,7 +237,7 @@ class TagPreferenceExtractor(TagTransformer):
         ndarray of int
             Column numbers of the items, ascending.
         """
-        check_is_fitted(self)
+        self._fitted_extractor()
         n_tags = self._item_tags.shape[1]
         if not 0 <= tag < n_tags:
             raise ValueError(f"tag must be a column number from 0 to {n_tags - 1}, got {tag!r}")
@@ -262,7 +262,7 @@ class TagPreferenceExtractor(TagTransformer):
         ValueError
             If there are no embeddings, or they are not finite or of the wrong shape.
         """
-        check_is_fitted(self)
+        self._fitted_extractor()
         if embeddings is None:
             embeddings = self.recommender_.user_embeddings
         embeddings = np.asarray(embeddings)
@@ -281,7 +281,9 @@ class TagPreferenceExtractor(TagTransformer):
         return not (callable(self.aggregate) or optional(self.recommender_, "tag_scores"))
 
     def _fitted_extractor(self) -> TagPreferenceExtractor:
-        check_is_fitted(self)
+        # A turn of feedback asks several times, and the full check takes far longer than this.
+        if "recommender_" not in vars(self):
+            check_is_fitted(self)
         return self
 
     def _read(
