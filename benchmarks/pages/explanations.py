@@ -41,8 +41,8 @@ table turns the tags of the largest importance, one at a time, and compares what
 How far base value, contributions and residual are together from the recommender's own score, and
 contributions from those of shap's LinearExplainer for the line through the composite function;
 each the largest over all pairs, relative to the user's largest score. Then counterfactuals: every
-edit that was returned was applied as feedback and had to give the rank and the list that were
-promised; where none was returned, 200 extreme edits were tried and had to fail as well.
+change that was returned was applied as feedback and had to give the rank and the list that were
+promised.
 """,
 }
 

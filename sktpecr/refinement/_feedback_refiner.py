@@ -203,7 +203,9 @@ class FeedbackRefiner(BaseEstimator):
         n : int, default=10
             Length of the list that `amount`, `until` and :meth:`Refinement.to_text` are about.
         keep : float, default=0.5
-            Share of that list which `amount` and `until` must leave, from 0 to 1.
+            Share of that list which `amount` and `until` must leave, from 0 to 1. With 0 the list
+            after `set` is the one of the embedding with these tags, and nothing more is done to
+            show them.
         exclude : iterable of hashable, default=()
             Raw ids of items that cannot be in it, besides those of the user's interactions.
         candidates : iterable of hashable, optional

@@ -17,25 +17,15 @@ LISTED = list(EXPLAINER.recommend(3, 13)["item"])
 
 @pytest.mark.parametrize(("goal", "item"), [("enter", LISTED[12]), ("leave", LISTED[5])])
 def test_an_edit_that_does_not_do_it_is_noticed(goal, item):
-    refiner = FeedbackRefiner(EXPLAINER, solver="closed_form")
+    refiner = FeedbackRefiner(EXPLAINER)
     found = EXPLAINER.counterfactual(3, item, goal)
     assert found.found
     assert checks._does_it(refiner, found)
     wrong = (
-        {"tag_preferences_after": found.tag_preferences_before},
+        {"changes": 0 * found.changes},
+        {"max_tags": 0},
         {"rank_after": found.rank_after + 1},
         {"max_change": np.abs(found.changes).max() / 2},
     )
     for each in wrong:
         assert not checks._does_it(refiner, dataclasses.replace(found, **each))
-
-
-@pytest.mark.parametrize(("goal", "item"), [("enter", LISTED[10]), ("leave", LISTED[9])])
-def test_an_edit_that_was_missed_is_noticed(goal, item):
-    rng = np.random.RandomState(0)
-    found = EXPLAINER.counterfactual(3, item, goal)
-    assert found.found
-    assert checks._a_corner_does_it(EXPLAINER, rng, found)
-    none = EXPLAINER.counterfactual(3, item, goal, max_change=1e-6)
-    assert not none.found
-    assert not checks._a_corner_does_it(EXPLAINER, rng, none)
