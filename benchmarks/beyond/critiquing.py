@@ -1,30 +1,32 @@
 """Beyond the paper: critiques by the field's protocol, against its updates and trivial rivals.
 
-Settings of all methods were chosen on the first sessions of each data set; none of the users of
-those is measured here. The engine stays with the benchmarks, and is no part of
-``evaluate_conversation``: it holds ways to score items against each other, most of which are not
-this library's and none of which a user of it could put in.
+This library's default is measured as it comes. Rivals with a setting are tuned for every cell, on
+sessions of their own: none of the users of those is measured here. The engine stays with the
+benchmarks, and is no part of ``evaluate_conversation``: it holds ways to score items against each
+other, most of which are not this library's and none of which a user of it could put in.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from benchmarks.beyond.critiquing_protocol import simulate_critiques
+from benchmarks.beyond.critiquing_protocol import Method, simulate_critiques
 from benchmarks.beyond.critiquing_rivals import (
     BAC,
     BKVAE,
     UAC,
+    AskedByChange,
     Boost,
     ClosedForm,
-    Combined,
     Critics,
+    Default,
     FewestContradictions,
     KeepWhatFits,
     LLCRank,
@@ -32,17 +34,43 @@ from benchmarks.beyond.critiquing_rivals import (
     NoAnswer,
     PlainStep,
 )
-from benchmarks.common.rows import Row, mean_row, prefix
-from benchmarks.common.world import world
-from sktpecr import FeedbackRefiner, TPECRExplainer
+from benchmarks.common.rows import Row, mean_row, prefix, row
+from benchmarks.common.world import World, world
+from sktpecr import TPECRExplainer
 from sktpecr.tags._temperature import fit_temperature
-from sktpecr.tags._wish import ERROR_RATE, Wish
 
-N_CALIBRATED = 500
-_N_SESSIONS = 150
-_DEFAULT = "wish + closed form .5"
-_MISSING, _NOISE = (0.0, 0.3), (0.0, 0.1, 0.2)
+_N_SESSIONS, _N_TUNED = 100, 40
+_DEFAULT = "default"
+SHARES = (0.0, 0.3)
+_NOISE = (0.0, 0.1)
 _POLICIES = (("most_telling", "positive"), ("popular", "positive"), ("random", "both"))
+
+
+class Tuned(NamedTuple):
+    """A method, the setting of it that is tuned, and what is tried."""
+
+    kind: Callable[..., Any]
+    setting: str
+    values: tuple[float, ...]
+
+
+# With what is published, or what a reader of the manual has, among what is tried.
+TUNED = {
+    "boost": Tuned(Boost, "size", (0.5, 1.0, 2.0, 4.0)),
+    "plain step": Tuned(PlainStep, "size", (0.25, 0.5, 1.0, 2.0)),
+    "BK-VAE": Tuned(BKVAE, "precision", (0.3, 1.0, 3.0)),
+    "closed form": Tuned(ClosedForm, "strength", (1.0, 4.0)),
+}
+FIXED: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
+    "default": (Default, {}),
+    "no answer": (NoAnswer, {}),
+    "keep what fits": (KeepWhatFits, {}),
+    "fewest contradictions": (FewestContradictions, {}),
+    "UAC": (UAC, {}),
+    "BAC": (BAC, {}),
+    "LLC-Score": (LLCScore, {}),
+    "LLC-Rank": (LLCRank, {}),
+}
 
 
 def critiquing(
@@ -50,36 +78,56 @@ def critiquing(
 ) -> list[Row]:
     """Return success and turns of all methods, and what the default has ahead of each."""
     here = world(data_name, data_dir, model_name)
-    tags = sp.csr_matrix(here.data.item_tags.to_numpy(dtype=float))
-    pairs, known = (
-        list(
-            zip(
-                pd.Index(here.data.user_ids).get_indexer([user for user, _ in each]),
-                pd.Index(here.data.item_ids).get_indexer([item for _, item in each]),
-                strict=True,
-            )
-        )
-        for each in (here.pairs, here.learn_pairs[:N_CALIBRATED])
-    )
-    pairs = unused([(user, item) for user, item in pairs if tags[[item]].nnz])[:_N_SESSIONS]
-    rows = []
-    for missing in _MISSING:
-        told = critics(here.model, here.train, without_tags(tags, missing), known)
-        for noise, take_out, (policy, answers) in product(_NOISE, (False, True), _POLICIES):
-            cases = simulate_critiques(
-                methods(told),
-                pairs,
-                tags,
-                here.train,
-                policy=policy,
-                answers=answers,
-                noise=noise,
-                take_out=take_out,
-            )
-            where = prefix("beyond critiquing", data_name, model_name)
-            where += f" {policy} {answers} wrong {noise:g} missing {missing:g}"
-            rows += _compared(f"{where} taken out" if take_out else where, cases)
+    tags, chosen_on, measured = sessions(here)
+    name = prefix("beyond critiquing", data_name, model_name)
+    rows = [row(name, "temperature", _temperature(here.model, here.train, chosen_on))]
+    for missing in SHARES:
+        told = critics(here.model, here.train, without_tags(tags, missing))
+        for how in ways():
+            where = f"{name} {how['policy']} {how['answers']} wrong {how['noise']:g}"
+            where += f" missing {missing:g}" + " taken out" * how["take_out"]
+            rows += cell(where, told, chosen_on, measured, (tags, here.train, how))
+        rows += asked(f"{name} missing {missing:g}", told, measured, tags, here.train)
     return rows
+
+
+def sessions(here: World) -> tuple[sp.csr_matrix, list[tuple[int, int]], list[tuple[int, int]]]:
+    """Return tags, and whom settings are chosen on and who is measured: rows and columns."""
+    tags = sp.csr_matrix(here.data.item_tags.to_numpy(dtype=float))
+    pairs = [
+        (int(user), int(item))
+        for user, item in zip(
+            pd.Index(here.data.user_ids).get_indexer([user for user, _ in here.pairs]),
+            pd.Index(here.data.item_ids).get_indexer([item for _, item in here.pairs]),
+            strict=True,
+        )
+    ]
+    pairs = [pair for pair in pairs if tags[[pair[1]]].nnz]
+    chosen_on, measured = apart(pairs, _N_TUNED)
+    return tags, chosen_on, measured[:_N_SESSIONS]
+
+
+def ways() -> list[dict[str, Any]]:
+    """Return how users talk, as `simulate_critiques` takes it."""
+    return [
+        {"policy": policy, "answers": answers, "noise": noise, "take_out": take_out}
+        for noise, take_out, (policy, answers) in product(_NOISE, (False, True), _POLICIES)
+    ]
+
+
+def cell(
+    where: str,
+    told: Critics,
+    chosen_on: list[tuple[int, int]],
+    measured: list[tuple[int, int]],
+    talk: tuple[sp.csr_matrix, sp.csr_matrix, dict[str, Any]],
+) -> list[Row]:
+    """Return what comes of one way to talk, rivals tuned for it."""
+    tags, train, how = talk
+    best = {each: tuned(told, each, chosen_on, *talk) for each in TUNED}
+    rows = [row(where, f"{TUNED[each].setting} of {each}", value) for each, value in best.items()]
+    cases = simulate_critiques(methods(told, best), measured, tags, train, **how)
+    return rows + _compared(where, cases)
 
 
 def _compared(where: str, cases: pd.DataFrame) -> list[Row]:
@@ -97,11 +145,41 @@ def _compared(where: str, cases: pd.DataFrame) -> list[Row]:
     ]
 
 
-def unused(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return pairs in random order, without users of those that settings were chosen on."""
-    chosen_on = {user for user, _ in pairs[:_N_SESSIONS]}
-    left = [pair for pair in pairs if pair[0] not in chosen_on]
-    return [left[place] for place in np.random.RandomState(7).permutation(len(left))]
+def asked(
+    where: str, told: Critics, pairs: list[tuple[int, int]], tags: sp.csr_matrix, train: Any
+) -> list[Row]:
+    """Compare questions with those of the rule before, and with the most telling critique."""
+    rows = []
+    for take_out in (False, True):
+        how: dict[str, Any] = {"noise": 0.1, "take_out": take_out}
+        ways: tuple[tuple[str, Any, dict[str, Any]], ...] = (
+            ("by information", Default, {"policy": "asked", "answers": "both"}),
+            ("by change", AskedByChange, {"policy": "asked", "answers": "both"}),
+            ("most telling critique", Default, {"policy": "most_telling"}),
+        )
+        found = {
+            name: simulate_critiques(
+                {name: lambda user, kind=kind: kind(told, user)}, pairs, tags, train, **way, **how
+            )
+            for name, kind, way in ways
+        }
+        name = f"{where} asked wrong 0.1" + " taken out" * take_out
+        ours = found["by information"]
+        for metric in ("success@10", "turns"):
+            for way, each in found.items():
+                rows.append(mean_row(name, f"{metric} {way}", each[metric]))
+                if each is not ours:
+                    ahead = ours[metric] - each[metric]
+                    rows.append(mean_row(name, f"{metric} by information - {way}", ahead))
+    return rows
+
+
+def apart(pairs: list[tuple[int, int]], n: int) -> tuple[list[tuple[int, int]], ...]:
+    """Return n pairs in random order, and all pairs of other users than theirs."""
+    order = np.random.RandomState(7).permutation(len(pairs))
+    mixed = [pairs[place] for place in order]
+    users = {user for user, _ in mixed[:n]}
+    return mixed[:n], [pair for pair in mixed[n:] if pair[0] not in users]
 
 
 def without_tags(item_tags: sp.csr_matrix, share: float, seed: int = 0) -> sp.csr_matrix:
@@ -110,61 +188,57 @@ def without_tags(item_tags: sp.csr_matrix, share: float, seed: int = 0) -> sp.cs
     return sp.csr_matrix(sp.diags(kept.astype(float)) @ item_tags)
 
 
-def critics(
-    model: Any,
-    train: sp.csr_matrix,
-    tags: sp.csr_matrix,
-    held_out: list[tuple[int, int]],
-    *,
-    error_rate: float = ERROR_RATE,
-    guess: bool = True,
-    missing: float = 0.0,
-) -> Critics:
-    """Return what methods know of a factor model, the temperature fitted on pairs held out."""
+def critics(model: Any, train: sp.csr_matrix, tags: sp.csr_matrix) -> Critics:
+    """Return what methods know of a factor model, and of the tags that are to be seen."""
     tags = sp.csr_matrix(tags)
+    tags.eliminate_zeros()
     on_something = np.asarray(tags.sum(axis=0)).ravel() > 0
     if not on_something.all():
         raise ValueError("every tag must be on an item")
-    explainer = TPECRExplainer(model, tags).fit(train)
-    users, items = np.array(held_out[:N_CALIBRATED]).T
-    embeddings = np.asarray(model.user_embeddings, dtype=np.float64)
-    scores = np.asarray(model.score_items(embeddings[users]))
-    free = train[users].toarray() == 0
     biases = getattr(model, "item_biases", None)
     vectors = np.asarray(model.item_embeddings, dtype=np.float64)
     return Critics(
-        refiner=FeedbackRefiner(explainer, solver="closed_form"),
-        users=embeddings,
+        explainer=TPECRExplainer(model, tags).fit(train),
+        users=np.asarray(model.user_embeddings, dtype=np.float64),
         items=vectors,
         biases=np.zeros(len(vectors)) if biases is None else np.asarray(biases),
         tags=tags,
         interactions=train,
-        temperature=fit_temperature(scores, items, free),
-        wish=Wish(tags, error_rate, vectors if guess else None, missing),
     )
 
 
-def methods(here: Critics) -> dict[str, Any]:
-    """Return all methods, by name."""
-    makers: dict[str, tuple[Any, dict[str, Any]]] = {
-        "no answer": (NoAnswer, {}),
-        "keep what fits": (KeepWhatFits, {}),
-        "fewest contradictions": (FewestContradictions, {}),
-        "boost": (Boost, {}),
-        "plain step": (PlainStep, {}),
-        "UAC": (UAC, {}),
-        "BAC": (BAC, {}),
-        "LLC-Score": (LLCScore, {}),
-        "LLC-Rank": (LLCRank, {}),
-        "BK-VAE": (BKVAE, {}),
-        "closed form": (ClosedForm, {}),
-        "closed form 4": (ClosedForm, {"strength": 4.0}),
-        "wish": (Combined, {"strength": 0.0}),
-        "wish + closed form .5": (Combined, {"strength": 0.5}),
-        "wish + closed form 1": (Combined, {"strength": 1.0}),
-        "wish + closed form 4": (Combined, {"strength": 4.0}),
-    }
+def methods(here: Critics, settings: dict[str, float]) -> dict[str, Method]:
+    """Return all methods by name, those that are tuned with these settings."""
+    makers = dict(FIXED)
+    for name, value in settings.items():
+        makers[name] = TUNED[name].kind, {TUNED[name].setting: value}
     return {
         name: (lambda user, kind=kind, given=given: kind(here, user, **given))
         for name, (kind, given) in makers.items()
     }
+
+
+def tuned(
+    here: Critics,
+    name: str,
+    pairs: list[tuple[int, int]],
+    tags: sp.csr_matrix,
+    train: sp.csr_matrix,
+    how: dict[str, Any],
+) -> float:
+    """Return the setting of a method with the most success, in the fewest turns."""
+    kind, setting, values = TUNED[name]
+    tried: dict[str, Method] = {
+        repr(value): (lambda user, value=value: kind(here, user, **{setting: value}))
+        for value in values
+    }
+    found = simulate_critiques(tried, pairs, tags, train, **how).groupby("method")
+    means = found[["success@10", "turns"]].mean()
+    best = means.sort_values(["success@10", "turns"], ascending=[False, True], kind="stable")
+    return float(best.index[0])
+
+
+def _temperature(model: Any, train: sp.csr_matrix, pairs: list[tuple[int, int]]) -> float:
+    users, items = np.array(pairs).T
+    scores = np.asarray(model.score_items(np.asarray(model.user_embeddings)[users]))
+    return fit_temperature(scores, items, train[users].toarray() == 0)

@@ -133,6 +133,8 @@ class _Talk(NamedTuple):
             if self.take_out:
                 candidates[listed] = False
             if turn == self.max_turns or not free.any():
+                if not self.take_out:
+                    return  # the list stays what it is
                 continue
             left = np.flatnonzero(free)
             if self.policy == "asked":

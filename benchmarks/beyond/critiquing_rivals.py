@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 from sklearn.linear_model import LogisticRegression
 
-from sktpecr import FeedbackRefiner
-from sktpecr.explanation._information_gain import information_gain
-from sktpecr.tags._wish import Wish, wish_scores
+from sktpecr import FeedbackRefiner, TPECRExplainer
+from sktpecr._utils._ranking import top_items
+from sktpecr.explanation._edit_search import edited_embeddings
+from sktpecr.explanation._suggest_question import rank_questions
 
 # Where there are thousands, the largest and smallest value is looked for among so many tags.
 _N_NORMALS = 100
@@ -27,27 +28,35 @@ _N_NORMALS = 100
 class Critics:
     """What methods know: a factor model, and the tags that are to be seen."""
 
-    refiner: FeedbackRefiner
+    explainer: TPECRExplainer
     users: NDArray
     items: NDArray
     biases: NDArray
     tags: sp.csr_matrix
     interactions: sp.csr_matrix
-    temperature: float
-    wish: Wish
     drawn: dict[int, NDArray] = field(default_factory=dict)
 
     def scored(self, embedding: NDArray) -> NDArray:
-        return self.items @ embedding + self.biases
+        return np.asarray(self.items @ embedding + self.biases)
 
     def of_tag(self, tag: int) -> NDArray:
         return self.tags[:, [tag]].toarray().ravel() > 0
 
-    def contrast(self, tag: int) -> NDArray:
-        on = self.of_tag(tag)
-        if on.all() or not on.any():
-            return np.zeros(self.items.shape[1])
-        return self.items[on].mean(axis=0) - self.items[~on].mean(axis=0)
+    @cached_property
+    def contrasts(self) -> NDArray:
+        """The mean item of each tag less that of the others, a row per tag."""
+        n_items, on = len(self.items), np.asarray((self.tags > 0).sum(axis=0)).ravel()
+        sums = (self.tags > 0).astype(np.float64).T @ self.items
+        others = (self.items.sum(axis=0) - sums) / np.maximum(n_items - on, 1)[:, np.newaxis]
+        found = sums / np.maximum(on, 1)[:, np.newaxis] - others
+        return np.where(((on > 0) & (on < n_items))[:, np.newaxis], found, 0.0)
+
+    @cached_property
+    def precision(self) -> NDArray:
+        """Inverse covariance of the users' embeddings."""
+        covariance = np.cov(self.users.T)
+        ridge = 1e-9 * np.trace(covariance) * np.eye(len(covariance))
+        return np.linalg.inv(covariance + ridge)
 
     @cached_property
     def frequencies(self) -> sp.csr_matrix:
@@ -118,13 +127,6 @@ class NoAnswer:
         usual = used.mean() if len(used) else 1.0
         return np.maximum(row[list(self.said)], usual)
 
-    def question(self, tags: NDArray, candidates: NDArray) -> int:
-        scores = wish_scores(self.scores(), self.critics.temperature, [])
-        posterior = np.where(candidates, scores, -np.inf)
-        posterior = np.exp(posterior - posterior.max())
-        gain = information_gain(posterior / posterior.sum(), self.critics.tags)
-        return int(tags[np.argmax(gain[tags])])
-
 
 class KeepWhatFits(NoAnswer):
     def scores(self) -> NDArray:
@@ -156,7 +158,7 @@ class PlainStep(NoAnswer):
     def scores(self) -> NDArray:
         at = self.embedding.astype(np.float64)
         for tag, sign in self.said.items():
-            towards = self.critics.contrast(tag)
+            towards = self.critics.contrasts[tag]
             moved = (self.critics.items @ towards).std() or 1.0
             at = at + sign * self.size * self.own.std() * towards / moved
         return self.critics.scored(at)
@@ -247,7 +249,7 @@ class BKVAE(NoAnswer):
     def scores(self) -> NDArray:
         if not self.said:
             return self.own
-        prior, at = self._prior
+        prior, at = self.critics.precision, self.embedding
         inverse, pulled = prior.copy(), prior @ at
         values = self.critics.normals @ at
         for tag, sign in self.said.items():
@@ -257,53 +259,58 @@ class BKVAE(NoAnswer):
             pulled += rho * x * (values.max() if sign > 0 else values.min())
         return self.critics.scored(np.linalg.solve(inverse, pulled))
 
-    @cached_property
-    def _prior(self) -> tuple[NDArray, NDArray]:
-        users = self.critics.users
-        covariance = np.cov(users.T) + 1e-9 * np.trace(np.cov(users.T)) * np.eye(users.shape[1])
-        return np.linalg.inv(covariance), self.embedding.astype(np.float64)
-
 
 @dataclass
 class ClosedForm(NoAnswer):
+    """A refiner of this library, by its closed form or another solver."""
+
     strength: float = 1.0
+    solver: str = "closed_form"
     refined: Any = None
 
     def answer(self, tag: int, liked: bool) -> None:
         super().answer(tag, liked)
-        if not self.strength:
-            return
-        refiner = self.critics.refiner
-        tag_model = refiner.tag_model_
-        told: dict[str, Any] = {"like" if liked else "dislike": [tag_model.tags[tag]]}
-        who = {"user": tag_model.catalogue.users[self.user]}
+        refiner = FeedbackRefiner(self.critics.explainer, solver=self.solver)
+        told: dict[str, Any] = {"like" if liked else "dislike": [self.tag_model.tags[tag]]}
+        who = {"user": self.tag_model.catalogue.users[self.user]}
         if self.refined is not None:
             who = {"after": self.refined}
         try:
-            self.refined = refiner.sweep(**who, **told, strengths=[self.strength])[0]
+            self.refined = refiner.refine(**who, **told, strength=self.strength)
         except ValueError:  # nothing that the answer could be set against
             return
+
+    @property
+    def tag_model(self) -> Any:
+        return self.critics.explainer.tag_model_
 
     def scores(self) -> NDArray:
         return self.own if self.refined is None else self.refined.scores
 
+    def question(self, tags: NDArray, candidates: NDArray) -> int:
+        """By the information that is expected of the answer, as `suggest_question` asks."""
+        ranked = rank_questions(self.tag_model, self.scores(), candidates, tags)["tag"]
+        return int(self.tag_model.tags.row(ranked[0])) if len(ranked) else int(tags[0])
+
 
 @dataclass
-class Combined(ClosedForm):
-    """The wish layer over the closed form."""
+class Default(ClosedForm):
+    """This library as it comes."""
 
-    counts: float = 1.0
+    solver: str = "auto"
 
-    def scores(self) -> NDArray:
-        wish = self.critics.wish
-        said = [(self.counts, wish.tag(tag, sign > 0)) for tag, sign in self.said.items()]
-        scores = super().scores()
-        return wish_scores(scores, self.critics.temperature, said)
+
+class AskedByChange(ClosedForm):
+    """The closed form, asked about the tag whose answer is expected to change most of the list."""
 
     def question(self, tags: NDArray, candidates: NDArray) -> int:
-        posterior = np.where(candidates, self.scores(), -np.inf)
-        posterior = np.exp(posterior - posterior.max())
-        gain = information_gain(
-            posterior / posterior.sum(), self.critics.tags, self.critics.wish.error_rate
-        )
-        return int(tags[np.argmax(gain[tags])])
+        at = self.embedding if self.refined is None else self.refined.embedding
+        loadings = self.tag_model.steerability.loadings
+        answers = loadings[tags] @ loadings.T
+        edited = edited_embeddings(self.tag_model, at, np.vstack([answers, -answers]))
+        listed = top_items(self.tag_model.scores_of(at), candidates, 10)
+        stayed = [
+            np.isin(listed, top_items(self.tag_model.scores_of(each), candidates, 10)).sum()
+            for each in edited
+        ]
+        return int(tags[np.argmin(np.reshape(stayed, (2, -1)).sum(axis=0))])

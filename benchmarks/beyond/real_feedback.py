@@ -4,8 +4,9 @@ Each user's ratings are split by time: recommenders know the first 70 % of every
 15 % tell what a user wants that was never asked for, and the last 15 % judge. The tag whose share
 of the middle films is the farthest above its share of the first ones, by a test of two
 proportions, is a like; the farthest below, a dislike. The oracle reads the last films themselves.
-Placebos are the user's other tags, each counting the same or as often as others chose it; for the
-plain step, one at random.
+Placebos are the user's other tags, each counting the same or as often as others chose it. What a
+method gains with the tag beyond what it gains with those of others is its lift. Rivals: the closed
+form, the plain step on embeddings, and a bonus on the tag's films.
 
 Tags that users typed are their own words: where she stands on a tag that others gave to films is
 held against whether she ever typed it, and a like on what she typed on one of the first films
@@ -105,29 +106,38 @@ def later_films(where: str, dates: Dates, model: Any, genres: pd.DataFrame) -> l
     for kind, sign in (("like", 1), ("dislike", -1)):
         chosen, oracle = ((sign * each).argmax(axis=1) for each in (grew, at_last))
         rows.append(mean_row(f"{where} {kind}", "oracle chose the same", chosen == oracle))
-        ours = FeedbackRefiner(explainer, solver="closed_form")
-        plain = FeedbackRefiner(explainer, solver=PlainStep())
+        ours, closed, plain = (
+            FeedbackRefiner(explainer, solver=solver)
+            for solver in ("auto", "closed_form", PlainStep())
+        )
         tags = np.tile(genres.columns.to_numpy(), (len(users), 1))
-        another = chosen + np.random.RandomState(0).randint(1, tags.shape[1], len(users))
-        columns = np.stack([chosen, another % tags.shape[1]], axis=1)
-        tried = np.take_along_axis(tags, columns, axis=1)
         gained = gains(ours, kind, tags, known, judged)
         told, *others = against_others(gained, chosen)
-        stepped = gains(plain, kind, tried, known, judged)
         rivals = {
             "other tags": others[0],
             "tags of others": others[1],
-            "plain": stepped[:, 0],
             "oracle": gained[np.arange(len(users)), oracle],
         }
-        further = gains(ours, kind, tried[:, :1], informed, judged)[:, 0]
+        lifts = {
+            name: own - placebo
+            for name, each in {
+                "closed form": gains(closed, kind, tags, known, judged),
+                "plain": gains(plain, kind, tags, known, judged),
+                "boost": boosted(ours, sign, genres.to_numpy() > 0, known, judged),
+            }.items()
+            for own, _, placebo in [against_others(each, chosen)]
+        }
+        one = np.take_along_axis(tags, chosen[:, np.newaxis], axis=1)
+        further = gains(ours, kind, one, informed, judged)[:, 0]
         for at, strength in enumerate(STRENGTHS):
             name = f"{where} {kind} {strength:g}"
             rows += means(name, "", told[:, at])
             for rival, each in rivals.items():
                 rows += means(name, f" {rival}", each[:, at])
                 rows += means(name, f" - {rival}", told[:, at] - each[:, at])
-            rows += means(name, " plain - plain other tag", stepped[:, 0, at] - stepped[:, 1, at])
+            for rival, lift in lifts.items():
+                rows += means(name, f" lift {rival}", lift[:, at])
+                rows += means(name, f" lift - {rival}", (told - others[1] - lift)[:, at])
             rows += means(name, " after middle films told", further[:, at])
         at = STRENGTHS.index(_MAIN)
         clear = sign * grew[np.arange(len(users)), chosen] >= _CLEAR
@@ -141,6 +151,21 @@ def later_films(where: str, dates: Dates, model: Any, genres: pd.DataFrame) -> l
         ]
         rows.append(mean_row(f"{where} {kind} {_MAIN:g}", "Spearman of surplus and gain", agree))
     return rows
+
+
+def boosted(refiner: Any, sign: int, has: NDArray, users: Any, judged: Any) -> NDArray:
+    """Return gains as `gains` does, of a bonus on a tag's films: strength is that in deviations."""
+    found = []
+    for user, films in zip(users, judged, strict=True):
+        before = refiner.sweep(**user, strengths=[0])[0].scores_before.astype(np.float64)
+        moved = sign * before.std() * np.multiply.outer(STRENGTHS, has.T)
+        found.append(
+            [
+                [gain(before, before + moved[at, tag], *films) for at in range(len(STRENGTHS))]
+                for tag in range(has.shape[1])
+            ]
+        )
+    return np.array(found)
 
 
 def words(where: str, dates: Dates, model: Any, typed: pd.DataFrame) -> list[Row]:

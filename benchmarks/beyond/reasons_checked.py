@@ -48,7 +48,7 @@ def poisoned(
     X, rng = data.interactions, np.random.RandomState(0)
     enough = np.flatnonzero(np.diff(X.indptr) >= 2 * FEWEST)
     extractor = TagPreferenceExtractor(recommender, data.item_tags).fit(X)
-    carried = data.item_tags.tocsc()
+    carried = account.carried_.tocsc()
     named: dict[int, list[bool]] = {2: [], 3: []}
     spotted: dict[int, list[bool]] = {2: [], 3: []}
     for user in rng.permutation(enough)[:N_USERS]:

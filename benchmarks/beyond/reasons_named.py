@@ -90,7 +90,9 @@ def tagged(data_name: str, data_dir: Path, kind: str) -> Tagged:
         for index, column in ((pd.Index(data.item_ids), "item_id"), (names, "tag"))
     )
     known = (rows >= 0) & (columns >= 0)
-    cells = np.ones(known.sum()), (rows[known], columns[known])
+    # How many readers filed it so, of those who filed it the most common way.
+    counts = shelves["count"][known] / shelves.groupby("item_id")["count"].transform("max")[known]
+    cells = counts.to_numpy(np.float64), (rows[known], columns[known])
     return Tagged(X, sp.csr_matrix(cells, shape=(X.shape[1], len(names))), np.asarray(names))
 
 

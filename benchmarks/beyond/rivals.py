@@ -1,10 +1,11 @@
-"""Beyond the paper: likes and dislikes of one tag, against four rivals at equal overlap.
+"""Beyond the paper: likes and dislikes of one tag, against five rivals at equal overlap.
 
 Rivals: the plain step on the embedding (for a like from the other items' mean to the tag's, for a
 dislike from the tag's to that of the rest of the history), the same in the metric of the
-population's covariance, gradient steps on the embedding, and the paper's on tag preferences
-through its CVAE. Strengths at which to read a method are chosen on pairs of users that are not
-tested on; gradient steps are read along one descent each.
+population's covariance, gradient steps on the embedding, the paper's on tag preferences through its
+CVAE, and a bonus on the tag's items. "Ours" is the closed form, beside this library's default.
+Strengths at which to read a method are chosen on pairs of users that are not tested on; gradient
+steps are read along one descent each.
 """
 
 from __future__ import annotations
@@ -192,6 +193,9 @@ def _methods(here: World, scenario: str) -> dict[str, FeedbackRefiner]:
     explainer = here.explainer("Gaussian")
     return {
         "ours": FeedbackRefiner(explainer, solver="closed_form"),
+        "default": FeedbackRefiner(explainer),
+        # Nothing for good is a bonus on the tag's items, and no more.
+        "boost": FeedbackRefiner(explainer, long_term=0.0),
         "plain": FeedbackRefiner(explainer, solver=PlainStep()),
         "plain S": FeedbackRefiner(explainer, solver=PlainStep(in_metric=True)),
         "e_u": _iterates(published["e_u"], _EmbeddingIterates),

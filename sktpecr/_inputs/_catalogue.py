@@ -91,14 +91,16 @@ class Catalogue:
         allowed[self.items.rows(check_list(exclude, "exclude", "item ids"))] = False
         return allowed
 
-    def listed(self, columns: NDArray, scores: NDArray) -> pd.DataFrame:
-        """Return a list, best first, as a frame with ids and names."""
+    def listed(self, columns: NDArray, scores: NDArray, **more: NDArray) -> pd.DataFrame:
+        """Return a list, best first, as a frame with ids, names and further columns."""
+        # All columns at once: pandas takes as long for one that comes later as for these.
         return pd.DataFrame(
             {
                 "item": self.item_ids[columns],
                 "name": self.item_names[columns],
                 "score": scores[columns],
                 "rank": np.arange(1, len(columns) + 1),
+                **more,
             }
         )
 

@@ -127,7 +127,7 @@ class Feedback:
                 if items is not None
             },
         }
-        for first, second in combinations(parsed, 2):
+        for first, second in combinations([name for name in parsed if parsed[name]], 2):
             both = sorted(parsed[first].keys() & parsed[second].keys())
             if both:
                 raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import mmap
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +16,7 @@ _NUMBERS_A_BLOCK = 2**22
 
 def blocks(array: NDArray) -> Iterator[NDArray]:
     """Yield an array's rows, so many at a time that what is computed from them has room."""
-    size = max(1, _NUMBERS_A_BLOCK // max(1, array[:1].size))
+    size = max(1, _NUMBERS_A_BLOCK // max(1, math.prod(array.shape[1:])))
     for start in range(0, len(array), size):
         yield array[start : start + size]
         let_go(array)

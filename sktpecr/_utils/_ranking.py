@@ -55,12 +55,13 @@ def ranks_of(columns: NDArray, scores: NDArray, candidates: NDArray) -> NDArray:
     """Return the ranks of items among the candidates, from 1; ties count in column order."""
     # `scores` (n_items,).
     if len(columns) <= _FEW:
-        ahead = [
-            np.count_nonzero(candidates & (scores > scores[column]))
-            + np.count_nonzero(candidates[:column] & (scores[:column] == scores[column]))
-            for column in columns
-        ]
-        return np.asarray(ahead, dtype=np.intp) + 1
+        # Of all items one pass, which leaves few where those asked for rank high.
+        rivals = np.flatnonzero(scores >= scores[columns].min()) if len(columns) else columns
+        rivals = rivals[candidates[rivals]]
+        rival_scores, own = scores[rivals], scores[columns][:, np.newaxis]
+        ahead = rival_scores > own
+        ahead |= (rival_scores == own) & (rivals < columns[:, np.newaxis])
+        return ahead.sum(axis=1, dtype=np.intp) + 1
     rivals = np.flatnonzero(candidates)
     rival_scores, own = np.sort(scores[rivals]), scores[columns]
     up_to = np.searchsorted(rival_scores, own, side="right")

@@ -189,7 +189,7 @@ class Talks:
         items = list(map(directory.items.label, who["items"]))
         conversation = Conversation(self.explainer, interactions=items)
         if tags:  # who is known by items can only answer
-            conversation.like(list(tags), amount="more")
+            conversation.like(list(tags), amount="a lot")
         return conversation
 
     def _without(self, conversation: Conversation, at: int) -> Conversation:

@@ -13,7 +13,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sktpecr.attribution._account_fit import alias_groups, own_weights
+from sktpecr._utils._array_api import as_array, beside
+from sktpecr.attribution._account_fit import alias_groups, own_tags, own_weights
+from sktpecr.attribution._account_pairs import own_contributions
 from sktpecr.attribution._account_rows import (
     Levelled,
     Rows,
@@ -69,12 +71,15 @@ class AccountAttribution(BaseEstimator):
         How much the taste for a tag varies, over what as many random items have on average.
     strength_by_chance_ : float
         The strength that one in a hundred of randomly dealt tags reaches.
+    carried_ : sparse matrix of shape (n_items, n_tags)
+        The tags that count as an item's own: those with at least a tenth of the weight of its
+        heaviest tag, but for tags on more than three quarters of all items, which tell none apart.
     used_ : ndarray of bool, shape (n_tags,)
         Which tags say more than that. The others have no weights.
     aliases_ : ndarray of int, shape (n_tags,)
         For each tag the largest tag whose taste is nearly the same (correlation above .9).
     n_items_ : ndarray of int, shape (n_tags,)
-        How many items carry each tag.
+        How many items each tag is an own tag of.
     spread_ : ndarray of shape (n_items,)
         Standard deviation over users of an item's score, less the level.
     explained_, explained_by_chance_ : ndarray of shape (n_items,)
@@ -282,6 +287,8 @@ class AccountAttribution(BaseEstimator):
         random_state: np.random.RandomState,
     ) -> None:
         scores, tastes = levelled.scores, levelled.tastes
+        self.carried_ = own_tags(item_tags)
+        self.n_items_ = np.bincount(self.carried_.indices, minlength=item_tags.shape[1])
         self.level_ = level
         self.beta_, self.gamma_ = levelled.beta, levelled.gamma
         self.scale_ = np.sqrt(np.square(tastes).sum(axis=0))
@@ -289,75 +296,74 @@ class AccountAttribution(BaseEstimator):
         self.strength_ = strength.of(tastes)
         self.strength_by_chance_ = strength_by_chance(strength, random_state)
         self.used_ = self.strength_ > self.strength_by_chance_
-        used = sp.csr_matrix(item_tags @ sp.diags(self.used_.astype(np.float64)))
+        used = sp.csr_matrix(self.carried_ @ sp.diags(self.used_.astype(np.float64)))
         used.eliminate_zeros()
         self.weights_, self.explained_ = own_weights(scores, tastes, used, self.ridge)
         self.explained_by_chance_ = explained_by_chance(
-            strength, self.ridge, self.n_permutations, random_state
+            strength, self.carried_, self.ridge, self.n_permutations, random_state
         )
-        self.n_items_ = np.diff(item_tags.tocsc().indptr)
         self.spread_ = np.sqrt(variances(scores))
         self.aliases_ = alias_groups(tastes, self.n_items_)
         self.loadings_ = loadings_of(scores, random_state)
 
-    def tastes(self, tag_preferences: ArrayLike, embeddings: ArrayLike) -> NDArray:
+    def tastes(self, tag_preferences: Any, embeddings: Any) -> Any:
         """Return how much users like each tag beyond the population and their own level.
 
         Parameters
         ----------
-        tag_preferences : array-like of shape (n, n_tags)
+        tag_preferences : array-like or torch tensor of shape (n, n_tags)
             The users' tag preferences.
-        embeddings : array-like of shape (n, n_factors)
+        embeddings : array-like or torch tensor of shape (n, n_factors)
             The users' embeddings.
 
         Returns
         -------
-        ndarray of shape (n, n_tags)
-            Tastes, in units of the score.
+        ndarray or tensor of shape (n, n_tags)
+            Tastes, in units of the score. Of tensors, a tensor on their device, if the score is a
+            dot product.
         """
         check_is_fitted(self)
-        return self._tastes(np.asarray(tag_preferences), self._levels(np.asarray(embeddings)))
+        return self._tastes(as_array(tag_preferences), self._levels(as_array(embeddings)))
 
-    def activity(self, embeddings: ArrayLike, items: ArrayLike) -> NDArray:
+    def activity(self, embeddings: Any, items: Any) -> Any:
         """Return what the users' level adds to the scores of items.
 
         Parameters
         ----------
-        embeddings : array-like of shape (n, n_factors)
+        embeddings : array-like or torch tensor of shape (n, n_factors)
             The users' embeddings.
         items : array-like of int
             Column numbers of items.
 
         Returns
         -------
-        ndarray of shape (n, len(items))
+        ndarray or tensor of shape (n, len(items))
             Activity, in units of the score.
         """
         check_is_fitted(self)
-        return np.outer(self._levels(np.asarray(embeddings)), self.beta_[np.asarray(items)])
+        levels = self._levels(as_array(embeddings))
+        return levels[:, None] * beside(self.beta_, levels)[beside(items, levels)]
 
-    def contributions(self, tastes: NDArray, users: ArrayLike, items: ArrayLike) -> sp.csr_matrix:
+    def contributions(self, tastes: Any, users: Any, items: Any) -> Any:
         """Return what own tags contribute to the scores of pairs of user and item.
 
         Parameters
         ----------
-        tastes : ndarray of shape (n, n_tags)
+        tastes : ndarray or torch tensor of shape (n, n_tags)
             As :meth:`tastes` returns them.
-        users : array-like of int, shape (n_pairs,)
+        users : array-like or torch tensor of int, shape (n_pairs,)
             Rows of `tastes`.
-        items : array-like of int, shape (n_pairs,)
+        items : array-like or torch tensor of int, shape (n_pairs,)
             Column numbers of items.
 
         Returns
         -------
         sparse matrix of shape (n_pairs, n_tags)
-            Contributions in units of the score, stored for tags that weigh something.
+            Contributions in units of the score, stored for tags that weigh something: CSR of
+            SciPy, and COO of torch on the device of `tastes` where these are a tensor.
         """
         check_is_fitted(self)
-        found = self.weights_[np.asarray(items)]
-        of_entry = np.repeat(np.asarray(users), np.diff(found.indptr))
-        found.data = found.data * tastes[of_entry, found.indices]
-        return found
+        return own_contributions(self.weights_, tastes, users, items)
 
     def attribute(
         self, tag_preferences: NDArray, embedding: NDArray, items: ArrayLike
@@ -474,13 +480,14 @@ class AccountAttribution(BaseEstimator):
             row[self.weights_.indices[part]] = self.weights_.data[part]
         return rows
 
-    def _tastes(self, tag_preferences: NDArray, levels: NDArray) -> NDArray:
-        return tag_preferences - self._average_preferences - np.outer(levels, self.gamma_)
+    def _tastes(self, tag_preferences: Any, levels: Any) -> Any:
+        centred = tag_preferences - beside(self._average_preferences, tag_preferences)
+        return centred - levels[:, None] * beside(self.gamma_, centred)
 
-    def _levels(self, embeddings: NDArray) -> NDArray:
+    def _levels(self, embeddings: Any) -> Any:
         """Return users' mean scores over all items, less the population's, shape (n,)."""
         if self.average_item_ is not None:
-            return embeddings @ self.average_item_ - self._average_level
+            return embeddings @ beside(self.average_item_, embeddings) - self._average_level
         recommender = self._composite.recommender
         n_trained = getattr(recommender, "n_trained", None)
         size = max(1, 2**22 // len(self.average_scores_))

@@ -11,6 +11,11 @@ from scipy.optimize import nnls
 
 # Numbers in a block of arrays that are computed on the way: 32 MB.
 _NUMBERS_A_BLOCK = 2**22
+# A tag with less than this share of the weight of an item's heaviest tag is a trace: somebody
+# filed the item so, but it is not what most people would call it.
+_TRACE = 0.1
+# A tag on more items than this share of them tells none apart.
+_ON_MOST = 0.75
 # Tags whose tastes correlate above this are one.
 _ALIKE = 0.9
 
@@ -20,6 +25,24 @@ class Weights(NamedTuple):
 
     weights: sp.csr_matrix
     explained: NDArray
+
+
+def own_tags(item_tags: sp.csr_matrix) -> sp.csr_matrix:
+    """Return item tags without traces and without those on most items; itself if there are none."""
+    on_most = np.bincount(item_tags.indices, minlength=item_tags.shape[1]) > (
+        _ON_MOST * item_tags.shape[0]
+    )
+    counts = np.diff(item_tags.indptr)
+    heaviest = np.zeros(len(counts))
+    heaviest[counts > 0] = np.maximum.reduceat(item_tags.data, item_tags.indptr[:-1][counts > 0])
+    left_out = item_tags.data < _TRACE * np.repeat(heaviest, counts)
+    left_out |= on_most[item_tags.indices]
+    if not left_out.any():
+        return item_tags
+    own = item_tags.copy()
+    own.data[left_out] = 0
+    own.eliminate_zeros()
+    return own
 
 
 def own_weights(

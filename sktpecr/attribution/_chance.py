@@ -58,18 +58,22 @@ def strength_by_chance(strength: Strength, random_state: np.random.RandomState) 
 
 
 def explained_by_chance(
-    strength: Strength, ridge: float, n_deals: int, random_state: np.random.RandomState
+    strength: Strength,
+    own_tags: sp.csr_matrix,
+    ridge: float,
+    n_deals: int,
+    random_state: np.random.RandomState,
 ) -> NDArray:
     """Return what dealt tags tell of an item with as many tags as each has, shape (n_items,)."""
-    n_items = strength.shares.shape[0]
+    n_items = own_tags.shape[0]
     n_own, explained = [], []
-    counts = np.diff(strength.shares.indptr)
+    counts = np.diff(own_tags.indptr)
     for _ in range(n_deals):
         order, tastes = strength.dealt(random_state)
         some = random_state.permutation(n_items)[:_ITEMS_A_DEAL]
         n_own.append(counts[some])
-        scores, shares = strength.scores[:, order[some]], strength.shares[some]
-        explained.append(own_weights(scores, tastes, shares, ridge).explained)
+        scores = strength.scores[:, order[some]]
+        explained.append(own_weights(scores, tastes, own_tags[some], ridge).explained)
     sizes, told = np.concatenate(n_own), np.concatenate(explained)
     order = np.argsort(sizes, kind="stable")[np.sort(sizes) > 0]
     if not len(order):

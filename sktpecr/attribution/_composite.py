@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sktpecr._utils._array_api import as_array, beside
+
 
 # Equation 3 of the paper, f_v(c) = F(G(c; e_u), e_v).
 class CompositeFunction:
@@ -73,8 +75,9 @@ class CompositeFunction:
         """Whether scores are linear in tag preferences, so that weights exist."""
         return hasattr(self.recommender, "item_embeddings") and hasattr(self.generator, "gain_")
 
-    def tag_weights(self, items: ArrayLike, tags: Any = slice(None)) -> NDArray:
+    def tag_weights(self, items: Any, tags: Any = slice(None)) -> Any:
         """Return what one more unit of (some) tag preferences adds to the scores of items."""
         # returns (len(items), n_tags).
-        embeddings = np.asarray(self.recommender.item_embeddings)[np.asarray(items)]
-        return embeddings @ self.generator.gain_[:, tags]
+        columns = as_array(items)
+        embeddings = beside(self.recommender.item_embeddings, columns)[columns]
+        return embeddings @ beside(self.generator.gain_, embeddings)[:, tags]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from sktpecr._utils._array_api import beside
 from sktpecr.attribution._attributed import Attributed
 from sktpecr.attribution._composite import CompositeFunction
 
@@ -111,18 +114,19 @@ class ExactAttribution(BaseEstimator):
         importances = self.importances(items)
         return Attributed(importances, base_values, values, np.ones(len(importances)))
 
-    def importances(self, items: ArrayLike) -> NDArray:
+    def importances(self, items: Any) -> Any:
         """Return the importances of tags for items, which are the same for every user.
 
         Parameters
         ----------
-        items : array-like of int
+        items : array-like or torch tensor of int
             Column numbers of items.
 
         Returns
         -------
-        ndarray of shape (len(items), n_tags)
-            Importances, in units of the score.
+        ndarray or tensor of shape (len(items), n_tags)
+            Importances, in units of the score. Of a tensor, a tensor on its device.
         """
         check_is_fitted(self)
-        return self._composite.tag_weights(items) * self.scale_
+        weights = self._composite.tag_weights(items)
+        return weights * beside(self.scale_, weights)

@@ -31,13 +31,13 @@ def evidence_of_pairs(
     users: NDArray,
     items: NDArray,
     history: sp.csr_matrix,
-    item_tags: sp.csr_matrix,
     are_unseen: bool,
 ) -> NDArray:
     """Return columns of the nearest items taken that carry the tag, (n_reasons, 2), -1 for none."""
     # `users`, ascending, and `items` (n_pairs,) are rows of the history and columns of items;
     # where they are unseen, none of them is among its user's own.
     found = np.full((len(reasons.pair), N_EVIDENCE), -1)
+    item_tags = account.carried_
     n_read = np.concatenate([[0], np.cumsum(np.diff(item_tags.indptr)[history.indices])])
     ends = n_read[history.indptr]
     of_reason = users[reasons.pair]
@@ -47,32 +47,27 @@ def evidence_of_pairs(
         stop = max(start + 1, stop)
         first, last = np.searchsorted(of_reason, [start, stop])
         if last > first:
-            some = _part(reasons, first, last)
             taken = history.indices[history.indptr[start] : history.indptr[stop]]
             indptr = history.indptr[start : stop + 1] - history.indptr[start]
             found[first:last] = _evidence(
-                account.loadings_, some, users - start, items, taken, indptr, item_tags, are_unseen
+                account.loadings_,
+                reasons.pair[first:last],
+                reasons.tag[first:last],
+                users - start,
+                items,
+                taken,
+                indptr,
+                item_tags,
+                are_unseen,
             )
         start = stop
     return found
 
 
-def _part(reasons: PairReasons, first: int, last: int) -> PairReasons:
-    bounds = reasons.indptr[first : last + 1]
-    some = slice(first, last)
-    return PairReasons(
-        reasons.pair[some],
-        reasons.tag[some],
-        reasons.liking[some],
-        reasons.contribution[some],
-        reasons.tags[bounds[0] : bounds[-1]],
-        bounds - bounds[0],
-    )
-
-
 def _evidence(
     loadings: NDArray,
-    reasons: PairReasons,
+    pair: NDArray,
+    tag: NDArray,
     users: NDArray,
     items: NDArray,
     taken: NDArray,
@@ -81,25 +76,12 @@ def _evidence(
     are_unseen: bool,
 ) -> NDArray:
     """Return what `evidence_of_pairs` does, of users few enough to read all their items' tags."""
-    pairs, of_pair = np.unique(reasons.pair, return_inverse=True)
+    pairs, of_pair = np.unique(pair, return_inverse=True)
     users, items = users[pairs], items[pairs]
-    carrying, slots = _carrying(reasons, users[of_pair], taken, indptr, item_tags)
-    # The tag that is named comes first, and the others count where no item taken carries it.
-    entries = _expanded(carrying, np.arange(len(of_pair)), slots[reasons.indptr[:-1]])
+    carrying, slots = _carrying(tag, users[of_pair], taken, indptr, item_tags)
+    entries = _expanded(carrying, np.arange(len(of_pair)), slots)
     if not are_unseen:
         entries = _without_itself(entries, items[of_pair], taken)
-    n_tags = np.diff(reasons.indptr)
-    left = (np.bincount(entries.reason, minlength=len(of_pair)) == 0) & (n_tags > 1)
-    if left.any():
-        of_tag = np.repeat(np.arange(len(of_pair)), n_tags)
-        others = _expanded(carrying, of_tag[left[of_tag]], slots[left[of_tag]])
-        # An item taken that carries several of them counts once.
-        once = np.unique(others.reason * len(taken) + others.place)
-        others = _Entries(*np.divmod(once, max(1, len(taken))))
-        others = _without_itself(others, items[of_pair], taken)
-        both = _Entries(*(np.concatenate(each) for each in zip(entries, others, strict=True)))
-        order = np.argsort(both.reason, kind="stable")
-        entries = _Entries(both.reason[order], both.place[order])
     nearness, starts = _nearness(loadings, users, items, taken, indptr)
     offsets = (starts - indptr[users])[of_pair]
     values = nearness[offsets[entries.reason] + entries.place]
@@ -107,11 +89,11 @@ def _evidence(
 
 
 def _carrying(
-    reasons: PairReasons, users: NDArray, taken: NDArray, indptr: NDArray, item_tags: sp.csr_matrix
+    tags: NDArray, users: NDArray, taken: NDArray, indptr: NDArray, item_tags: sp.csr_matrix
 ) -> tuple[sp.csr_matrix, NDArray]:
     """Return which items taken carry which tags that are asked for, and the row of each tag."""
     n_users, n_tags = len(indptr) - 1, item_tags.shape[1]
-    asked = np.repeat(users, np.diff(reasons.indptr)) * n_tags + reasons.tags
+    asked = users * n_tags + tags
     slot_of = np.full(n_users * n_tags, -1, dtype=np.int32)
     slot_of[asked] = 0
     slot_of[slot_of == 0] = np.arange(np.count_nonzero(slot_of == 0))

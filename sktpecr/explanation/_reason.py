@@ -24,9 +24,8 @@ class Reason:
     speaks_for : bool
         Whether the reason speaks for the item.
     evidence : tuple of hashable
-        Ids of items that the user took and that carry the tag, or where there is none one of the
-        others, those nearest to this item first. Empty where no item carries any: then the taste
-        is the model's belief.
+        Ids of items that the user took and that carry the tag, those nearest to this item first.
+        Empty where none does: then the taste is the model's belief.
 
     Examples
     --------

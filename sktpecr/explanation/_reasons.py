@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from sktpecr._inputs._ids import plain
 from sktpecr.attribution import AccountAttribution, Attributed
 from sktpecr.explanation._reason import Reason
+from sktpecr.explanation._words import STRENGTH_BOUNDS
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._user import User
 
 # A taste nearer to the average than this, in standard deviations, is nothing to speak of.
 LIKED = 0.25
+# What no item taken shows is only the model's belief, and has to be this strong.
+BELIEVED = STRENGTH_BOUNDS[0]
 # Nor is a contribution below this share of the largest.
 SHARE = 0.2
 # Nor one that moves the score by less than these shares of its standard deviation over users,
@@ -94,7 +97,6 @@ def tell(
         contributions[0],
         likings,
         column,
-        tag_model.extractor._tags_by_item,
         names,
         catalogue.item_ids,
         user.history,
@@ -143,16 +145,21 @@ def select_reasons(
     named.sort(key=lambda each: -abs(each[1]))
     against = [each for each in named if each[1] < 0][: 1 if k > 1 else 0]
     speaking = [each for each in named if each[1] > 0][: k - len(against)]
-    return [
+    reasons = [
         Reason(
             tag=plain(tag_names[own.columns[places[0]]]),
             tags=tuple(plain(tag) for tag in tag_names[own.columns[places]]),
             liking=float(own.likings[places[0]]),
             contribution=float(contribution),
             speaks_for=bool(contribution > 0),
-            evidence=_evidence(places, history, n_evidence),
+            evidence=_evidence(places[0], history, n_evidence),
         )
         for places, contribution in [*speaking, *against]
+    ]
+    if history is None:
+        return reasons
+    return [
+        each for each in reasons if each.evidence or not each.speaks_for or each.liking >= BELIEVED
     ]
 
 
@@ -161,15 +168,14 @@ def reasons_of(
     contributions: NDArray,
     likings: NDArray,
     column: int,
-    item_tags: sp.csr_matrix,
     tag_names: NDArray,
     item_ids: NDArray,
     history: NDArray,
     k: int = 3,
 ) -> list[Reason]:
     """Return the reasons for one item; none where its own tags say no more than chance."""
-    # Contributions and likings (n_tags,) are what the account tells of the item and user; item_tags
-    # (n_items, n_tags) and item_ids are of all items, `column` and `history` are column numbers.
+    # Contributions and likings (n_tags,) are what the account tells of the item and user; item_ids
+    # are of all items, `column` and `history` are column numbers.
     if not attribution.says_more_than_chance([column])[0]:
         return []
     tags = attribution.weights_.indices[
@@ -177,7 +183,7 @@ def reasons_of(
     ]
     own = OwnTags.of(attribution, column, tags, contributions[tags], likings[tags])
     taken = history[history != column]
-    carries = _carries(item_tags, taken, tags)
+    carries = _carries(attribution.carried_, taken, tags)
     nearness = attribution.alike(column, taken)
     return select_reasons(own, tag_names, History(item_ids[taken], carries, nearness), k)
 
@@ -215,12 +221,10 @@ def _carries(item_tags: sp.csr_matrix, items: NDArray, tags: NDArray) -> NDArray
     return carries
 
 
-def _evidence(places: list[int], history: History | None, n: int) -> tuple[Any, ...]:
-    """Return ids of items taken that carry the first of some own tags, else any, nearest first."""
+def _evidence(place: int, history: History | None, n: int) -> tuple[Any, ...]:
+    """Return ids of items taken that carry an own tag, nearest first."""
     if history is None:
         return ()
-    found = np.flatnonzero(history.carries[:, places[0]])
-    if not len(found):
-        found = np.flatnonzero(history.carries[:, places].any(axis=1))
+    found = np.flatnonzero(history.carries[:, place])
     nearest = found[np.argsort(-history.nearness[found], kind="stable")[:n]]
     return tuple(plain(item) for item in history.ids[nearest])

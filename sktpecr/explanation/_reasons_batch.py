@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sktpecr.explanation._batch_work import BatchWork, Listed
 from sktpecr.explanation._evidence_of_pairs import N_EVIDENCE, evidence_of_pairs
+from sktpecr.explanation._reasons import BELIEVED
 from sktpecr.explanation._reasons_of_pairs import PairReasons, reasons_of_pairs
 from sktpecr.explanation._some_users import SomeUsers
 from sktpecr.explanation._words import STRENGTH_BOUNDS, STRENGTHS, joined
@@ -36,14 +37,15 @@ class ReasonsTeller(BatchWork):
                 lists.users,
                 lists.items,
                 users.history,
-                extractor._tags_by_item,
                 are_unseen=users.seen is not None,
             )
+        kept = (evidence[:, 0] >= 0) | (reasons.contribution < 0) | (reasons.liking >= BELIEVED)
         # One row for an item without any: where it goes among the others, in order of pairs.
-        none = np.flatnonzero(np.bincount(reasons.pair, minlength=len(lists.items)) == 0)
-        at = np.searchsorted(reasons.pair, none)
-        pair = np.insert(reasons.pair, at, none)
-        is_reason = np.insert(np.ones(len(reasons.pair), dtype=bool), at, False)
+        named = reasons.pair[kept]
+        none = np.flatnonzero(np.bincount(named, minlength=len(lists.items)) == 0)
+        at = np.searchsorted(named, none)
+        pair = np.insert(named, at, none)
+        is_reason = np.insert(np.ones(len(named), dtype=bool), at, False)
         told = {
             "reason": (self._texts(reasons), None),
             "tag": (reasons.tag.astype(np.int32), -1),
@@ -51,7 +53,10 @@ class ReasonsTeller(BatchWork):
             "contribution": (reasons.contribution, np.nan),
             **{f"evidence_{n + 1}": (column, -1) for n, column in enumerate(evidence.T)},
         }
-        columns = {name: _spread(*column, is_reason) for name, column in told.items()}
+        columns = {
+            name: _spread(values[kept], missing, is_reason)
+            for name, (values, missing) in told.items()
+        }
         return lists, {"pair": pair, **columns}
 
     def _texts(self, reasons: PairReasons) -> NDArray:

@@ -20,9 +20,11 @@ _WORTH_SAYING = 0.05
 # How much somebody likes a tag, and from which liking on: of a normal distribution, three in ten
 # and one in ten are above these.
 STRENGTHS, STRENGTH_BOUNDS = ("a_bit_more", "more", "much_more"), (0.5, 1.25)
-# A sentence for a person names so many tags.
-_NAMED = 2
-_YEAR = re.compile(r" \(\d{4}\)$")
+# A sentence for a person names so many tags, and shows so many titles.
+_NAMED, _SHOWN = 2, 3
+_ASIDE = re.compile(r"\s+\((\d{4}|[^()]*#\d[^()]*)\)$")
+# What is left of an apostrophe where a name has only hyphens: "women-s-fiction".
+_POSSESSIVE = re.compile(r"(?<=\w)-s(?=-|$)")
 # A notebook shows a table of so many tags.
 IN_HTML = 50
 # Of a list that changed so many names are read.
@@ -75,6 +77,7 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "contrast_sum": "Difference {value}: {base} before tags, {tags} for tags, {residual} not "
         "explained by tags.",
         "comma": "{first}, {rest}",
+        "semicolon": "{first}; {rest}",
         "and": "{first} and {last}",
         "said_more": "more {tag}",
         "said_less": "less {tag}",
@@ -140,18 +143,19 @@ def reasons_in_words(
     reasons: Sequence[Reason], names: Mapping[Any, str], words: Mapping[str, str] = ENGLISH
 ) -> str:
     """Say in a sentence what speaks for an item, and what speaks against it."""
-    speaking = [reason for reason in reasons if reason.speaks_for][:_NAMED]
+    speaking = [reason for reason in reasons if reason.speaks_for]
+    # What the history shows is said, and what the model only believes where there is nothing else.
+    speaking = ([reason for reason in speaking if reason.evidence] or speaking)[:_NAMED]
     against = [spoken(reason.tag) for reason in reasons if not reason.speaks_for]
     # Of tags that mean nearly the same one is enough.
     tags = [spoken(each.tag) for each in speaking]
     found = (item for reason in speaking for item in reason.evidence)
-    seen = dict.fromkeys(without_year(names[item]) for item in found)
-    # What is said of several tags has to be true of each.
-    template = "for" if all(reason.evidence for reason in speaking) else "belief"
+    seen = dict.fromkeys(without_aside(names[item]) for item in found)
+    template = "for" if speaking[0].evidence else "belief"
     return words[template + ("_despite" if against else "")].format(
         tags=joined(tags, words),
         much=words[how_much(min(reason.liking for reason in speaking))],
-        evidence=listed(list(seen)[:3], words),
+        evidence=listed(list(seen)[:_SHOWN], words, are_titles=True),
         against=joined(against, words),
     )
 
@@ -161,7 +165,7 @@ def without_reasons_in_words(
 ) -> str:
     """Say what speaks for an item where no tag does; `lead` names the template."""
     more = "_nearest" if nearest else "_popular" if is_popular else ""
-    items = joined([without_year(name) for name in nearest], words)
+    items = joined([without_aside(name) for name in nearest], words)
     disliked = joined(list(against), words)
     return words[lead + more].format(items=items, against=disliked)
 
@@ -174,12 +178,14 @@ def whom(user: Any, is_row: bool, label: Callable[[Any], str] = str) -> str:
 def spoken(tag: Any) -> str:
     """Return a tag as people say it: what stands for the spaces of a name in lower case goes."""
     text = str(tag)
-    return text.replace("-", " ") if text.islower() and " " not in text else text
+    if not text.islower() or " " in text:
+        return text
+    return _POSSESSIVE.sub("'s", text).replace("-", " ")
 
 
-def without_year(name: str) -> str:
-    """Return a title without the year behind it, which nobody says."""
-    return _YEAR.sub("", name)
+def without_aside(name: str) -> str:
+    """Return a title without the year or the series in brackets behind it, which nobody says."""
+    return _ASIDE.sub("", name)
 
 
 def change_in_words(
@@ -233,11 +239,14 @@ def together_in_words(tags: Iterable[Any], words: Mapping[str, str]) -> str:
     return first
 
 
-def listed(phrases: Sequence[str], words: Mapping[str, str] = ENGLISH) -> str:
-    """Return phrases with commas between them."""
+def listed(
+    phrases: Sequence[str], words: Mapping[str, str] = ENGLISH, are_titles: bool = False
+) -> str:
+    """Return phrases with commas between them, or semicolons where titles have commas."""
     if not phrases:
         return ""
+    mark = "semicolon" if are_titles and any(", " in each for each in phrases) else "comma"
     *before, first = phrases
     while before:
-        first = words["comma"].format(first=before.pop(), rest=first)
+        first = words[mark].format(first=before.pop(), rest=first)
     return first

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from sktpecr._inputs._ids import Ids
+from sktpecr._utils._array_api import as_array, beside, namespace_of
 from sktpecr._utils._blocks import blocks
 from sktpecr.recommenders._fold_in import RidgeFoldIn
 
@@ -109,29 +110,33 @@ class FactorRecommender:
         n_items = len(self.item_embeddings)
         return f"FactorRecommender({n_users} users, {n_items} items, {n_factors} factors)"
 
-    def score_items(self, embeddings: ArrayLike, items: ArrayLike | None = None) -> NDArray:
+    def score_items(self, embeddings: ArrayLike, items: ArrayLike | None = None) -> Any:
         """Score items for users given by their embeddings.
 
         Parameters
         ----------
-        embeddings : array-like of shape (n, n_factors)
+        embeddings : array-like or torch tensor of shape (n, n_factors)
             User embeddings.
         items : array-like of int, optional
             Column numbers of the items to score. All items by default.
 
         Returns
         -------
-        ndarray of shape (n, n_items) or (n, len(items))
-            Scores, higher is better.
+        ndarray or tensor of shape (n, n_items) or (n, len(items))
+            Scores, higher is better. Of a tensor, a tensor on its device.
         """
-        factors, biases = self.item_embeddings, self.item_biases
+        users = as_array(embeddings)
+        xp = namespace_of(users)
+        factors, biases = (beside(each, users) for each in (self.item_embeddings, self.item_biases))
         if items is not None:
-            columns = np.asarray(items)
+            columns = beside(items, users)
             factors, biases = factors[columns], biases[columns]
-        scores = np.asarray(embeddings, dtype=factors.dtype) @ factors.T
+        scores = xp.astype(users, factors.dtype, copy=False) @ factors.T
+        if xp.result_type(scores, biases) != scores.dtype:
+            return scores + biases
         # In place if it can be: of many users and items a second array costs as much again.
-        fits = np.result_type(scores, biases) == scores.dtype
-        return np.add(scores, biases, out=scores if fits else None)
+        scores += biases
+        return scores
 
     def fold_in(self, X: sp.csr_matrix) -> NDArray:
         """Embed rows of interactions, known to the model or not.

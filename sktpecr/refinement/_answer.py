@@ -63,23 +63,25 @@ def answers(
             # In the embedding a dislike keeps what else is in the history; the items need none.
             taste = replace(taste, dislike={})
         embedding, asked = _taste(tag_model, user, taste, values, hold)
+        scores = tag_model.scores_of(embedding)
         if together[0][1] and not values:
-            embedding, asked = _sparing(tag_model, user, embedding, asked, listing, first)
+            spared = _sparing(tag_model, user, embedding, scores, listing, first)
+            if spared is not None:
+                embedding, scores = spared
+                asked = tag_model.tag_preferences_of(embedding)
         counts = [wanted for _, wanted in together]
         wishes: Sequence[NDArray | None] = [user.wish] * len(together)
-        more: dict[str, Any] = {}
         if said.is_for_now or (values and hold is not None):
-            more["taste"] = tag_model.scores_of(embedding)
-            evidence = _for_now(tag_model, more["taste"], said, counts, user.wish, listing, first)
+            evidence = _for_now(tag_model, scores, said, counts, user.wish, listing, first)
             # Who keeps nothing of the list has what the embedding makes of it.
-            if hold is not None and listing.keep:
+            if values and hold is not None and listing.keep:
                 evidence = [
-                    _seen(tag_model, user, more["taste"], each, values, listing)
-                    for each in evidence
+                    _seen(tag_model, user, scores, each, values, listing) for each in evidence
                 ]
             wishes = evidence
+        known = {"taste": scores, "first": first}
         for count, wish in zip(counts, wishes, strict=True):
-            yield embedding, asked, {"wish": wish, "wanted": count, **more}
+            yield embedding, asked, {"wish": wish, "wanted": count, **known}
 
 
 def _taste(
@@ -106,21 +108,22 @@ def _sparing(
     tag_model: TagModel,
     user: User,
     embedding: NDArray,
-    asked: NDArray,
+    scores: NDArray,
     listing: Listing,
     first: NDArray,
-) -> tuple[NDArray, NDArray]:
-    """Return as much of a move of taste as costs the list at most half of what it may lose."""
-    # The other half is for what is to be seen: with models whose lists are close calls, taste alone
-    # would have cost all of it, and nothing that was asked for would come.
+) -> tuple[NDArray, NDArray] | None:
+    """Return so much of a move of taste that the list keeps enough of it; None for all of it."""
+    # Half of what the list may lose is for what is to be seen: where lists are close calls, taste
+    # alone would have cost all of it, and nothing that was asked for would come.
     own, least = user.embedding.astype(np.float64), (1 + listing.keep) / 2 * len(first)
+    before, spared = set(first.tolist()), None
     for _ in range(_HALVINGS):
-        listed = listing.of(worth(tag_model.scores_of(embedding), user.wish))
-        if np.isin(first, listed).sum() >= least:
-            return embedding, asked
+        if len(before.intersection(listing.of(worth(scores, user.wish)).tolist())) >= least:
+            break
         embedding = (own + embedding) / 2
-        asked = tag_model.tag_preferences_of(embedding)
-    return embedding, asked
+        scores = tag_model.scores_of(embedding)
+        spared = embedding, scores
+    return spared
 
 
 def _for_now(
@@ -144,7 +147,8 @@ def _for_now(
     named: Any  # a tag, or several together
     for liked, named in ((False, said.dislike), (True, said.like), (True, said.together)):
         for tag, strength in named.items():
-            evidence = tag_model.wish.tag(tag, liked)
+            # Who asks for a number of a tag's items gets those that have it, not guesses.
+            evidence = tag_model.wish.tag(tag, liked, guess=tag not in wanted[0])
             if tag not in wanted[0]:
                 wishes = [each + strength * evidence for each in wishes]
                 continue
@@ -189,7 +193,7 @@ def _seen(
             longer = replace(listing, n=n)
             wanted = int(np.clip(count_of(tag_model, tag, longer.of(before)) + step, 0, n))
             base = prior + temperature * wish
-            evidence = temperature * tag_model.wish.tag(tag, liked)
+            evidence = temperature * tag_model.wish.tag(tag, liked, guess=False)
             # Of the list that the embedding makes, which may be far from the first.
             (moves,) = _enough(base, evidence, [wanted], longer, longer.of(base))
             wish = wish + moves / temperature

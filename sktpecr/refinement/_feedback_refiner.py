@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from numbers import Real
@@ -76,6 +77,10 @@ class FeedbackRefiner(BaseEstimator):
     :math:`a_k` the strength of answer k, or what its amount takes; :math:`\tau` 1.5 standard
     deviations of the user's scores, the temperature at which their softmax is calibrated on
     interactions held out of MovieLens and goodbooks. It needs no generator and no dot product.
+    What is asked for with a strength counts for items without any tag by how probable the tag is
+    given their embedding, a logistic regression over the items that have tags; where the
+    recommender has no ``item_embeddings`` they are left as they are. An amount counts items that
+    have the tag, and never a guess.
     Answers of earlier turns stay in force.
 
     References
@@ -259,13 +264,8 @@ class FeedbackRefiner(BaseEstimator):
             for one in (user if _are_many(user) else [user])
         ]
         users = [one.listed_among(tag_model.catalogue, candidates) for one in users]
-        held = check_held(tag_model.tags, hold)
-        shown = (
-            min(check_n(n), len(tag_model.catalogue.items)),
-            check_share(keep, "keep"),
-            exclude,
-            held,
-        )
+        n = min(check_n(n), len(tag_model.catalogue.items))
+        shown = n, check_share(keep, "keep"), exclude, check_held(tag_model.tags, hold)
         refined = [self._refine(tag_model, one, [feedback], values, *shown)[0] for one in users]
         warn_of_hard_tags(tag_model, feedback, refined)
         return refined if _are_many(user) else refined[0]
@@ -489,7 +489,11 @@ class FeedbackRefiner(BaseEstimator):
     @property
     def tag_model_(self) -> TagModel:
         """What the explainer learned, see :attr:`TPECRExplainer.tag_model_`."""
-        self._validate_params()
+        params = self.explainer, self.solver, self.long_term
+        # Validated anew where one was set: each turn asks, and scikit-learn takes .1 ms.
+        if not all(map(operator.is_, params, vars(self).get("_validated", (None,) * 3))):
+            self._validate_params()
+            self._validated = params
         explainer: Any = getattr(self, "explainer_", self.explainer)
         return explainer.tag_model_
 

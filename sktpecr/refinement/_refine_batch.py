@@ -19,6 +19,7 @@ from sktpecr._inputs._tables import in_pandas
 from sktpecr._utils._resumable_parts import run_parts
 from sktpecr.explanation._filed_pairs import pairs_of
 from sktpecr.explanation._fingerprint import fingerprints, hashed
+from sktpecr.refinement._many_turns import many_turns
 
 _COLUMNS = ("user", "tag", "feedback")
 _KINDS = ("like", "dislike", "set")
@@ -116,11 +117,9 @@ def _refined(
     """Return the lists of some users, as one frame: one for each would take most of the time."""
     users: list[Any] = []
     lists = []
-    for user, said in part.items():
-        refined = refiner.refine(user, **said)
-        columns, before = refined._best(n_items, exclude_seen)
+    for user, (columns, scores, before) in many_turns(refiner, part, n_items, exclude_seen):
         users += [user] * len(columns)
-        lists.append((np.arange(1, len(columns) + 1), columns, refined.scores[columns], before))
+        lists.append((np.arange(1, len(columns) + 1), columns, scores, before))
     rank, columns, score, before = map(np.concatenate, zip(*lists, strict=True))
     item = refiner.tag_model_.catalogue.item_ids[columns]
     return pd.DataFrame(

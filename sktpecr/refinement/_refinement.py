@@ -53,6 +53,8 @@ class Refinement:
         Column of a tag, or those of several together, to how many of its items were asked for.
     taste : ndarray of shape (n_items,), optional
         Scores of the embedding, where they are known.
+    first : ndarray of int, optional
+        Columns that are listed before the feedback, where they are known.
     listing : Listing
         The list that answers are judged by.
 
@@ -98,6 +100,7 @@ class Refinement:
         wish: NDArray | None = None,
         wanted: dict[Tag, int] | None = None,
         taste: NDArray | None = None,
+        first: NDArray | None = None,
         listing: Listing,
     ) -> None:
         self._tag_model = tag_model
@@ -109,7 +112,7 @@ class Refinement:
         self.covariance = covariance
         self._values = values
         self._wish, self._wanted, self._taste = wish, wanted or {}, taste
-        self._listing = listing
+        self._listing, self._first = listing, first
 
     @lazily
     def tag_preferences(self) -> NDArray:
@@ -164,9 +167,7 @@ class Refinement:
             be listed, from 1.
         """
         columns, before = self._best(check_n(n), exclude_seen, exclude)
-        frame = self._tag_model.catalogue.listed(columns, self.scores)
-        frame["rank_before"] = before
-        return frame
+        return self._tag_model.catalogue.listed(columns, self.scores, rank_before=before)
 
     def _best(
         self, n: int, exclude_seen: bool, exclude: Iterable[Hashable] = ()
@@ -335,7 +336,8 @@ class Refinement:
     @lazily
     def _lists(self) -> tuple[NDArray, NDArray]:
         """Columns that are listed before the feedback, and after it."""
-        return self._listing.of(self.scores_before), self._listing.of(self.scores)
+        before = self._listing.of(self.scores_before) if self._first is None else self._first
+        return before, self._listing.of(self.scores)
 
     def _counts(self, tag: Tag) -> tuple[int, int]:
         """Return how many of a tag's items are listed before and after the feedback."""

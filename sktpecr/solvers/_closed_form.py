@@ -16,7 +16,7 @@ from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._user import User
 
 # A direction has movement near 1; one with less than this does not move the list at all.
-_NO_MOVEMENT = 1e-9
+NO_MOVEMENT = 1e-9
 # By how much less than its word a tag may move where scores are not linear: half of it.
 _SLACK = KEPT_WORD / 2
 _LEAST_SHARE = 1 / 64
@@ -136,7 +136,7 @@ def _moved(tag_model: TagModel, user: User, feedback: Feedback) -> NDArray:
 def _first_step(directions: Directions, direction: NDArray, target: float) -> float:
     """Return the step whose movement is the target if scores are linear."""
     moved = directions.movement(direction)
-    if not moved > _NO_MOVEMENT:
+    if not moved > NO_MOVEMENT:
         raise ValueError(
             "the recommender cannot move this user's list the way the feedback asks: it scores "
             "all items alike"

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from sktpecr._utils._blocks import let_go
 from sktpecr.recommenders._protocol import (
@@ -137,18 +136,28 @@ def own_item_auc(recommender: Any, embed: Callable[[NDArray], NDArray], X: sp.cs
         liked.eliminate_zeros()
     some = _sample(liked)
     embeddings, found = embed(some), []
+    marked = np.zeros(X.shape[1], dtype=bool)
     for embedding, one, other in zip(embeddings, some, np.roll(some, 1), strict=True):
         taken, others = (liked.indices[slice(*liked.indptr[[i, i + 1]])] for i in (one, other))
-        both = np.intersect1d(taken, others, assume_unique=True)
-        taken = np.setdiff1d(taken, both, assume_unique=True)
-        others = np.setdiff1d(others, both, assume_unique=True)
-        if len(taken) and len(others):
-            scores = _scores(recommender, embedding, np.concatenate([taken, others]))
-            ranks = rankdata(scores)[: len(taken)]
-            found.append((ranks.mean() - (len(taken) + 1) / 2) / len(others))
+        only_taken, only_others = _without(taken, others, marked), _without(others, taken, marked)
+        if len(only_taken) and len(only_others):
+            columns = np.concatenate([only_taken, only_others])
+            scores = _scores(recommender, embedding, columns)
+            own, theirs = scores[: len(only_taken)], np.sort(scores[len(only_taken) :])
+            # So many pairs are won; of a pair with equal scores one half.
+            won = sum(theirs.searchsorted(own, side).sum() for side in ("left", "right")) / 2
+            found.append(won / (len(own) * len(theirs)))
     if not found:
         return Auc(np.nan, np.nan, 0)
     return Auc(float(np.mean(found)), float(np.std(found) / len(found) ** 0.5), len(found))
+
+
+def _without(some: NDArray, others: NDArray, marked: NDArray) -> NDArray:
+    """Return some columns but for others; `marked` (n_items,) is False all over, and stays so."""
+    marked[others] = True
+    found = some[~marked[some]]
+    marked[others] = False
+    return found
 
 
 def _read(embeddings: NDArray, rows: NDArray) -> NDArray:

@@ -8,26 +8,22 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.optimize import nnls
 
-from sktpecr.recommenders._protocol import item_gradients
-from sktpecr.tags._gradients import tag_gradients
-from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
-
 # Chosen on users of MovieLens-1M and goodbooks who are not tested on.
-_TASTE_TEMPERATURE = 2.0
+TASTE_TEMPERATURE = 2.0
 # How much the scatter of the items to raise weighs, for a like and for a dislike, after which they
 # are all that is left; the rest of it is the scatter of the items to lower.
-_SHARE_RAISED = {True: 0.6, False: 1.0}
+SHARE_RAISED = {True: 0.6, False: 1.0}
 # Of the scatter's mean over factors, so that factors without scatter are no way out.
-_RIDGE = 0.1
+RIDGE = 0.1
 _BLOCK_ITEMS = 2_048
 # What is less than so many roundings of the numbers that it is a difference of is rounding.
-_ROUNDINGS = 32.0
+ROUNDINGS = 32.0
 # Towards what the user's history has in common, off the tag for a dislike.
-_HISTORY_PULL = {True: 0.15, False: 0.45}
+HISTORY_PULL = {True: 0.15, False: 0.45}
 # A named tag's mean score moves its way by at least this share of the movement of the list ...
 KEPT_WORD = 0.2
 # ... in full from this share of the strongest feedback on, and less below, down to no feedback.
-_FULL_WORD = 0.1
+FULL_WORD = 0.1
 
 
 # A direction moves the score of every item; its *movement* is the standard deviation of these
@@ -48,26 +44,20 @@ class Directions:
     ) -> None:
         # Nothing here changes when all items are moved by the same vector, and numbers near 0
         # lose the least to rounding.
-        self._items = item_gradients - item_gradients.mean(axis=0)
+        self.items = item_gradients - item_gradients.mean(axis=0)
         self._tags = item_tags
         self.tag_matrix = tag_matrix
-        covariance = self._items.T @ self._items / len(self._items)
-        self._covariance = covariance.astype(np.float64)
-
-    @classmethod
-    def at(cls, extractor: TagPreferenceExtractor, embedding: NDArray) -> Directions:
-        """Build the directions at an embedding; for a dot product they are the same at all."""
-        items = item_gradients(extractor.recommender_, embedding)
-        return cls(items, extractor._item_tags, tag_gradients(extractor, embedding, items))
+        covariance = self.items.T @ self.items / len(self.items)
+        self.covariance = covariance.astype(np.float64)
 
     def movement(self, direction: NDArray) -> float:
         """Return the standard deviation over items of the score changes along a direction."""
-        return float(np.sqrt(max(direction @ self._covariance @ direction, 0.0)))
+        return float(np.sqrt(max(direction @ self.covariance @ direction, 0.0)))
 
     def typical_movement(self, embeddings: NDArray) -> float:
         """Return the root mean square movement of users' own embeddings."""
         second_moment = embeddings.T @ embeddings / len(embeddings)
-        return float(np.sqrt(np.sum(second_moment * self._covariance)))
+        return float(np.sqrt(np.sum(second_moment * self.covariance)))
 
     def combined(
         self,
@@ -77,12 +67,11 @@ class Directions:
     ) -> NDArray:
         """Return one direction for several likes and dislikes."""
         # `scores` (n_items,); returns (n_factors,).
-        taste = _taste(scores)
         strongest = max(map(abs, wishes.values()))
-        direction, size = np.zeros(len(self._covariance)), 0.0
-        scatter = np.zeros_like(self._covariance)
+        direction, size = np.zeros(len(self.covariance)), 0.0
+        scatter = np.zeros_like(self.covariance)
         for tag, wish in wishes.items():
-            towards, within = self._discriminant(tag, wish > 0, taste, history)
+            towards, within = self._discriminant(tag, wish > 0, scores, history)
             direction += abs(wish) / strongest * towards
             scatter += abs(wish) / strongest * within
             size += float(np.linalg.norm(towards))
@@ -91,15 +80,15 @@ class Directions:
     def contrast(self, tag: int, scores: NDArray, history: NDArray) -> NDArray:
         """Return the mean item of a tag less the mean of the others, by taste."""
         # `scores` (n_items,); returns (n_factors,).
-        of_tag, of_others = self._sides(tag, _taste(scores), history)
+        of_tag, of_others = _sides(self._inside(tag), _taste(scores), history)
         of_tag_mean, of_others_mean = self._means(of_tag, of_others)
         return of_tag_mean - of_others_mean
 
     def scatter(self, scores: NDArray, history: NDArray) -> NDArray:
         """Return what a movement costs the list: how it changes the scores of items, by taste."""
         # `scores` (n_items,); returns (n_factors, n_factors).
-        everything = np.ones(len(self._items), dtype=bool)
-        weights = _weights(everything, _taste(scores), history)
+        everything = np.ones(len(self.items), dtype=bool)
+        weights = weights_of(everything, _taste(scores), history)
         return self._within((1.0,), (weights,), self._means(weights))
 
     def words(self, wishes: dict[int, float]) -> NDArray:
@@ -107,70 +96,68 @@ class Directions:
         # returns (n_wishes,).
         strengths = np.abs(list(wishes.values()))
         shares = np.maximum(strengths / strengths.max(), 1e-6)
-        return KEPT_WORD - (np.maximum(_FULL_WORD / shares, 1.0) - 1.0)
+        return KEPT_WORD - (np.maximum(FULL_WORD / shares, 1.0) - 1.0)
 
     def _discriminant(
-        self, tag: int, liked: bool, taste: NDArray, history: NDArray
+        self, tag: int, liked: bool, scores: NDArray, history: NDArray
     ) -> tuple[NDArray, NDArray]:
         """Return the direction that one tag asks for, and the scatter that it is measured in."""
-        above, below = self._sides(tag, taste, history)
-        if not liked:
-            above, below = below, above
-        share = _SHARE_RAISED[liked]
-        means = self._means(above, below)
-        scatter = self._within((share, 1 - share), (above, below), means)
-        direction = self._unit(np.linalg.solve(scatter, means[0] - means[1]))
-        kept = history if liked else np.setdiff1d(history, self._items_of(tag))
+        apart, scatter = self._told_apart(tag, liked, scores, history)
+        direction = self._unit(np.linalg.solve(scatter, apart))
+        kept = history if liked else history[~self._inside(tag)[history]]
         if len(kept):
-            usual = float(np.sqrt(np.trace(self._covariance)))
-            pull = self._unit(self._items[kept].mean(axis=0), usual)
-            direction += _HISTORY_PULL[liked] * pull
+            usual = float(np.sqrt(np.trace(self.covariance)))
+            pull = self._unit(self.items[kept].mean(axis=0), usual)
+            direction += HISTORY_PULL[liked] * pull
         return self._unit(direction), scatter
 
-    def _sides(self, tag: int, taste: NDArray, history: NDArray) -> tuple[NDArray, NDArray]:
-        """Return weights of the tag's items, and of the others."""
-        inside = np.zeros(len(self._items), dtype=bool)
-        inside[self._items_of(tag)] = True
-        return _weights(inside, taste, history), _weights(~inside, taste, history)
+    def _told_apart(
+        self, tag: int, liked: bool, scores: NDArray, history: NDArray
+    ) -> tuple[NDArray, NDArray]:
+        """Return the mean item to raise less that to lower, and the scatter within the two."""
+        above, below = _sides(self._inside(tag), _taste(scores), history)
+        if not liked:
+            above, below = below, above
+        share = SHARE_RAISED[liked]
+        means = self._means(above, below)
+        return means[0] - means[1], self._within((share, 1 - share), (above, below), means)
 
-    def _items_of(self, tag: int) -> NDArray:
+    def _inside(self, tag: int) -> NDArray:
+        """Return which items have a tag, shape (n_items,)."""
+        inside = np.zeros(len(self.items), dtype=bool)
+        inside[self.items_of(tag)] = True
+        return inside
+
+    def items_of(self, tag: int) -> NDArray:
+        """Return the columns of a tag's items."""
         return self._tags.indices[self._tags.indptr[tag] : self._tags.indptr[tag + 1]]
 
     def _means(self, *weights: NDArray) -> NDArray:
         """Return weighted means of the items, a row each."""
         # In the items' own precision: a product of two would first copy all of them. One by one,
         # as a product of few rows takes longer.
-        means = [each.astype(self._items.dtype) @ self._items for each in weights]
+        means = [each.astype(self.items.dtype) @ self.items for each in weights]
         return np.array(means, dtype=np.float64)
 
     def _within(
         self, shares: tuple[float, ...], weights: tuple[NDArray, ...], means: NDArray
     ) -> NDArray:
         """Return the scatter within classes of items, given their shares, weights and means."""
-        of_all = np.zeros(len(self._items))
+        of_all = np.zeros(len(self.items))
         for share, each in zip(shares, weights, strict=True):
             of_all += share * each
-        scatter = self._second_moment(of_all)
+        return self.ridged(second_moment(self.items, of_all), shares, means)
+
+    def ridged(self, scatter: NDArray, shares: tuple[float, ...], means: NDArray) -> NDArray:
+        """Return second moments of items less those of the classes' means, with a ridge."""
         whole, n_factors = np.trace(scatter), len(scatter)
         for share, mean in zip(shares, means, strict=True):
             scatter -= share * np.outer(mean, mean)
         size = np.trace(scatter)
         # A difference that is rounding: of one item, or several that are alike, nothing scatters.
-        if not size > _ROUNDINGS * n_factors * np.finfo(self._items.dtype).eps * whole:
+        if not size > ROUNDINGS * n_factors * np.finfo(self.items.dtype).eps * whole:
             return np.eye(n_factors) * (whole / n_factors or 1.0)
-        return scatter + _RIDGE * size / n_factors * np.eye(n_factors)
-
-    def _second_moment(self, weights: NDArray) -> NDArray:
-        """Return the weighted mean of the items' outer products."""
-        roots = np.sqrt(weights, dtype=self._items.dtype)[:, np.newaxis]
-        moment = np.zeros(self._covariance.shape, dtype=self._items.dtype)
-        # Of so many items at a time the weighted ones stay in the cache.
-        for start in range(0, len(roots), _BLOCK_ITEMS):
-            block = slice(start, start + _BLOCK_ITEMS)
-            weighted = self._items[block] * roots[block]
-            # NumPy sees that the result is symmetric, and does half the work.
-            moment += weighted.T @ weighted
-        return moment.astype(np.float64)
+        return scatter + RIDGE * size / n_factors * np.eye(n_factors)
 
     def keep_words(self, direction: NDArray, scatter: NDArray, wishes: dict[int, float]) -> NDArray:
         """Correct a direction as little as possible so that every named tag moves its way."""
@@ -197,7 +184,7 @@ class Directions:
         solution, _ = nnls(system, goal)
         residual = system @ solution - goal
         # Of large numbers that should cancel, rounding is left, and no correction.
-        rounding = _ROUNDINGS * np.finfo(float).eps * np.abs(solution).sum()
+        rounding = ROUNDINGS * np.finfo(float).eps * np.abs(solution).sum()
         if abs(residual[-1]) < max(1e-9, rounding):
             raise ValueError(_CONTRADICTION)
         correction = -unit * residual[:-1] / residual[-1]
@@ -206,20 +193,38 @@ class Directions:
     def _unit(self, direction: NDArray, size: float = 0.0) -> NDArray:
         """Return a direction scaled to movement 1, or none at all where it is only rounding."""
         # `size` is how long that was of which it is a sum, where terms may have cancelled.
-        eps, length = np.finfo(self._items.dtype).eps, np.linalg.norm(direction)
+        eps, length = np.finfo(self.items.dtype).eps, np.linalg.norm(direction)
         movement = self.movement(direction)
-        rounding = np.sqrt(8 * eps * np.trace(self._covariance)) * length
-        if length <= _ROUNDINGS * eps * size or movement <= rounding:
+        rounding = np.sqrt(8 * eps * np.trace(self.covariance)) * length
+        if length <= ROUNDINGS * eps * size or movement <= rounding:
             return np.zeros_like(direction)
         return direction / movement
 
 
+def second_moment(items: NDArray, weights: NDArray) -> NDArray:
+    """Return the weighted sum of the items' outer products."""
+    roots = np.sqrt(weights, dtype=items.dtype)[:, np.newaxis]
+    moment = np.zeros((items.shape[1], items.shape[1]), dtype=items.dtype)
+    # Of so many items at a time the weighted ones stay in the cache.
+    for start in range(0, len(roots), _BLOCK_ITEMS):
+        block = slice(start, start + _BLOCK_ITEMS)
+        weighted = items[block] * roots[block]
+        # NumPy sees that the result is symmetric, and does half the work.
+        moment += weighted.T @ weighted
+    return moment.astype(np.float64)
+
+
 def _taste(scores: NDArray) -> NDArray:
     """Return what items count, 1 for the best."""
-    return np.exp((scores - scores.max()) / ((scores.std() or 1.0) * _TASTE_TEMPERATURE))
+    return np.exp((scores - scores.max()) / ((scores.std() or 1.0) * TASTE_TEMPERATURE))
 
 
-def _weights(some: NDArray, taste: NDArray, history: NDArray) -> NDArray:
+def _sides(inside: NDArray, taste: NDArray, history: NDArray) -> tuple[NDArray, NDArray]:
+    """Return weights of the items inside, and of the others."""
+    return weights_of(inside, taste, history), weights_of(~inside, taste, history)
+
+
+def weights_of(some: NDArray, taste: NDArray, history: NDArray) -> NDArray:
     """Return what each of some items counts, 1 together: items to come by taste, if there are."""
     for counted in (taste, np.ones_like(taste)):
         weights = np.where(some, counted, 0.0)

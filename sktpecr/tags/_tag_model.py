@@ -13,6 +13,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from sktpecr._inputs._catalogue import Catalogue
 from sktpecr._inputs._ids import Ids, check_list
+from sktpecr._utils._array_api import beside
 from sktpecr._utils._blocks import blocks, taken
 from sktpecr._utils._lazily import lazily
 from sktpecr._utils._ranking import top_items
@@ -25,6 +26,7 @@ from sktpecr.generators._swap import Swap
 from sktpecr.recommenders._own_rows import fold_in_fidelity
 from sktpecr.recommenders._protocol import optional
 from sktpecr.tags._directions import Directions
+from sktpecr.tags._sampled_directions import directions_at
 from sktpecr.tags._steerability import Steerability
 from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
 from sktpecr.tags._wish import Wish
@@ -256,13 +258,13 @@ class TagModel:
             Where likes and dislikes lead from there.
         """
         if self.extractor.tag_matrix_ is None:
-            return Directions.at(self.extractor, embedding)
+            return directions_at(self.extractor, embedding)
         return self._directions
 
     @lazily
     def _directions(self) -> Directions:
         # Where scores and tag preferences are linear they are the same everywhere.
-        return Directions.at(self.extractor, self.average_user)
+        return directions_at(self.extractor, self.average_user)
 
     @lazily
     def average_user(self) -> NDArray:
@@ -299,8 +301,9 @@ class TagModel:
 
     @lazily
     def wish(self) -> Wish:
-        """What answers about tags say of items; untagged items are not guessed at."""
-        return Wish(self.extractor._item_tags)
+        """What answers about tags say of items."""
+        vectors = optional(self.recommender, "item_embeddings")
+        return Wish(self.extractor._item_tags, item_embeddings=vectors)
 
     @lazily
     def embedding_variance(self) -> float:
@@ -361,38 +364,38 @@ class TagModel:
         axes = np.linalg.lstsq(loadings[known], list(changes.values()), rcond=_ALIKE)[0]
         return loadings @ axes
 
-    def vs_mean(self, preferences: NDArray) -> NDArray:
+    def vs_mean(self, preferences: Any) -> Any:
         """Return how tag preferences stand to the population, in standard deviations.
 
         Parameters
         ----------
-        preferences : ndarray of shape (..., n_tags)
+        preferences : ndarray or torch tensor of shape (..., n_tags)
             Tag preferences, in units of the score.
 
         Returns
         -------
-        ndarray of shape (..., n_tags)
+        ndarray or tensor of shape (..., n_tags)
             Standard deviations from the mean; 0 for a tag that all users like the same.
         """
-        return self.in_std(preferences - self.mean)
+        return self.in_std(preferences - beside(self.mean, preferences))
 
-    def in_std(self, differences: NDArray, tags: Any = slice(None)) -> NDArray:
+    def in_std(self, differences: Any, tags: Any = slice(None)) -> Any:
         """Return differences of (some) tag preferences in standard deviations.
 
         Parameters
         ----------
-        differences : ndarray of shape (..., n_tags)
+        differences : ndarray or torch tensor of shape (..., n_tags)
             In units of the score.
         tags : index of the tags, optional
             Which tags they are of. All by default.
 
         Returns
         -------
-        ndarray
+        ndarray or tensor
             The same in standard deviations of the population, 0 of a tag that has none.
         """
         std = self.std[tags]
-        return differences / np.where(std > 0, std, np.inf)
+        return differences / beside(np.where(std > 0, std, np.inf), differences)
 
     def in_units_of_score(self, values: dict[int, float]) -> dict[int, float]:
         """Return where tags are to be, in units of the score.

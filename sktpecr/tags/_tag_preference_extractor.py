@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from sktpecr._inputs._catalogue import check_item_ids
 from sktpecr._inputs._item_tags import check_item_tags, is_frame
 from sktpecr._inputs._tables import check_interactions, in_pandas
+from sktpecr._utils._array_api import as_array, beside, device_of, namespace_of
 from sktpecr._utils._blocks import blocks
 from sktpecr.recommenders._protocol import (
     check_range,
@@ -165,38 +166,32 @@ class TagPreferenceExtractor(TagTransformer):
         self._take_state(fitted)
         return self
 
-    def tag_preferences(self, embeddings: ArrayLike) -> NDArray:
+    def tag_preferences(self, embeddings: ArrayLike) -> Any:
         """Return the tag preferences of users given by their embeddings.
 
         Parameters
         ----------
-        embeddings : array-like of shape (n, n_factors)
+        embeddings : array-like or torch tensor of shape (n, n_factors)
             User embeddings.
 
         Returns
         -------
-        ndarray of shape (n, n_tags)
-            Tag preferences, float32 for float32 embeddings.
+        ndarray or tensor of shape (n, n_tags)
+            Tag preferences, float32 for float32 embeddings. Of a tensor, a tensor on its device,
+            if the score is a dot product.
         """
-        check_is_fitted(self)
-        embeddings = np.asarray(embeddings)
+        self._fitted_extractor()
+        given = as_array(embeddings)
         known = self.recommender_.user_embeddings.shape[1]
-        if embeddings.ndim != 2 or embeddings.shape[1] != known:
+        if given.ndim != 2 or given.shape[1] != known:
             raise ValueError(
-                f"embeddings must have shape (n, {known}), got {embeddings.shape}; for rows of "
+                f"embeddings must have shape (n, {known}), got {tuple(given.shape)}; for rows of "
                 f"interactions use transform"
             )
-        dtype = np.float32 if embeddings.dtype == np.float32 else np.float64
         if self.tag_matrix_ is not None and self.tag_offsets_ is not None:
-            matrix, offsets = self.tag_matrix_.T.astype(dtype), self.tag_offsets_.astype(dtype)
-            linear = np.empty((len(embeddings), len(offsets)), dtype=dtype)
-            start = 0
-            for block in blocks(embeddings):
-                np.matmul(block, matrix, out=linear[start : start + len(block)])
-                start += len(block)
-            if offsets.any():
-                linear += offsets
-            return linear
+            return self._linear(given)
+        embeddings = np.asarray(given)
+        dtype = np.float32 if embeddings.dtype == np.float32 else np.float64
         if optional(self.recommender_, "tag_scores"):
             return self._predicted(embeddings).astype(dtype, copy=False)
         n_items, n_tags = self._item_tags.shape
@@ -218,7 +213,7 @@ class TagPreferenceExtractor(TagTransformer):
         ndarray of shape (n_tags,)
             Weights, 0 for tags that are not on the item.
         """
-        check_is_fitted(self)
+        self._fitted_extractor()
         if not 0 <= item < self._tags_by_item.shape[0]:
             raise ValueError(
                 f"item must be a column number from 0 to {self._tags_by_item.shape[0] - 1}, "
@@ -242,7 +237,7 @@ class TagPreferenceExtractor(TagTransformer):
         ndarray of int
             Column numbers of the items, ascending.
         """
-        check_is_fitted(self)
+        self._fitted_extractor()
         n_tags = self._item_tags.shape[1]
         if not 0 <= tag < n_tags:
             raise ValueError(f"tag must be a column number from 0 to {n_tags - 1}, got {tag!r}")
@@ -267,7 +262,7 @@ class TagPreferenceExtractor(TagTransformer):
         ValueError
             If there are no embeddings, or they are not finite or of the wrong shape.
         """
-        check_is_fitted(self)
+        self._fitted_extractor()
         if embeddings is None:
             embeddings = self.recommender_.user_embeddings
         embeddings = np.asarray(embeddings)
@@ -286,7 +281,9 @@ class TagPreferenceExtractor(TagTransformer):
         return not (callable(self.aggregate) or optional(self.recommender_, "tag_scores"))
 
     def _fitted_extractor(self) -> TagPreferenceExtractor:
-        check_is_fitted(self)
+        # A turn of feedback asks several times, and the full check takes far longer than this.
+        if "recommender_" not in vars(self):
+            check_is_fitted(self)
         return self
 
     def _read(
@@ -306,6 +303,24 @@ class TagPreferenceExtractor(TagTransformer):
         else:
             self.tag_matrix_, self.tag_offsets_ = self._linear_map()
         return self
+
+    def _linear(self, embeddings: Any) -> Any:
+        """Return tag preferences where they are an affine function of embeddings."""
+        xp = namespace_of(embeddings)
+        matrix, offsets = (
+            beside(each, embeddings) for each in (self.tag_matrix_, self.tag_offsets_)
+        )
+        dtype = xp.float32 if embeddings.dtype == xp.float32 else matrix.dtype
+        matrix, offsets = xp.astype(matrix.T, dtype), xp.astype(offsets, dtype)
+        shape = len(embeddings), len(offsets)
+        linear = xp.empty(shape, dtype=dtype, device=device_of(embeddings))
+        start = 0
+        for block in blocks(embeddings):
+            linear[start : start + len(block)] = block @ matrix
+            start += len(block)
+        if offsets.any():
+            linear += offsets
+        return linear
 
     def _predicted(self, embeddings: NDArray) -> NDArray:
         """Return the tag preferences (n, n_tags) that the recommender itself predicts."""

@@ -102,7 +102,7 @@ def settle(page):
     page.wait_for_selector("body:not([aria-busy])")
 
 
-def answer(page, button, amount="More"):
+def answer(page, button, amount="Clearly"):
     """Press a button of an answer, and one of the amounts that it then shows."""
     page.click(button)
     page.click(f"#amounts button:has(strong:text-is('{amount}'))")
@@ -112,7 +112,7 @@ def answer(page, button, amount="More"):
 def answer_on_any(page, tag, word):
     """Answer on a tag that need not be one of the item looked at."""
     page.fill("#any-tag", tag)
-    answer(page, f"#other-tag button[aria-label='{word} {tag}']", word)
+    answer(page, f"#other-tag button[aria-label='{word} {tag}']")
 
 
 def more(tag):
@@ -239,7 +239,13 @@ def test_an_answer_shows_what_is_new_what_left_and_moves_nothing_under_the_point
     said = [f"up {n}" if n > 0 else f"down {-n}" for n in moved if abs(n) > 1]
     assert sorted(page.locator(".badge:not(.new)").all_text_contents()) == sorted(said)
     assert page.locator("#left button").all_text_contents() == left
-    assert page.text_content("#status").startswith("New in the list after “a lot more")
+    tagged = set(DATA.item_ids[DATA.item_tags[tag] > 0])
+    before, after = (
+        sum(item in tagged for item in turn.items["item"][turn.items["change"] != change])
+        for change in ("enters", "leaves")
+    )
+    said = f"{tag}: {before} → {after} of 10. New in the list after “a lot more"
+    assert page.text_content("#status").startswith(said)
     after = page.eval_on_selector_all("#bars th", "all => all.map((each) => each.textContent)")
     assert after == tags
     assert page.locator(more(tag)).bounding_box() == box
@@ -260,7 +266,7 @@ def test_turns_are_chips_that_can_each_be_removed_and_hidden_tags_shown_again(pa
     answer_on_any(page, first, "More")
     answer(page, more(second))
     listed = names(page)
-    page.click(f"#bars button[aria-label^='Hide {second}: never use it as a reason']")
+    page.click(f"#bars button[aria-label^='Hide {second}: no longer give it as a reason']")
     settle(page)
     assert second not in page.text_content("#bars")
     assert names(page) == listed
@@ -380,7 +386,7 @@ def test_the_keyboard_alone_and_the_focus_stays(page):
     tag = own_tag(page)
     tab_to(page, f"More {tag}")
     page.keyboard.press("Enter")
-    assert focused(page).startswith("More")
+    assert focused(page).startswith("Clearly")
     page.keyboard.press("ArrowDown")
     assert focused(page).startswith("A lot")
     page.keyboard.press("Enter")
@@ -479,7 +485,7 @@ def test_a_shared_link_is_read_only_until_it_is_copied(page, chromium):
     other.click("#list li:nth-child(2) .tile")
     settle(other)
     assert other.text_content("#why-title") == names(page)[1]
-    assert "“you” means" in other.text_content("#speaks-to")
+    assert "“You” is" in other.text_content("#speaks-to")
     other.click("#go_on")
     other.wait_for_selector("#bars button")
     settle(other)
@@ -624,7 +630,7 @@ def test_all_that_the_page_says_is_the_servers(chromium, tmp_path):
     names_only = {"Uwe", "Eva", "Ida"}
     assert set(page.evaluate(unsaid)) <= names_only
     begin(page)
-    answer(page, "#bars .answer >> nth=0", "⟦More⟧")
+    answer(page, "#bars .answer >> nth=0", "⟦Clearly⟧")
     page.click("#details summary")
     page.select_option("#compare", index=1)
     page.wait_for_selector("#compared p")

@@ -9,7 +9,7 @@ from scipy.optimize import nnls
 
 from sktpecr import TagPreferenceExtractor
 from sktpecr.attribution import AccountAttribution, _account_fit
-from sktpecr.attribution._account_fit import alias_groups, own_weights
+from sktpecr.attribution._account_fit import alias_groups, own_tags, own_weights
 from sktpecr.attribution._composite import CompositeFunction
 from sktpecr.recommenders import FactorRecommender
 
@@ -290,3 +290,30 @@ def test_without_an_array_of_all_pairs_of_tags_the_numbers_are_the_same(monkeypa
     np.testing.assert_allclose(some.explained, whole.explained)
     np.testing.assert_array_equal(alias_groups(tastes, sizes), groups)
     assert groups[7] == groups[2]
+
+
+@given(st.integers(0, 2**31 - 1))
+def test_own_tags_are_no_traces_and_not_on_most_items(seed):
+    rng = np.random.RandomState(seed)
+    table = rng.uniform(0, 1, size=(9, 7)) ** 4 * rng.binomial(1, 0.6, size=(9, 7))
+    kept = own_tags(sp.csr_matrix(table)).toarray()
+    is_own = table >= 0.1 * table.max(axis=1, keepdims=True)
+    is_own[:, (table > 0).sum(axis=0) > 0.75 * 9] = False
+    np.testing.assert_array_equal(kept, np.where(is_own, table, 0))
+
+
+def test_traces_and_tags_on_most_items_are_no_own_tags():
+    recommender, tags, X = world()
+    weights = tags.toarray()
+    weights[:, 0] *= 0.05  # beside any other tag a trace
+    weights[:46, 1] = 1.0  # on more than three quarters of sixty
+    account, *_ = fitted(recommender, sp.csr_matrix(weights), X)
+    alone = np.flatnonzero((weights[:, 0] > 0) & (weights[:, 1:].sum(axis=1) == 0))
+    assert set(account.carried_[:, 0].nonzero()[0]) == set(alone)
+    assert set(account.weights_[:, 0].nonzero()[0]) <= set(alone)
+    assert account.n_items_[1] == account.weights_[:, 1].nnz == 0
+
+
+def test_whole_tags_are_no_copy():
+    _, tags, _ = world()
+    assert own_tags(tags) is tags

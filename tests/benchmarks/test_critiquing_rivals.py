@@ -20,7 +20,7 @@ def world():
     tags = sp.csr_matrix(np.asarray(data.item_tags, dtype=float))
     svd = TruncatedSVD(8, random_state=0).fit(train)
     model = FactorRecommender(svd.transform(train), svd.components_.T)
-    here = critiquing.critics(model, train, tags, [tuple(pair) for pair in held_out[:100]])
+    here = critiquing.critics(model, train, tags)
     return here, tags, train, [tuple(pair) for pair in held_out[:25]]
 
 
@@ -33,11 +33,42 @@ def told(kind, here, answers, **given):
 
 def test_every_method_talks(world):
     here, tags, train, pairs = world
-    found = simulate_critiques(
-        critiquing.methods(here), pairs[:6], tags, train, answers="both", max_turns=3
-    )
+    how = {"answers": "both", "max_turns": 3}
+    best = {
+        name: critiquing.tuned(here, name, pairs[:3], tags, train, how) for name in critiquing.TUNED
+    }
+    assert all(best[name] in each.values for name, each in critiquing.TUNED.items())
+    found = simulate_critiques(critiquing.methods(here, best), pairs[:6], tags, train, **how)
     assert found.groupby("method").size().eq(6).all()
+    assert found["method"].nunique() == len(critiquing.FIXED) + len(critiquing.TUNED)
     assert np.isfinite(found.filter(like="success")).all(axis=None)
+
+
+def test_a_setting_is_tuned_to_what_succeeds(world):
+    here, tags, train, pairs = world
+    how = {"answers": "positive", "max_turns": 3}
+    best = critiquing.tuned(here, "boost", pairs, tags, train, how)
+    tried = {
+        value: simulate_critiques(
+            {"boost": lambda user, value=value: rivals.Boost(here, user, size=value)},
+            pairs,
+            tags,
+            train,
+            **how,
+        )["success@10"].mean()
+        for value in critiquing.TUNED["boost"].values
+    }
+    assert tried[best] == max(tried.values())
+
+
+@pytest.mark.parametrize("kind", [rivals.Default, rivals.AskedByChange])
+def test_questions_are_among_the_tags_that_are_left(world, kind):
+    here, _, _, _ = world
+    left, everything = np.array([0, 2]), np.ones(len(here.items), dtype=bool)
+    session = kind(here, 3)
+    assert session.question(left, everything) in left
+    session.answer(0, True)
+    assert session.question(left[1:], everything) == 2
 
 
 def test_what_fits_comes_first_and_the_rest_by_its_score(world):
@@ -110,6 +141,8 @@ def test_items_lose_all_their_tags_or_none(world):
 
 def test_nobody_is_measured_on_whom_settings_were_chosen():
     pairs = [(user, item) for user in range(60) for item in range(5)]
-    left = critiquing.unused(pairs)
-    assert sorted(left) == [pair for pair in pairs if pair[0] >= 30]
+    chosen_on, left = critiquing.apart(pairs, 20)
+    users = {user for user, _ in chosen_on}
+    assert len(chosen_on) == 20
+    assert sorted(left) == [pair for pair in pairs if pair[0] not in users]
     assert left != sorted(left)

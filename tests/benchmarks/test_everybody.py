@@ -16,7 +16,7 @@ from benchmarks.everybody import parts
 @pytest.mark.filterwarnings("ignore:item_tags explain the scores no better")
 @pytest.mark.parametrize("name", ["size", "killed", "million", "cost"])
 def test_every_experiment_checks_its_results_and_prints(name, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(parts, "_N_KILLS", 2)
+    monkeypatch.setattr(parts, "_N_KILLS", 1)
     path = tmp_path / "everybody.json"
     assert everybody.main(["--quick", "--only", name, "--json", str(path)]) == 0
     assert name in capsys.readouterr().out

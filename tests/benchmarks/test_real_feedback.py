@@ -123,6 +123,22 @@ def test_gains_are_those_of_refining():
         np.testing.assert_allclose(found[0, column, -1], expected)
 
 
+def test_a_bonus_lifts_the_films_that_have_the_tag():
+    data = make_tagged_interactions(n_users=30, n_items=40, n_tags=3, random_state=0)
+    explainer = TPECRExplainer(TruncatedSVD(4, random_state=0), data.item_tags)
+    refiner = FeedbackRefiner(explainer.fit(data.interactions))
+    has = data.item_tags.to_numpy() > 0
+    judged = [(np.ones(40, dtype=bool), np.flatnonzero(has[:, 0]))]
+    found = real_feedback.boosted(refiner, 1, has, [{"user": 3}], judged)
+    assert found.shape == (1, 3, len(dated_films.STRENGTHS), 3)
+    assert (np.diff(found[0, 0, :, 0]) >= 0).all()
+    own = refiner.sweep(3, strengths=[0])[0].scores_before.astype(np.float64)
+    expected = dated_films.gain(own, own + 2 * own.std() * has[:, 0], *judged[0])
+    np.testing.assert_allclose(found[0, 0, 2], expected)
+    fallen = real_feedback.boosted(refiner, -1, has, [{"user": 3}], judged)
+    assert (fallen[0, 0, :, 0] <= 0).all()
+
+
 def test_placebos_are_other_tags():
     rng = np.random.RandomState(0)
     gained, chosen = rng.normal(size=(6, 4, 2)), np.array([0, 0, 1, 2, 2, 2])

@@ -368,7 +368,7 @@ def test_killed_at_random_moments_nothing_is_lost_and_nothing_twice(tmp_path):
         )
     )
     folder, rng, kills = tmp_path / "out", np.random.RandomState(0), 0
-    for _ in range(4):
+    for _ in range(2):
         job = subprocess.Popen(
             [sys.executable, script, folder], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )

@@ -86,13 +86,21 @@ def test_evidence_carries_the_tag_nearest_first():
     reasons = select_reasons(own([0.4, 0.3]), NAMES, history)
     assert [reason.evidence for reason in reasons] == [(11, 13), (12, 13)]
     assert select_reasons(own([0.4]), NAMES)[0].evidence == ()
-    # Of tags that are one, the one that is named comes before the other.
+    # Of tags that are one, items that carry the one that is named: no others show it.
     for first, evidence in (([0.4, 0.3], (11, 13)), ([0.3, 0.4], (12, 13))):
         (reason,) = select_reasons(own(first, aliases=[1, 1]), NAMES, history)
         assert reason.evidence == evidence
     only_alias = History(history.ids[:2], tags[:2], history.nearness[:2])
     (reason,) = select_reasons(own([0.3, 0.4], aliases=[1, 1]), NAMES, only_alias)
-    assert (reason.tag, reason.evidence) == ("b", (11, 10))
+    assert (reason.tag, reason.evidence) == ("b", ())
+
+
+@pytest.mark.parametrize(("liking", "is_told"), [(0.49, False), (0.51, True), (-0.3, True)])
+def test_a_weak_belief_is_not_told(liking, is_told):
+    """Of what no item taken shows, only a strong liking is told; a dislike needs no items."""
+    nothing = History(np.array([10]), np.zeros((1, 1), dtype=bool), np.array([0.9]))
+    reasons = select_reasons(own([np.copysign(0.4, liking)], [liking]), NAMES, nothing)
+    assert len(reasons) == is_told
 
 
 def test_k_is_a_number_of_reasons():
@@ -143,7 +151,7 @@ def account():
 
 
 def reasons_for(account, user, item, history):
-    fitted, tags, preferences, users = account
+    fitted, _, preferences, users = account
     told = fitted.attribute(preferences[user], users[user], [item])
     ids = np.array([f"item {i}" for i in range(120)])
     return reasons_of(
@@ -151,7 +159,6 @@ def reasons_for(account, user, item, history):
         told.contributions[0],
         told.tastes,
         item,
-        tags,
         NAMES[:4],
         ids,
         np.array(history, dtype=int),

@@ -11,7 +11,15 @@ from sktpecr import ENGLISH, Conversation, FeedbackRefiner, TPECRExplainer
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.explanation import Reason
 from sktpecr.explanation._reasons import Told
-from sktpecr.explanation._words import change_in_words, complete_words, joined
+from sktpecr.explanation._words import (
+    change_in_words,
+    complete_words,
+    joined,
+    listed,
+    reasons_in_words,
+    spoken,
+    without_aside,
+)
 
 GERMAN = {
     "for": "Weil du {tags} {much} magst ({evidence}).",
@@ -51,6 +59,7 @@ GERMAN = {
     "contrast_level": "{item} steht bei {other}.",
     "contrast_sum": "Abstand {value}: {base} vorab, {tags} durch Schlagworte, {residual} sonst.",
     "comma": "{first}, {rest}",
+    "semicolon": "{first}; {rest}",
     "and": "{first} und {last}",
     "said_more": "mehr {tag}",
     "said_less": "weniger {tag}",
@@ -187,8 +196,9 @@ def test_every_sentence_is_said_somewhere():
     few = Conversation(EXPLAINER, interactions=DATA.item_ids[:88].tolist(), n=5)
     shorter = few.reject(few.recommend(1)["item"].iloc[0])
     longer = change_in_words(["a"], [], 1, 1, True, marked)
+    titles = listed(["I, Robot", "Ran"], marked, are_titles=True)
     texts = [turn.to_text(marked) for turn in (*talk(), long, shorter)]
-    said = set(re.findall(r"<(\w+)>", " ".join([*texts, longer])))
+    said = set(re.findall(r"<(\w+)>", " ".join([*texts, longer, titles])))
     explanation = EXPLAINER.explain(3, DATA.item_ids[0])
     against, belief = reason(-1.0), reason(evidence=())
     finds = [
@@ -305,3 +315,41 @@ def test_who_is_described_by_tags_asked_for_them():
     text = EXPLAINER.explain(tags={"tag_1": 2.0, "tag_2": -1.0}, item=item).to_text()
     assert text.startswith("You asked for tag_1.")
     assert "you seem to like tag_1" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("Heat (1995)", "Heat"),
+        ("Dune (Dune Chronicles, #1)", "Dune"),
+        ("Eragon (Inheritance #1)", "Eragon"),
+        ("Birdman (or Ignorance)", "Birdman (or Ignorance)"),
+    ],
+)
+def test_titles_are_said_without_year_and_series(name, title):
+    assert without_aside(name) == title
+
+
+@pytest.mark.parametrize(
+    ("tag", "text"),
+    [
+        ("heavy-metal", "heavy metal"),
+        ("women-s-fiction", "women's fiction"),
+        ("children-s", "children's"),
+        ("Sci-Fi", "Sci-Fi"),
+        ("s-f", "s f"),
+    ],
+)
+def test_tags_are_said_with_spaces_and_apostrophes(tag, text):
+    assert spoken(tag) == text
+
+
+def test_titles_with_commas_have_semicolons_between_them():
+    assert listed(["I, Robot", "Ran"], are_titles=True) == "I, Robot; Ran"
+    assert listed(["Heat", "Ran"], are_titles=True) == "Heat, Ran"
+
+
+def test_what_the_history_shows_is_said_before_a_belief():
+    reasons = [reason(evidence=()), replace(reason(), tag="shown")]
+    text = reasons_in_words(reasons, dict.fromkeys(reasons[1].evidence, "Ran"))
+    assert text == "Because you like shown much more than most people (Ran)."

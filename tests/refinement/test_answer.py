@@ -371,3 +371,27 @@ class TestSet:
             refiner.refine(3, set={"tag_2": 1.5}, hold="tag_4")
         with pytest.raises(ValueError, match="unknown tag 'nonsense'"):
             refiner.refine(3, set={"tag_2": 1.5}, hold=["nonsense"])
+
+
+def test_untagged_items_count_by_what_they_are_like_where_no_number_is_asked_for():
+    hidden = np.random.RandomState(1).uniform(size=len(HAS)) < 0.3
+    seen = DATA.item_tags.copy()
+    seen.loc[hidden] = 0
+    model = EXPLAINER.extractor_.recommender_
+    with_factors = FeedbackRefiner(TPECRExplainer(model, seen).fit(DATA.interactions))
+    told = FeedbackRefiner(TPECRExplainer(NoDotProduct(), seen).fit(DATA.interactions))
+    gains, tagged = [], []
+    for tag in TAGS:
+        for refiner in (with_factors, told):
+            refined = refiner.refine(3, like=tag, strength=1)
+            moved = refined.scores - refined.forget().scores
+            if refiner is told:  # no factors, no guess
+                np.testing.assert_array_equal(moved[hidden], 0)
+            else:
+                has = HAS[hidden, TAGS.index(tag)]
+                gains.append(moved[hidden][has].mean() - moved[hidden][~has].mean())
+                tagged.append(moved[seen[tag].to_numpy() > 0].min())
+                assert moved[hidden].max() < tagged[-1]
+        amount = with_factors.refine(3, like=tag, amount="more")
+        np.testing.assert_array_equal((amount.scores - amount.forget().scores)[hidden], 0)
+    assert np.mean(gains) > 0.2 * np.mean(tagged)

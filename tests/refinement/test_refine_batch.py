@@ -3,10 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 from sklearn.decomposition import TruncatedSVD
 
 from sktpecr import FeedbackRefiner, TPECRExplainer
 from sktpecr.datasets import make_tagged_interactions
+from sktpecr.recommenders import FactorRecommender
 
 DATA = make_tagged_interactions(n_users=60, n_items=90, n_tags=5, random_state=0)
 USERS, ITEMS = DATA.user_ids.tolist(), DATA.item_ids.tolist()
@@ -37,6 +39,45 @@ def test_rows_are_what_refine_says_one_by_one():
         rows = lists[lists["user"] == user].reset_index(drop=True)
         for name in ("rank", "item", "score", "rank_before"):
             assert rows[name].tolist() == alone[name].tolist()
+
+
+@pytest.mark.parametrize("solver", ["auto", "closed_form"])
+@pytest.mark.parametrize("biased", [False, True])
+def test_blocks_of_users_say_what_refine_says_one_by_one(solver, biased):
+    rng = np.random.RandomState(1)
+    n_users, n_items, n_tags = 40, 120, 4
+    users, items = rng.standard_normal((n_users, 6)), rng.standard_normal((n_items, 6))
+    users[3] = 0.0  # scored all alike where there are no biases
+    tags = (rng.uniform(size=(n_items, n_tags)) < 0.3).astype(float)
+    tags[:, 3] = 0.0
+    tags[:2, 3] = 1.0
+    X = sp.random_array((n_users, n_items), density=0.05, rng=rng, format="lil")
+    X[5, :2] = 1.0  # has seen all items of the last tag
+    X[6] = 1.0  # has seen nearly everything
+    X[6, 100:] = 0.0
+    biases = rng.standard_normal(n_items) if biased else None
+    explainer = TPECRExplainer(FactorRecommender(users, items, biases), tags).fit(X.tocsr())
+    refiner = FeedbackRefiner(explainer, solver=solver, long_term=0.8)
+    kinds = ["like", "dislike", "like", "set"]
+    rows = [
+        (user, f"tag_{(user + number) % n_tags}", kinds[(user + number) % 4], 0.5 + number)
+        for user in range(n_users)
+        for number in range(1 + user % 3)
+    ]
+    named = {row[:2] for row in rows}
+    rows += [(user, "tag_3", "like", 1.0) for user in (3, 5, 6) if (user, "tag_3") not in named]
+    said = pd.DataFrame(rows, columns=["user", "tag", "feedback", "value"])
+    lists = refiner.refine_batch(said, n_items=7)
+    assert lists["user"].nunique() == n_users
+    for user, own in lists.groupby("user"):
+        asked = {
+            kind: dict(zip(some["tag"], some["value"], strict=True))
+            for kind, some in said[said["user"] == user].groupby("feedback")
+        }
+        alone = refiner.refine(user, **asked).recommend(7)
+        assert own["item"].tolist() == alone["item"].tolist()
+        assert own["rank_before"].tolist() == alone["rank_before"].tolist()
+        np.testing.assert_allclose(own["score"], alone["score"], rtol=1e-9)
 
 
 def test_workers_change_nothing(tmp_path):

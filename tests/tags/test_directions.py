@@ -12,6 +12,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from sktpecr import TagPreferenceExtractor
 from sktpecr.tags._directions import Directions
+from sktpecr.tags._sampled_directions import directions_at
 
 N_ITEMS, N_FACTORS, N_TAGS = 25, 6, 4
 KEPT_WORD = 0.2
@@ -349,6 +350,6 @@ def test_directions_of_a_dot_product_are_those_of_its_items_everywhere():
     extractor = TagPreferenceExtractor(model, world.A).fit(np.ones((3, N_ITEMS)))
     expected = world.combined({0: 1.0, 2: -0.5})
     for embedding in (np.zeros(N_FACTORS), np.ones(N_FACTORS)):
-        directions = Directions.at(extractor, embedding)
+        directions = directions_at(extractor, embedding)
         found = directions.combined({0: 1.0, 2: -0.5}, world.scores, world.history)
         np.testing.assert_allclose(found, expected, rtol=1e-9)

@@ -5,6 +5,7 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
 
 from sktpecr.tags._wish import Wish, wish_scores
 
@@ -70,7 +71,6 @@ def test_sparse_and_dense_tags_give_the_same():
         np.testing.assert_array_equal(
             Wish(TAGS).tag(tag, liked), Wish(sp.csr_matrix(TAGS)).tag(tag, liked)
         )
-    np.testing.assert_allclose(Wish(TAGS).rejected(0), Wish(sp.coo_matrix(TAGS)).rejected(0))
 
 
 def test_a_pair_is_what_carries_both():
@@ -86,15 +86,6 @@ def test_less_than_an_item_is_evidence_for_items_with_less():
     assert wish.less_than(0, 0)[0] == 0
 
 
-def test_rejecting_an_item_sinks_what_is_near_it():
-    embeddings = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [-1.0, 0.0]])
-    found = Wish(np.ones((4, 1)), EPS, embeddings).rejected(0)
-    assert found[0] == found.min()
-    assert found[0] < found[1] < found[2] == found[3] == 0
-    by_tags = Wish(TAGS, EPS).rejected(3)
-    np.testing.assert_array_equal(by_tags < 0, TAGS[:, 2] > 0)
-
-
 @pytest.fixture
 def told_by_embeddings():
     rng = np.random.RandomState(0)
@@ -107,25 +98,53 @@ def test_tags_of_an_item_that_has_none_are_guessed(told_by_embeddings):
     embeddings, tags = told_by_embeddings
     seen = tags.copy()
     seen[:200] = 0
-    probability = Wish(seen, item_embeddings=embeddings).probability(0)
+    wish = Wish(seen, item_embeddings=embeddings)
+    probability = wish.probability(0)
     np.testing.assert_array_equal(probability[200:], tags[200:, 0])
     assert np.mean((probability[:200] > 0.5) == tags[:200, 0]) > 0.85
-    np.testing.assert_array_equal(Wish(seen).probability(0), seen[:, 0])
+    # As many are guessed as were taken out.
+    assert probability[:200].sum() == pytest.approx(tags[:200, 0].sum(), rel=0.1)
+    for unguessed in (Wish(seen).probability(0), wish.probability(0, guess=False)):
+        np.testing.assert_array_equal(unguessed, seen[:, 0])
 
 
-def test_missing_tags_of_an_item_that_has_some_are_guessed_by_bayes(told_by_embeddings):
+def test_guesses_are_those_of_the_regression_of_scikit_learn(told_by_embeddings):
     embeddings, tags = told_by_embeddings
-    rng = np.random.RandomState(1)
-    both = np.hstack([tags, np.ones((600, 1))])  # everything keeps a tag
-    seen = both.copy()
-    seen[:, 0] *= rng.uniform(size=600) > 0.3
-    probability = Wish(seen, item_embeddings=embeddings, missing=0.3).probability(0)
-    assert (probability[seen[:, 0] > 0] == 1).all()
-    lost = (seen[:, 0] == 0) & (both[:, 0] == 1)
-    never = both[:, 0] == 0
-    assert probability[lost].mean() > 3 * probability[never].mean()
-    # Calibrated: as many are guessed as are missing.
-    assert probability[~(seen[:, 0] > 0)].sum() == pytest.approx(lost.sum(), rel=0.25)
+    seen = tags.copy()
+    seen[:200] = 0
+    learned = embeddings[200:]
+    scaled = (embeddings - learned.mean(axis=0)) / learned.std()
+    oracle = LogisticRegression(max_iter=200).fit(scaled[200:], tags[200:, 0])
+    expected = oracle.predict_proba(scaled[:200])[:, 1]
+    found = Wish(seen, EPS, embeddings)
+    np.testing.assert_allclose(found.probability(0)[:200], expected, rtol=1e-9)
+    # Bayes' theorem: the answer is wrong or right, whether the tag is there or not.
+    chance = (1 - EPS) * expected + EPS * (1 - expected)
+    np.testing.assert_allclose(found.tag(0, True)[:200], np.log(chance / EPS), rtol=1e-9)
+    np.testing.assert_allclose(
+        found.tag(0, False)[:200], np.log((1 - chance) / (1 - EPS)), rtol=1e-9
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    shape=st.tuples(st.integers(1, 30), st.integers(1, 4), st.integers(1, 4)),
+    liked=st.booleans(),
+)
+def test_a_guess_is_less_than_a_tag_and_changes_no_item_that_has_tags(seed, shape, liked):
+    rng = np.random.RandomState(seed)
+    tags = rng.randint(0, 2, size=shape[:2]) * rng.randint(0, 2, size=(shape[0], 1))
+    tags[0, 0] = 1
+    wish = Wish(tags, EPS, rng.normal(size=(shape[0], shape[2])))
+    tagged = tags.any(axis=1)
+    most = abs(Wish(np.ones((1, 1)), EPS).tag(0, liked)[0])
+    for tag in (0, shape[1] - 1, (0, shape[1] - 1)):
+        found, own = wish.tag(tag, liked), Wish(tags, EPS).tag(tag, liked)
+        np.testing.assert_array_equal(found[tagged], own[tagged])
+        np.testing.assert_array_equal(wish.tag(tag, liked, guess=False), own)
+        size = found if liked else -found
+        assert ((size >= 0) & (size <= most + 1e-9)).all()
 
 
 @pytest.mark.parametrize(
@@ -133,7 +152,6 @@ def test_missing_tags_of_an_item_that_has_some_are_guessed_by_bayes(told_by_embe
     [
         ({"error_rate": 0.0}, "error_rate"),
         ({"error_rate": 0.5}, "error_rate"),
-        ({"missing": 1.0}, "missing"),
         ({"item_embeddings": np.ones((4, 2))}, "item_embeddings must have a row"),
         ({"item_tags": -TAGS}, "finite weights from 0"),
     ],

@@ -1,7 +1,7 @@
 // An answer: how much more or less, each shown beforehand; what it did, and the way back.
-import { ask, at, color, during, isPhone, isReadOnly, listed, make, named, path, say, state } from "./core.js";
+import { ask, at, color, during, isPhone, isReadOnly, listed, make, named, path, say, state, whole } from "./core.js";
 
-const AMOUNTS = { "a bit": "a_bit", more: "more", "a lot": "a_lot" };
+const AMOUNTS = { "a bit": "a_bit", more: "clearly", "a lot": "a_lot" };
 const SHOWN = 3;
 let opener = null, timer = null;
 
@@ -31,7 +31,7 @@ export function open(button, kind, tag) {
   const menu = at("menu"), said = { [kind]: { [tag]: 1 } };
   at("menu-title").textContent = say(kind === "like" ? "more_of" : "less_of", { tag: named(tag) });
   const options = Object.entries(AMOUNTS).map(([amount, name]) => {
-    const option = make("button", { className: "amount" }, make("strong", { textContent: amountName(kind, name) }), make("span", { className: "then", textContent: "…" }));
+    const option = make("button", { className: "amount" }, make("strong", { textContent: say(name) }), make("span", { className: "then", textContent: "…" }));
     option.addEventListener("click", () => give({ action: "say", ...said, amount }, option));
     return option;
   });
@@ -43,10 +43,6 @@ export function open(button, kind, tag) {
   ask("POST", path("/amounts"), said).then((previews) => previews.forEach((each, index) => {
     options[index].lastChild.replaceChildren(...told(each, kind));
   })).catch(() => options.forEach((each) => each.lastChild.replaceChildren()));
-}
-
-function amountName(kind, name) {
-  return say(name === "more" ? (kind === "like" ? "more" : "less") : name);
 }
 
 function few(titles) {
@@ -99,15 +95,17 @@ function told_of(said, before, talk) {
     case "remove": return say("undone", { said: before.turns[said.at].words });
     case "reset": return say("started_over");
     case "hide": return say("hid", { tag: named(said.tag) });
-    default: return happened(talk);
+    default: return happened(said, before, talk);
   }
 }
 
 // In one line: the list itself shows the rest.
-function happened({ last, list }) {
+function happened(said, before, { last, list }) {
   const came = list.filter((row) => !state.before.has(row.item)).map((row) => row.title);
   if (!came.length) return last.text;
-  return [say("happened", { said: last.words, films: few(came) }), ...last.notes].join(" ");
+  const count = (rows, tag) => whole(rows.filter((row) => row.tags.includes(tag)).length);
+  const counts = Object.keys({ ...said.like, ...said.dislike }).map((tag) => say("counted", { tag: named(tag), before: count(before.list, tag), after: count(list, tag), n: whole(list.length) }));
+  return [...counts, say("happened", { said: last.words, films: few(came) }), ...last.notes].join(" ");
 }
 
 export function toast(text, canRestore = false) {

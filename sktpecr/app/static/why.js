@@ -30,7 +30,8 @@ export function drawWhy(found, isAnswer) {
 }
 
 function placeOf(found) {
-  return found.rank === null ? say("not_listed") : say("rank", { n: whole(found.rank) });
+  if (found.rank === null) return say("not_listed");
+  return say(found.rank > state.talk.list.length ? "below" : "rank", { n: whole(found.rank) });
 }
 
 // From the average person to the score: each bar starts where the one above ends.
@@ -107,8 +108,10 @@ function drawCompare(found) {
     if (!other) return at("compared").replaceChildren();
     const told = await ask("POST", path("/compare"), { item: found.item, other });
     const parts = told.tags.slice(0, 6).map((row) => ({ name: named(row.tag), size: row.contribution, tag: row.tag }));
-    const rest = told.difference - parts.reduce((sum, row) => sum + row.size, 0);
+    const rest = told.difference - told.asked - parts.reduce((sum, row) => sum + row.size, 0);
     parts.push({ name: say("rest"), size: rest, kind: "rest" });
+    if (told.asked) parts.push({ name: say("asked"), size: told.asked, kind: "asked" });
+    parts.sort((one, other) => Math.abs(other.size) - Math.abs(one.size));
     const most = Math.max(...parts.map((row) => Math.abs(row.size)), 1e-12);
     at("compared").replaceChildren(make("p", { textContent: told.text, dir: "auto" }), make("table", { className: "plain" }, make("tbody", {}, ...parts.map((row) => {
       const line = bar({ ...row, from: 0, to: row.size }, -most, 2 * most);

@@ -64,6 +64,11 @@ class PairScorer:
         right = vectors[None].expand(*shape, -1).flatten(0, 1)
         return self.pairs(left, right).reshape(shape)
 
+    def grids(self, n_pairs: int) -> Callable[[Tensor, Tensor], Tensor]:
+        """Return :meth:`grid` for many blocks of up to so many pairs, each used before the next."""
+        reusing = getattr(self.score, "reusing", None)
+        return reusing(n_pairs) if callable(reusing) else self.grid
+
     def gradients(self, user: NDArray, batch_size: int) -> NDArray:
         """Return the gradient of each item's score at a user's vector: (n_items, n_factors)."""
         gradients = np.empty((len(self.item_vectors), len(user)))

@@ -195,9 +195,11 @@ class TorchRecommender:
             # Many users and few items, not one user and all: so that what a function computes
             # once for all pairs of a user, or of an item, is computed seldom.
             at_a_time = min(len(users), _USERS, self.batch_size)
+            n_columns = min(len(vectors), self.batch_size // at_a_time)
+            grid = scorer.grids(at_a_time * n_columns)
             for some in gen_batches(len(users), at_a_time):
-                for columns in gen_batches(len(vectors), self.batch_size // at_a_time):
-                    block = scorer.grid(users[some], vectors[columns])
+                for columns in gen_batches(len(vectors), n_columns):
+                    block = grid(users[some], vectors[columns])
                     scores[some, columns] = block.cpu().to(torch_dtype(rows.dtype)).numpy()
         return check_finite(scores, "score returned")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -80,6 +80,26 @@ class Tower(nn.Module):
         hidden = self.of_users(self.dropout(users))[:, None] + self.of_items(self.dropout(items))
         # As rows of a matrix: torch multiplies these and adds the bias in one.
         return self.rest(hidden.flatten(0, 1)).reshape(hidden.shape[:2])
+
+    def reusing(self, n_pairs: int) -> Callable[[Tensor, Tensor], Tensor]:
+        """Return :meth:`grid` for up to so many pairs, outside training; each call overwrites."""
+        layers = [layer for layer in self.rest if isinstance(layer, nn.Linear)]
+        widths = [layers[0].in_features, *(layer.out_features for layer in layers)]
+        # Fresh memory for every block takes a fifth of the time.
+        first, *others = (layers[0].weight.new_empty(n_pairs, width) for width in widths)
+
+        def grid(users: Tensor, items: Tensor) -> Tensor:
+            shape = len(users), len(items)
+            hidden = first[: len(users) * len(items)]
+            torch.add(
+                self.of_users(users)[:, None], self.of_items(items), out=hidden.view(*shape, -1)
+            )
+            for layer, output in zip(layers, others, strict=True):
+                output = output[: len(hidden)]
+                hidden = torch.addmm(layer.bias, hidden.relu_(), layer.weight.T, out=output)
+            return hidden.view(shape)
+
+        return grid
 
 
 class Neural(Factors):

@@ -78,6 +78,15 @@ def test_grid_equals_pairs_and_gradients_flow_through_both(ncf):
     assert gradients[0].abs().min() > 0
 
 
+def test_reused_arrays_change_no_number(ncf):
+    users, items = torch.tensor(ncf.user_embeddings[:4]), torch.tensor(ncf._items[:7])
+    with torch.no_grad():
+        grid = ncf._tower.reusing(28)
+        for n_users, n_items in ((4, 7), (1, 5), (3, 2)):
+            block = users[:n_users], items[:n_items]
+            torch.testing.assert_close(grid(*block), ncf._tower.grid(*block))
+
+
 def test_gradient_of_a_score_equals_differences(ncf):
     embedding = ncf.user_embeddings[3].astype(float)
     rows, weights = np.array([5, 5, 20]), np.array([1.0, -0.5, 2.0])
