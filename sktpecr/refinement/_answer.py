@@ -15,6 +15,7 @@ from sktpecr._inputs._feedback import Feedback
 from sktpecr._utils._ranking import top_items
 from sktpecr.explanation._followed import followed
 from sktpecr.refinement._amount import by_taste, solve_amounts, wanted_count
+from sktpecr.refinement._spared import spared
 from sktpecr.solvers import ClosedFormSolver
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._temperature import temperature_of
@@ -65,16 +66,21 @@ def answers(
         embedding, asked = _taste(tag_model, user, taste, values, hold)
         scores = tag_model.scores_of(embedding)
         if together[0][1] and not values:
-            spared = _sparing(tag_model, user, embedding, scores, listing, first)
-            if spared is not None:
-                embedding, scores = spared
+            sparing = _sparing(tag_model, user, embedding, scores, listing, first)
+            if sparing is not None:
+                embedding, scores = sparing
                 asked = tag_model.tag_preferences_of(embedding)
+        # Who keeps nothing of the list has what the population's way makes of it, and no more.
+        shows = bool(values and hold is not None and listing.keep)
+        if shows and hold is not None:
+            where = listing.candidates, 2 * listing.n, (1 + listing.keep) / 2
+            tags = [*values, *hold]
+            embedding, scores = spared(tag_model, user, embedding, scores, tags, *where)
         counts = [wanted for _, wanted in together]
         wishes: Sequence[NDArray | None] = [user.wish] * len(together)
-        if said.is_for_now or (values and hold is not None):
+        if said.is_for_now or shows:
             evidence = _for_now(tag_model, scores, said, counts, user.wish, listing, first)
-            # Who keeps nothing of the list has what the embedding makes of it.
-            if values and hold is not None and listing.keep:
+            if shows:
                 evidence = [
                     _seen(tag_model, user, scores, each, values, listing) for each in evidence
                 ]
