@@ -125,7 +125,7 @@ PAGE_ENGLISH: Mapping[str, str] = MappingProxyType(
         "page_tile_for": "Because you like {tags} {much}.",
         "page_tile_for_despite": "Because you like {tags}, despite {against}.",
         "page_tile_nearest": "People who like {items} like it, too.",
-        "page_tile_popular": "It is popular with everybody.",
+        "page_tile_popular": "Many people like it.",
     }
 )
 

@@ -491,17 +491,10 @@ class AccountAttribution(BaseEstimator):
         recommender = self._composite.recommender
         n_trained = getattr(recommender, "n_trained", None)
         size = max(1, 2**22 // len(self.average_scores_))
-        return (
-            np.concatenate(
-                [
-                    recommender.score_items(embeddings[start : start + size])[:, :n_trained].mean(
-                        axis=1, dtype=np.float64
-                    )
-                    for start in range(0, len(embeddings), size)
-                ]
-            )
-            - self._average_level
-        )
+        blocks = (embeddings[start : start + size] for start in range(0, len(embeddings), size))
+        scores = (recommender.score_items(block)[:, :n_trained] for block in blocks)
+        means = [block.mean(axis=1, dtype=np.float64) for block in scores]
+        return np.concatenate(means) - self._average_level
 
 
 def _check_shapes(

@@ -323,14 +323,17 @@ class Explanation:
             lead = "despite" if against else "no_reason"
             if not (self.item_tags > 0).any():
                 lead = "no_tags_shown" if self.n_hidden else "no_tags"
-            said = lead, against, told.nearest, told.is_popular, say
+            # What is near speaks for the item only where the rest of its score does.
+            nearest = told.nearest if self.residual > 0 else ()
+            said = lead, against, nearest, told.is_popular, say
             sentences = [without_reasons_in_words(*said)]
         if self.asked_more:
             # What was asked for is no belief, and is the reason where there is no other.
             only_believed = all(
                 each.tag in self.asked_more and not each.evidence for each in self.reasons
             )
-            if (self.reasons and only_believed) or sentences == [say["no_reason"]]:
+            says_little = sentences[0] in (say["no_reason"], say["no_reason_popular"])
+            if (self.reasons and only_believed) or says_little:
                 sentences = []
             sentences.insert(0, say["asked_more"].format(tags=self._joined(self.asked_more, say)))
         if self.asked_less:

@@ -200,6 +200,7 @@ def test_every_sentence_is_said_somewhere():
     texts = [turn.to_text(marked) for turn in (*talk(), long, shorter)]
     said = set(re.findall(r"<(\w+)>", " ".join([*texts, longer, titles])))
     explanation = EXPLAINER.explain(3, DATA.item_ids[0])
+    explanation = replace(explanation, residual=0.5)  # it speaks for the item
     against, belief = reason(-1.0), reason(evidence=())
     finds = [
         told(reasons, nearest, is_popular)
@@ -237,6 +238,13 @@ def test_every_sentence_is_said_somewhere():
     level_one = replace(contrast, score=0.0, contributions=np.zeros(7))
     said |= set(re.findall(r"<(\w+)>", level_one.to_text(marked)))
     assert said == ENGLISH.keys()
+
+
+def test_what_is_near_speaks_only_where_the_rest_of_the_score_does():
+    explanation = replace(EXPLAINER.explain(3, DATA.item_ids[0]), _tell=told([], ("Heat", "Ran")))
+    high, low = (replace(explanation, residual=residual) for residual in (0.5, -0.5))
+    assert high.to_text() == "People who like Heat and Ran like it, too."
+    assert low.to_text() == "No tag is the reason here."
 
 
 @pytest.mark.parametrize(
