@@ -201,7 +201,7 @@ def test_somebody_new_by_items_and_tags(client):
     items = [DATA.item_ids[number] for number in (4, 9, 20)]
     state = post(client, "", items=items, tags={"tag_2": 1})
     conversation = Conversation(EXPLAINER, interactions=items)
-    conversation.like(["tag_2"], amount="more")
+    conversation.like(["tag_2"], amount="a lot")
     assert [row["item"] for row in state["list"]] == conversation.recommend(10)["item"].tolist()
     assert state["user"] is None
     assert state["name"] == "you"
