@@ -8,6 +8,8 @@ it holds. "today" is ExactAttribution with what its text names (at most three ow
 against, two others each way); "account" is AccountAttribution with `select_reasons`. Trainings
 are the same model with another seed, and with another seed on 98 % of the interactions.
 
+Shelves weigh what readers who filed a book so are to those who filed it the most common way.
+
 * odd sign, off item: shares of the tags named.
 * claims true: the tag's share of the user's own history lies on the side of the average share that
   was claimed. The account words a liking for a tag that nothing taken carries as the model's
