@@ -28,8 +28,10 @@ from sktpecr.tags._temperature import temperature_of
 
 # A label names so many tags, and no more.
 _NAMED = 3
-# A tag that somebody new stands a standard deviation from counts as so many answers. With less, not
-# three of the first ten films carry a tag named at 2; with more, people's own films rank lower.
+# A tag that somebody new stands a standard deviation from counts as so many answers, several as
+# many in all. With less, not three of the first ten films carry a tag named at 2; with more,
+# people's own films rank lower: of MovieLens-1M, NDCG@10 by five tags is .29, and .23 if each
+# counts in full.
 ANSWERS_A_DEVIATION = 0.5
 # Products with smaller numbers may be 0 in float32.
 _VANISHING = 1e-17
@@ -142,7 +144,7 @@ class User:
         for tag, value in values.items():
             # With guesses three of ten items that carry the tag come for fewer tags: .78 to .94.
             evidence = tag_model.wish.tag(tag, value > 0, guess=False)
-            evidence = ANSWERS_A_DEVIATION * abs(value) * evidence
+            evidence = ANSWERS_A_DEVIATION * abs(value) / len(values) * evidence
             wish = evidence if wish is None else wish + evidence
         words = [f"{tag_model.tags[tag]} {value:+g}" for tag, value in values.items()]
         if len(words) > _NAMED:
