@@ -29,6 +29,9 @@ class ListExplainer(BatchWork):
             rows = self._attributed(preferences, embeddings, lists)
         if users.kept is not None:
             rows["fidelity"] = rows["fidelity"] * users.kept[lists.users[rows["pair"]]]
+        if users.pairs is not None and users.pairs.scores is not None:
+            shares = _reproduced(lists.users, lists.scores, users.pairs.scores)
+            rows["fidelity"] = rows["fidelity"] * shares[lists.users[rows["pair"]]]
         return lists, rows
 
     def _table(self, user_ids: NDArray, lists: Listed, rows: dict[str, NDArray]) -> pd.DataFrame:
@@ -120,6 +123,21 @@ class ListExplainer(BatchWork):
             np.concatenate(told, axis=0),
             np.concatenate([each.fidelity for each in found]),
         )
+
+
+def _reproduced(users: NDArray, own: NDArray, given: NDArray) -> NDArray:
+    """Return how much of the variance of each user's given scores the recommender's own tell."""
+    # R^2 of a line through the user's pairs, adjusted for its slope; NaN where it says nothing.
+    n = np.bincount(users)
+    ours, theirs = (
+        scores - (np.bincount(users, scores) / n)[users] for scores in (own.astype("f8"), given)
+    )
+    products = [np.bincount(users, each) for each in (ours * theirs, ours**2, theirs**2)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        correlation = products[0] / np.sqrt(products[1] * products[2])
+        left = (1 - correlation**2) * (n - 1) / (n - 2)
+    known = (n > 2) & ~np.isnan(correlation)
+    return np.where(known, np.where(correlation > 0, np.clip(1 - left, 0, 1), 0.0), np.nan)
 
 
 def _places(indptr: NDArray, rows: NDArray) -> NDArray:

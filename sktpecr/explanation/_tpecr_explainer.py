@@ -653,7 +653,9 @@ class TPECRExplainer(TagTransformer):
             `users`, or in the order in which `pairs` first names them; their items are ordered by
             rank, or as in `pairs`. For pairs, the rank is the given one, else the place among the
             user's pairs by the given score, else by the recommender's; the score is always the
-            recommender's own.
+            recommender's own. Given scores are explained as far as it reproduces them: `fidelity`
+            is then times the adjusted R^2 of a line from its scores to the given ones of the user,
+            0 if it falls, NaN for fewer than three pairs or equal scores.
 
         Raises
         ------

@@ -249,9 +249,10 @@ def _enough(
 ) -> list[NDArray]:
     """Return as much of what an answer adds to scores as brings each number of items wanted."""
     candidates, n = listing.candidates, listing.n
-    if not moves.any():
+    largest = moves.max()
+    if not largest and not moves.any():
         return [moves] * len(wanted)
-    if (moves > 0).any():
+    if largest > 0:
         moves = by_taste(moves, base, candidates, n)
     found = solve_amounts(base, moves, candidates, wanted, n, listing.keep, first)
     return [each.strength * moves for each in found]

@@ -79,8 +79,8 @@ class FeedbackRefiner(BaseEstimator):
     interactions held out of MovieLens and goodbooks. It needs no generator and no dot product.
     What is asked for with a strength counts for items without any tag by how probable the tag is
     given their embedding, a logistic regression over the items that have tags; where the
-    recommender has no ``item_embeddings`` they are left as they are. An amount counts items that
-    have the tag, and never a guess.
+    recommender has no ``item_embeddings`` they are left as they are. An amount, or ``tags`` that
+    describe somebody new, go by the items that have the tag, and never by a guess.
     Answers of earlier turns stay in force.
 
     References

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import TruncatedSVD
+from sklearn.linear_model import LinearRegression
 
 from sktpecr import GaussianGenerator, TPECRExplainer
 from sktpecr.attribution import ExactAttribution
@@ -74,6 +75,29 @@ def test_ranks_are_those_given_or_by_scores_given():
     given_scores = explain(pairs=pairs.assign(score=[0.1, 0.9, 5.0, 0.5]), n_tags=1)
     assert given_scores["rank"].tolist() == [3, 1, 2, 1]
     pd.testing.assert_series_equal(given_scores["score"], given_ranks["score"])
+
+
+def test_scores_given_are_explained_as_far_as_the_recommender_reproduces_them():
+    rng = np.random.RandomState(0)
+    pairs = pairs_of([(u, v) for u in range(6) for v in rng.permutation(90)[:20]] + [(7, 1)])
+    explain = EXPLAINERS["account"].explain_batch
+    plain = explain(pairs=pairs, n_tags=1)
+    own = plain["score"].to_numpy()
+    half = own + own.std() * rng.normal(size=len(own))
+    for scores in (7 + 3 * own, half, -half, rng.normal(size=len(own))):
+        found = explain(pairs=pairs.assign(score=scores), n_tags=1, batch_size=2)
+        for user, rows in found.groupby("user"):
+            at = (plain["user"] == user).to_numpy()
+            share = rows["fidelity"] / plain["fidelity"][at]
+            if len(rows) < 3:
+                assert share.isna().all()
+                continue
+            line = LinearRegression().fit(own[at, None], scores[at])
+            told = 1 - (1 - line.score(own[at, None], scores[at])) * 19 / 18
+            expected = max(told, 0.0) if line.coef_[0] > 0 else 0.0
+            np.testing.assert_allclose(share, expected, atol=1e-5)
+    equal = explain(pairs=pairs.assign(score=1.0), n_tags=1)
+    assert equal["fidelity"].isna().all()
 
 
 def test_polars_is_taken():
