@@ -100,7 +100,9 @@ def exactness(data: TaggedInteractions) -> dict[str, float]:
 def named(data: TaggedInteractions) -> dict[str, float]:
     """Measure how many films of everybody's first ten have a tag as their reason."""
     told = fitted(data, data.interactions).reasons_batch()
-    films = told.groupby(["user", "item"], observed=True)["tag"].agg(lambda tags: tags.notna().any())
+    films = told.groupby(["user", "item"], observed=True)["tag"].agg(
+        lambda tags: tags.notna().any()
+    )
     result = {"films in lists of ten": float(len(films)), "with a tag as reason": films.mean()}
     print("\nReasons")
     for name, value in result.items():

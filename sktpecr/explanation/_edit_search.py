@@ -22,9 +22,11 @@ PRICE = 0.2
 # them by another name.
 OWN_SHARE = 0.1
 # So many tags are tried, those that move the item furthest; and beside others so many of them.
-_TRIED, _ADDED = 200, 100
-# So many sets of tags are grown by one more, which gets these shares of the change at first.
-_GROWN, _SHARES = 4, (0.0, 0.15, 0.35, 0.6)
+_TRIED, _ADDED = 200, 60
+# So many sets of tags are grown by one more, twice as many where that leaves no tag untried; the
+# new tag gets these shares of the change at first. On MovieLens-1M, 18 tags, 8 of them cost
+# 2 % less than 4 in the mean.
+_GROWN, _SHARES = 4, (0.0, 0.1, 0.2, 0.35, 0.5, 0.75)
 # Shares are then moved by steps from the first to the last of these.
 _FIRST_STEP, _LAST_STEP = 0.2, 0.002
 # A tag with less of the change than this keeps its value while others that it goes with move.
@@ -185,14 +187,15 @@ class EditSearch:
         sets, shares = np.repeat(np.arange(n_tags), 2)[:, np.newaxis], np.tile([1.0, -1.0], n_tags)
         edits = self._best(sets, shares[:, np.newaxis], some, n_tags)
         order = np.array([int(each.tags[0]) for each in edits])[:_ADDED]
-        edits = edits[:_GROWN]
+        n_grown = _GROWN if n_tags > _ADDED else 2 * _GROWN
+        edits = edits[:n_grown]
         found = list(edits)
         for _ in range(1, min(self.max_tags, n_tags)):
             grown = [self._one_more(each, order) for each in edits]
             sets, shares = (np.concatenate(each) for each in zip(*grown, strict=True))
             if not len(sets):
                 break
-            edits = self._moved(self._best(sets, shares, some, _GROWN), some)
+            edits = self._moved(self._best(sets, shares, some, n_grown), some)
             found += edits
         return [each for each in found if np.isfinite(each.size)]
 
