@@ -31,9 +31,9 @@ listed = explainer.recommend(user=243, n=40)
 print(explainer.contrast(user=243, item=1214, other=1221).to_text())
 
 # %%
-# What is the smallest change of tag preferences that brings a film from rank 31 into the first ten?
-# It is proven to be the smallest, and it is applied and checked. If there is none, the answer says
-# so.
+# What would the user have to like more or less for a film at rank 31 to enter the first ten? At
+# most three genres are named, genres that go with them follow, and the answer is applied and
+# checked. If none is found, it says so.
 
 print(explainer.counterfactual(user=243, item=listed["item"][30], goal="enter", k=10))
 

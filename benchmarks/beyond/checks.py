@@ -1,8 +1,7 @@
-"""Beyond the paper: that explanations add up, and that counterfactuals do what they say."""
+"""Beyond the paper: that explanations add up."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,27 +15,16 @@ from sklearn.decomposition import TruncatedSVD
 
 from benchmarks.common.rows import Row, prefix, row
 from benchmarks.common.world import World, world
-from sktpecr import FeedbackRefiner, TPECRExplainer
-from sktpecr.explanation._edit_search import edited_embeddings
+from sktpecr import TPECRExplainer
 
 _USERS, _ITEMS_EACH = 100, 10
 _TOLERANCE = 1e-6
-# Cases: goal, how many, from which rank beyond the edge to which, largest change of a tag.
-_KINDS = {
-    "enter, near": ("enter", 400, (0, 20), 4.0),
-    "enter, far": ("enter", 200, (20, 300), 4.0),
-    "enter, narrow": ("enter", 100, (20, 2000), 0.25),
-    "leave": ("leave", 300, None, 4.0),
-}
-_LENGTHS = (5, 10, 20)
-# Where none is said to exist, so many corners of the box are tried.
-_CORNERS = 200
 
 
 def checks(
     data_name: str, data_dir: Path | None, model_name: str, figures_dir: Path | None
 ) -> list[Row]:
-    """Check the sum of explanations for every recommender, counterfactuals for this one."""
+    """Check the sum of explanations for every recommender."""
     name = prefix("beyond checks", data_name, model_name)
     here = world(data_name, data_dir, model_name)
     rows = []
@@ -51,7 +39,7 @@ def checks(
             row(where, "LinearExplainer", beside_shap.max(), holds=beside_shap.max() <= _TOLERANCE),
         ]
         print(where, complete.max(), beside_shap.max(), flush=True)
-    return rows + counterfactuals(f"{name} counterfactuals", here)
+    return rows
 
 
 def _recommenders(here: World, data_dir: Path | None) -> Iterator[tuple[str, Any, Any]]:
@@ -111,77 +99,3 @@ def _errors(explainer: TPECRExplainer, here: World, own_scores: Any) -> tuple[ND
             apart = linear.shap_values(own[np.newaxis])[0] - found.contributions
             beside_shap.append(np.abs(apart).max() / largest)
     return np.array(complete), np.array(beside_shap)
-
-
-def counterfactuals(name: str, here: World) -> list[Row]:
-    """Ask for edits that move items, and apply what comes back through the refiner."""
-    explainer = TPECRExplainer(here.model, here.data.item_tags)
-    explainer.fit(here.train, user_ids=here.data.user_ids)
-    refiner = FeedbackRefiner(explainer, solver="closed_form")
-    rows, total = [], Counter()
-    for number, (kind, (goal, n_cases, beyond, max_change)) in enumerate(_KINDS.items()):
-        rng = np.random.RandomState(number)
-        counts: Counter[str] = Counter()
-        for _ in range(n_cases):
-            counts.update(_case(explainer, refiner, rng, goal, beyond, max_change))
-        total += counts
-        rows += _count_rows(f"{name} {kind}", counts)
-        print(kind, dict(counts), flush=True)
-    return [*_count_rows(name, total), *rows]
-
-
-def _count_rows(name: str, counts: Counter[str]) -> list[Row]:
-    names = ("cases", "found, smallest", "found, unproven", "none, proven", "none, unproven")
-    return [
-        *(row(name, column, counts[column]) for column in names),
-        row(name, "wrong", counts["wrong"], holds=counts["wrong"] == 0),
-    ]
-
-
-def _case(
-    explainer: TPECRExplainer,
-    refiner: FeedbackRefiner,
-    rng: np.random.RandomState,
-    goal: str,
-    beyond: tuple[int, int] | None,
-    max_change: float,
-) -> list[str]:
-    """Return what there is to count about one case."""
-    user = rng.choice(explainer.tag_model_.catalogue.users.array())
-    k = int(rng.choice(_LENGTHS))
-    place = k + rng.randint(*beyond) if beyond else rng.randint(k)
-    item = explainer.recommend(user, place + 1)["item"].iloc[-1]
-    found = explainer.counterfactual(user, item, goal, k, max_change=max_change)
-    if found.found:
-        outcome = "found, smallest" if found.exact else "found, unproven"
-        right = _does_it(refiner, found)
-    else:
-        outcome = "none, proven" if found.exact else "none, unproven"
-        says_so = "No change" in str(found) and not found.changes.any()
-        right = says_so and not _a_corner_does_it(explainer, rng, found)
-    return ["cases", outcome] + ["wrong"] * (not right)
-
-
-def _does_it(refiner: FeedbackRefiner, found: Any) -> bool:
-    """Whether the edit, applied as feedback, gives the list and the rank that were promised."""
-    wanted = dict(zip(found.tag_names, found.tag_preferences_after, strict=True))
-    refined = refiner.refine(found.user, set=wanted, units="raw")
-    listed = found.item in set(refined.recommend(found.k)["item"])
-    within = np.abs(found.changes).max() <= found.max_change * (1 + 1e-9)
-    as_said = refined.rank(found.item) == found.rank_after
-    return bool(listed == (found.goal == "enter") and as_said and within)
-
-
-def _a_corner_does_it(explainer: TPECRExplainer, rng: np.random.RandomState, found: Any) -> bool:
-    """Whether one of many random extreme edits does what is said to be impossible."""
-    tag_model = explainer.tag_model_
-    catalogue = tag_model.catalogue
-    row, column = catalogue.users.row(found.user), catalogue.items.row(found.item)
-    embedding = tag_model.user_embeddings[row].astype(np.float64)
-    signs = rng.choice([-1.0, 1.0], size=(_CORNERS, len(tag_model.std)))
-    edited = edited_embeddings(tag_model, embedding, found.max_change * signs)
-    scores = tag_model.recommender.score_items(edited)
-    unseen = np.ones(scores.shape[1], dtype=bool)
-    unseen[catalogue.history(row)] = False
-    ranks = 1 + (scores[:, unseen] > scores[:, [column]]).sum(axis=1)
-    return bool(((ranks <= found.k) == (found.goal == "enter")).any())

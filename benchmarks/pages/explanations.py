@@ -40,9 +40,7 @@ table turns the tags of the largest importance, one at a time, and compares what
     CHECKS: """\
 How far base value, contributions and residual are together from the recommender's own score, and
 contributions from those of shap's LinearExplainer for the line through the composite function;
-each the largest over all pairs, relative to the user's largest score. Then counterfactuals: every
-edit that was returned was applied as feedback and had to give the rank and the list that were
-promised; where none was returned, 200 extreme edits were tried and had to fail as well.
+each the largest over all pairs, relative to the user's largest score.
 """,
 }
 
@@ -75,16 +73,10 @@ def _compared(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _checked(rows: list[dict[str, Any]], name: str) -> list[str]:
-    parts = []
-    for of_edits in (False, True):
-        some = [row for row in rows if ("counterfactuals" in row["name"]) == of_edits]
-        columns = list(dict.fromkeys(row["column"] for row in some))
-        lines = [["", *columns]]
-        for each in dict.fromkeys(row["name"] for row in some):
-            here = {row["column"]: number(row["here"]) for row in some if row["name"] == each}
-            label = each.removeprefix(name).strip()
-            lines.append([label, *(here.get(column, "") for column in columns)])
-        parts.append(
-            csv_table("counterfactuals, by kind" if of_edits else "sums of explanations", lines)
-        )
-    return parts
+    columns = list(dict.fromkeys(row["column"] for row in rows))
+    lines = [["", *columns]]
+    for each in dict.fromkeys(row["name"] for row in rows):
+        here = {row["column"]: number(row["here"]) for row in rows if row["name"] == each}
+        label = each.removeprefix(name).strip()
+        lines.append([label, *(here.get(column, "") for column in columns)])
+    return [csv_table("sums of explanations", lines)]

@@ -27,7 +27,7 @@ A user looks for an item that was held out, and likes the tag of it that she lik
 dislikes the tag that she likes most of those that it lacks. Every method gets the same feedback,
 and is read where it leaves the same share of the top 1000 in place, at strengths chosen on users
 who are not tested on. Gradient steps are read along one descent each. What counts is the share of
-targets that rose; "ours" is what `FeedbackRefiner` does by default. "Not reached" is where a
+targets that rose; "ours" is the closed form of `FeedbackRefiner`. "Not reached" is where a
 descent never changes so much of the list, or the CVAE's own error changes more before anything is
 said.
 """

@@ -58,6 +58,9 @@ EXPERIMENTS = {
     # Not the paper's: what this library adds, on the same data.
     "beyond explanations": Experiment("beyond.attributions", "explanations", REAL, models=True),
     "beyond checks": Experiment("beyond.checks", "checks", REAL, models=True),
+    "beyond counterfactuals": Experiment(
+        "beyond.counterfactuals", "counterfactuals", REAL, models=True
+    ),
     "beyond rivals": Experiment("beyond.rivals", "rivals", REAL, models=True),
     "beyond sampling": Experiment("beyond.sampling", "sampling", REAL, models=True),
     "beyond several": Experiment("beyond.several", "several", REAL, models=True),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from benchmarks.common.rows import Row, row
 from benchmarks.speed.places import Place, Sizes, World
 from benchmarks.speed.timing import medians
+from sktpecr import FeedbackRefiner
 from sktpecr._utils._ranking import top_items
 from sktpecr._utils._top_lists import top_lists
 
@@ -108,10 +109,14 @@ def million(place: Place) -> list[Row]:
     some = explainer.user_ids_[:256]
     (explained,) = medians(lambda: explainer.explain_batch(some, n_items=10, n_tags=5), repeats=3)
     ms = 1e3 * explained / len(some)
+    refiner, tag = FeedbackRefiner(explainer), explainer.tag_names_[0]
+    (turn,) = medians(lambda: refiner.refine(some[0], like=tag).recommend(10))
+    like = 1e3 * turn
     return [
         row(name, "ms a user, lists alone, 256 factors", 1e3 * alone, holds=alone <= 7e-3),
         row(name, "times four users at a time, all their scores there", few_users / alone),
         row(name, "ms a user, explain_batch, 64 factors", ms, holds=ms <= 7),
+        row(name, "ms, one like and a list, 64 factors", like, holds=like < 50),
     ]
 
 

@@ -89,10 +89,10 @@ def dot_product(place: Place) -> list[Row]:
             holds=more <= 32,
         )
     )
-    sizes = Sizes(200_000, 2_000, 300, 32) if place.full else place.sizes
-    added = added_megabytes(_fits, sizes) * 2**20 / sizes.users / sizes.tags
-    column = "bytes a learner and tag added by fit, fresh process"
-    rows.append(row(f"{name} {sizes.users:,} learners, {sizes.tags} tags", column, added))
+    sizes = Sizes(1_000_000, 2_000, 1_000, 32) if place.full else place.sizes
+    added = added_megabytes(_fits, sizes)
+    of_fit = f"{name} {sizes.users:,} learners, {sizes.tags:,} tags"
+    rows.append(row(of_fit, "MB added by fit, fresh process", added, holds=added <= 2_000))
     for size, sizes in _OTHER_SIZES.items() if place.full else ():
         rows += _of_size(f"{name} {size}", sizes, most=2 if "stress" in size else 4)
     return rows

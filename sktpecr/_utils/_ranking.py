@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 # Scores of which one pass finds the best, so that the pass which sorts has less to do.
 _GROUP = 16
+# A pass that takes these out costs less than to look at what is behind more of them.
+_LEFT_OUT = 8
 # So many ranks are counted one by one; sorting everything takes as long as that.
 _FEW = 16
 
@@ -18,7 +20,7 @@ def top_items(scores: NDArray, candidates: NDArray, n: int) -> NDArray:
     # `scores` (n_items,).
     n_left_out = len(scores) - int(np.count_nonzero(candidates))
     n_groups, n_ahead = len(scores) // _GROUP, n + n_left_out
-    if n_ahead > n_groups:
+    if n + n_left_out * _LEFT_OUT > n_groups:
         # Those left out would be ahead of too much.
         scores, n_ahead = np.where(candidates, scores, -np.inf), n
     # Everything that scores at least the n-th best, so that ties at the end stay stable.

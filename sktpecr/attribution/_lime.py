@@ -277,16 +277,17 @@ class LimeAttribution(BaseEstimator):
         rivals = self._competitors(embedding, self._n_items)
         # Scored once each: an item among its own competitors is then never above itself, not
         # even by rounding, which in a matrix product depends on the column.
-        scored = np.concatenate([rivals, np.setdiff1d(columns, rivals)])
-        order = np.argsort(scored)
-        places = order[np.searchsorted(scored, columns, sorter=order)], len(rivals)
+        place = {item: number for number, item in enumerate(rivals.tolist())}
+        own = [place.setdefault(item, len(place)) for item in columns.tolist()]
+        scored, places = np.fromiter(place, np.intp, len(place)), (np.array(own), len(rivals))
         rough = roughly(scored)
         if rough is not None:
             above, margins = self._margins(rough, *places)
             # An item against itself, as a rival, is no near tie.
             near = np.abs(margins) <= _ROUNDING * np.abs(rough).max()
             near &= (margins != 0) | (places[0] >= len(rivals))
-            rows = np.union1d(np.flatnonzero(near.any(axis=1)), 0)
+            near[0] = True
+            rows = np.flatnonzero(near.any(axis=1))
             settled = score(scored, rows)
             if self.reach != "own" or np.array_equal(above, _ranks(settled[:1], *places)[0]):
                 margins[rows] = self._margins(settled, *places, above)[1]
@@ -395,7 +396,7 @@ class LimeAttribution(BaseEstimator):
 def _ranks(scores: NDArray, own: NDArray, n_rivals: int) -> NDArray:
     """Return how many rivals, in the first columns, are above each item in each row."""
     rivals = scores[:, :n_rivals]
-    return np.array([(rivals > scores[:, [item]]).sum(axis=1) for item in own], dtype=np.intp).T
+    return (rivals[:, np.newaxis] > scores[:, own, np.newaxis]).sum(axis=2)
 
 
 def _grouped(

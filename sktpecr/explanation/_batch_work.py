@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import copy, deepcopy
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from sktpecr._inputs._catalogue import Catalogue
 from sktpecr._utils._lazily import lazily
 from sktpecr._utils._ranking import top_items_but
-from sktpecr._utils._top_lists import top_lists
+from sktpecr._utils._top_lists import TopLists, products_of_pairs, top_lists
 from sktpecr.explanation._some_users import GivenPairs, SomeUsers
 from sktpecr.recommenders._factor_recommender import FactorRecommender
 from sktpecr.recommenders._protocol import is_dot_product, item_biases_of
@@ -100,24 +99,26 @@ class BatchWork:
         """Return the list of each user: the pairs that were given, else the best items."""
         if users.pairs is not None:
             return self._given(users.embeddings, users.pairs)
-        lists, own_scores = zip(*self._best(users), strict=True)
-        n_listed = np.array([len(each) for each in lists])
-        places, items = np.repeat(np.arange(len(lists)), n_listed), np.concatenate(lists)
+        n_listed, items, scores = self._best(users)
+        places = np.repeat(np.arange(len(n_listed)), n_listed)
         ranks = np.arange(1, len(items) + 1) - np.repeat(np.cumsum(n_listed) - n_listed, n_listed)
-        return Listed(places, items, ranks.astype(np.int32), np.concatenate(own_scores))
+        return Listed(places, items, ranks.astype(np.int32), scores)
 
-    def _best(self, users: SomeUsers) -> Iterator[tuple[NDArray, NDArray]]:
-        """Yield the best items of each user, and their scores."""
+    def _best(self, users: SomeUsers) -> TopLists:
+        """Return the best items of each user, and their scores."""
         recommender = self.tag_model.recommender
         if is_dot_product(recommender):
             factors, biases = np.asarray(recommender.item_embeddings), item_biases_of(recommender)
             known = self.n_items, self.listed, users.seen
-            yield from top_lists(users.embeddings, factors, biases, *known)
-            return
-        unlisted = np.flatnonzero(~self.listed)
-        for place, own in enumerate(recommender.score_items(users.embeddings)):
-            items = top_items_but(own, (unlisted, users.seen_by(place)), self.n_items)
-            yield items, own[items]
+            return top_lists(users.embeddings, factors, biases, *known)
+        unlisted, scores = np.flatnonzero(~self.listed), recommender.score_items(users.embeddings)
+        lists = [
+            top_items_but(own, (unlisted, users.seen_by(place)), self.n_items)
+            for place, own in enumerate(scores)
+        ]
+        own_scores = [own[items] for own, items in zip(scores, lists, strict=True)]
+        lengths = np.array([len(each) for each in lists])
+        return TopLists(lengths, np.concatenate(lists), np.concatenate(own_scores))
 
     def _given(self, embeddings: NDArray, pairs: GivenPairs) -> Listed:
         """Return the pairs that were given, scored; of a dot product no other item is scored."""
@@ -126,7 +127,7 @@ class BatchWork:
         places = np.repeat(np.arange(len(n_listed)), n_listed)
         if is_dot_product(recommender):
             factors = np.asarray(recommender.item_embeddings)
-            scores = np.einsum("ij,ij->i", embeddings[places], factors[items])
+            scores = products_of_pairs(embeddings, factors, places, items)
             scores = scores + item_biases_of(recommender)[items].astype(scores.dtype)
         else:
             scores = np.concatenate(

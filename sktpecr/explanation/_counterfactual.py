@@ -1,4 +1,4 @@
-"""The smallest change of tag preferences that brings an item into a user's list, or out of it."""
+"""A change of a few tag preferences that brings an item into a user's list, or out of it."""
 
 from __future__ import annotations
 
@@ -16,19 +16,17 @@ from numpy.typing import NDArray
 from sktpecr._inputs._ids import plain_fields
 from sktpecr._inputs._numbers import check_choice, check_n
 from sktpecr.explanation._edit_search import EditSearch
-from sktpecr.explanation._words import by_size, joined
+from sktpecr.explanation._words import by_size, joined, spoken
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._user import User
 
-# So many changed tags are named in words.
-_NAMED = 5
-# Scores that keep less than this share of their spread are nearly level.
-_LEVEL = 0.05
+# Changes from so many standard deviations on have a word of their own.
+_LITTLE, _MUCH = 0.5, 1.5
 
 
 @dataclass(frozen=True, eq=False)
 class Counterfactual:
-    """The smallest change of tag preferences that moves an item into the top k, or out of it.
+    """What a user would have to like more or less for an item to enter the top k, or to leave it.
 
     Returned by :meth:`TPECRExplainer.counterfactual`; do not make one yourself.
 
@@ -43,14 +41,15 @@ class Counterfactual:
     k : int
         Length of the list.
     found : bool
-        Whether an edit that does it is given here. It has then been applied, and `rank_after` is
+        Whether a change that does it is given here. It has then been applied, and `rank_after` is
         what came of it.
-    exact : bool
-        Whether it is proven that no edit is smaller (by more than a part in 10,000) or, if none
-        was found, that there is none.
+    named : tuple of int
+        Columns of the tags that are named, none if no change was found; the others follow.
     changes : ndarray of shape (n_tags,)
-        The edit, in standard deviations of each tag preference over the population; 0 if none
-        was found.
+        By how many standard deviations over the population each named tag changes. 0 for a tag
+        that is named because it is to stay while others change, and for those not named.
+    max_tags : int
+        How many tags could be named.
     max_change : float
         The largest change of one tag that was allowed.
     tag_names : ndarray of shape (n_tags,)
@@ -58,23 +57,26 @@ class Counterfactual:
     vs_population : ndarray of shape (n_tags,)
         How the user's own tag preferences stand to the population, in standard deviations.
     tag_preferences_before, tag_preferences_after : ndarray of shape (n_tags,)
-        The user's own tag preferences and the edited ones, in units of the score.
+        The user's own tag preferences and those after the change, also of tags that followed, in
+        units of the score.
     rank_before, rank_after : int
         Rank of the item among the items that may be listed, from 1.
-    spread_kept : float
-        Standard deviation of the scores of these items after the edit, relative to before. Near 0
-        the edit makes the model indifferent, and the new list means little.
+    n_kept : int
+        How many items of the top k stay in it.
 
     Examples
     --------
     >>> from sklearn.decomposition import TruncatedSVD
-    >>> from sktpecr import TPECRExplainer
+    >>> from sktpecr import FeedbackRefiner, TPECRExplainer
     >>> from sktpecr.datasets import make_tagged_interactions
     >>> data = make_tagged_interactions(random_state=0)
     >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
     >>> found = explainer.fit(data.interactions).counterfactual(3, data.item_ids[1], k=5)
     >>> found.rank_before, found.rank_after
     (9, 5)
+    >>> refined = FeedbackRefiner(explainer).refine(3, set=found.values, keep=0)
+    >>> refined.rank(data.item_ids[1])
+    5
     """
 
     user: Any
@@ -83,8 +85,9 @@ class Counterfactual:
     goal: str
     k: int
     found: bool
-    exact: bool
+    named: tuple[int, ...]
     changes: NDArray
+    max_tags: int
     max_change: float
     tag_names: NDArray
     vs_population: NDArray
@@ -92,15 +95,23 @@ class Counterfactual:
     tag_preferences_after: NDArray
     rank_before: int
     rank_after: int
-    spread_kept: float
+    n_kept: int
 
     @property
     def size(self) -> float:
         """Sum of the absolute changes, in standard deviations; infinite if none was found."""
         return float(np.abs(self.changes).sum()) if self.found else math.inf
 
+    @property
+    def values(self) -> dict[Any, float]:
+        """The change as `set` of :meth:`FeedbackRefiner.refine` takes it, with ``keep=0``."""
+        return {
+            self.tag_names[tag]: float(self.vs_population[tag] + self.changes[tag])
+            for tag in self._by_size()
+        }
+
     def to_frame(self) -> pd.DataFrame:
-        """Return a row per changed tag, the largest change first.
+        """Return a row per named tag, the largest change first.
 
         Returns
         -------
@@ -108,7 +119,7 @@ class Counterfactual:
             Columns tag, before, after, change; in standard deviations, before and after from the
             population's mean.
         """
-        tags = self._changed()
+        tags = self._by_size()
         before, change = self.vs_population[tags], self.changes[tags]
         return pd.DataFrame(
             {
@@ -135,36 +146,27 @@ class Counterfactual:
         Returns
         -------
         str
-            A sentence or two.
+            A sentence. Changes under half a standard deviation are "a little more" or less, and
+            from one and a half on "much more" or less.
         """
-        here, there = ("outside", "into") if self.goal == "enter" else ("in", "out of")
+        there = "into" if self.goal == "enter" else "out of"
         top = f"your top {self.k}"
         if not self.found:
-            edit = f"change of at most {self.max_change:g} standard deviations per tag"
-            if self.exact:
-                return (
-                    f"No {edit} would bring {self.item_name} {there} {top} "
-                    f"(rank {self.rank_before})."
-                )
+            tags = "1 tag" if self.max_tags == 1 else f"up to {self.max_tags} tags"
             return (
-                f"No {edit} was found that would bring {self.item_name} {there} {top} "
-                f"(rank {self.rank_before}), which does not mean that there is none."
+                f"No change of {tags} was found that would bring {self.item_name} {there} {top} "
+                f"(rank {self.rank_before})."
             )
         if self.size == 0:
-            already = "in" if here == "outside" else "outside"
+            already = "in" if self.goal == "enter" else "outside"
             return (
                 f"{self.item_name} is {already} {top} already (rank {self.rank_before}): nothing "
                 f"has to change."
             )
-        text = (
-            f"If the model thought you liked {self._phrases()}, {self.item_name} would {self.goal} "
-            f"{top} (rank {self.rank_before} -> {self.rank_after})."
+        return (
+            f"If you liked {self._phrases()}, {self.item_name} would {self.goal} {top} "
+            f"(rank {self.rank_before} -> {self.rank_after}); {self.n_kept} of {self.k} would stay."
         )
-        if not self.exact:
-            text += " A smaller change may do it as well."
-        if self.spread_kept < _LEVEL:
-            text += " It would leave all items nearly level, so that their order means little."
-        return text
 
     def __str__(self) -> str:
         return self.to_text()
@@ -181,21 +183,21 @@ class Counterfactual:
         )
         return f"<figure><figcaption>{html.escape(self.to_text())}</figcaption>{table}</figure>"
 
-    def _changed(self) -> NDArray:
-        order = by_size(self.changes)
-        return order[self.changes[order] != 0]
-
     def _phrases(self) -> str:
-        tags = self._changed()
-        phrases = [
-            f"{self.tag_names[t]} {'more' if self.changes[t] > 0 else 'less'} by "
-            f"{abs(self.changes[t]):.2g}"
-            for t in tags[:_NAMED]
-        ]
-        phrases[0] += " standard deviations"
-        text = joined(phrases)
-        more = len(tags) - len(phrases)
-        return f"{text} (and {more} more changed)" if more else text
+        return joined(
+            [f"{spoken(self.tag_names[t])} {_how_much(self.changes[t])}" for t in self._by_size()]
+        )
+
+    def _by_size(self) -> NDArray:
+        named = np.array(self.named, dtype=np.intp)
+        return named[by_size(self.changes[named])]
+
+
+def _how_much(change: float) -> str:
+    if not change:
+        return "as much as now"
+    size = "a little " if abs(change) < _LITTLE else "much " if abs(change) >= _MUCH else ""
+    return f"{size}{'more' if change > 0 else 'less'}"
 
 
 def find_counterfactual(
@@ -206,9 +208,10 @@ def find_counterfactual(
     k: int,
     exclude_seen: bool,
     among: Iterable[Hashable] | None,
+    max_tags: int,
     max_change: float,
 ) -> Counterfactual:
-    """Check what is asked for, and search the smallest edit that does it."""
+    """Check what is asked for, and search a small change that does it."""
     catalogue = tag_model.catalogue
     column = catalogue.items.row(item)
     check_choice(goal, "goal", "enter", "leave")
@@ -217,49 +220,39 @@ def find_counterfactual(
         raise ValueError(
             f"max_change must be a finite number of standard deviations above 0, got {max_change!r}"
         )
-    return _found(
-        EditSearch(
-            tag_model,
-            user.to_explain(),
-            column,
-            goal=goal,
-            k=check_n(k, "k"),
-            candidates=catalogue.candidates(user.known_history, exclude_seen),
-            tags=tag_model.tag_columns(among),
-            max_change=float(max_change),
-        )
+    search = EditSearch(
+        tag_model,
+        user.to_explain(),
+        column,
+        goal=goal,
+        k=check_n(k, "k"),
+        candidates=user.candidates(catalogue, exclude_seen),
+        tags=tag_model.tag_columns(among),
+        max_tags=check_n(max_tags, "max_tags"),
+        max_change=float(max_change),
     )
-
-
-def _found(search: EditSearch) -> Counterfactual:
-    """Find the smallest edit of a user's tag preferences that moves an item."""
-    tag_model, catalogue = search.tag_model, search.tag_model.catalogue
-    none = np.zeros(len(tag_model.std))
-    edit: NDArray | None
-    if search.reached(search.rank_before):
-        edit, exact = none, True
-    elif tag_model.composite.is_linear:
-        edit, exact = search.linear()
-    else:
-        edit, exact = search.not_linear(), False
-    exact = exact and not search.is_bounded
-    changes = none if edit is None else edit
-    preferences = tag_model.tag_preferences_of(search.user.embedding)
+    named = {} if search.reached(search.rank_before) else search.changes()
+    embedding, scores = search.applied(named) if named else (search.own, search.scores)
+    changes = np.zeros(len(tag_model.std))
+    for tag, change in (named or {}).items():
+        changes[tag] = change
+    before = tag_model.tag_preferences_of(search.own)
     return Counterfactual(
-        user=search.user.label,
-        item=catalogue.items[search.column],
-        item_name=catalogue.item_names[search.column],
-        goal=search.goal,
+        user=user.label,
+        item=catalogue.items[column],
+        item_name=catalogue.item_names[column],
+        goal=goal,
         k=search.k,
-        found=edit is not None,
-        exact=exact,
+        found=named is not None,
+        named=tuple(named or ()),
         changes=changes,
+        max_tags=search.max_tags,
         max_change=search.max_change,
         tag_names=tag_model.tags.array(),
-        vs_population=tag_model.vs_mean(preferences),
-        tag_preferences_before=preferences,
-        tag_preferences_after=preferences + changes * tag_model.std,
+        vs_population=tag_model.vs_mean(before),
+        tag_preferences_before=before,
+        tag_preferences_after=tag_model.tag_preferences_of(embedding),
         rank_before=search.rank_before,
-        rank_after=search.rank(changes) if changes.any() else search.rank_before,
-        spread_kept=search.spread_kept(changes),
+        rank_after=search.rank(scores),
+        n_kept=int(np.isin(search.listed(search.scores), search.listed(scores)).sum()),
     )

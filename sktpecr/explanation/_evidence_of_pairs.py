@@ -47,7 +47,7 @@ def evidence_of_pairs(
         stop = max(start + 1, stop)
         first, last = np.searchsorted(of_reason, [start, stop])
         if last > first:
-            taken = history.indices[history.indptr[start] : history.indptr[stop]]
+            taken = history.indices[history.indptr[start] : history.indptr[stop]].astype(np.intp)
             indptr = history.indptr[start : stop + 1] - history.indptr[start]
             found[first:last] = _evidence(
                 account.loadings_,
@@ -76,15 +76,18 @@ def _evidence(
     are_unseen: bool,
 ) -> NDArray:
     """Return what `evidence_of_pairs` does, of users few enough to read all their items' tags."""
-    pairs, of_pair = np.unique(pair, return_inverse=True)
+    # In order, so that those of a pair are together.
+    is_first = np.diff(pair, prepend=-1) != 0
+    pairs, of_pair = pair[is_first], np.cumsum(is_first) - 1
     users, items = users[pairs], items[pairs]
     carrying, slots = _carrying(tag, users[of_pair], taken, indptr, item_tags)
     entries = _expanded(carrying, np.arange(len(of_pair)), slots)
     if not are_unseen:
         entries = _without_itself(entries, items[of_pair], taken)
-    nearness, starts = _nearness(loadings, users, items, taken, indptr)
-    offsets = (starts - indptr[users])[of_pair]
-    values = nearness[offsets[entries.reason] + entries.place]
+    nearness, starts, steps = _nearness(loadings, users, items, taken, indptr)
+    starts = starts - indptr[users] * steps
+    starts, steps = starts[of_pair], steps[of_pair]
+    values = nearness[starts[entries.reason] + entries.place * steps[entries.reason]]
     return _nearest(values, entries, taken, len(of_pair))
 
 
@@ -127,19 +130,23 @@ def _without_itself(entries: _Entries, items: NDArray, taken: NDArray) -> _Entri
 
 def _nearness(
     loadings: NDArray, users: NDArray, items: NDArray, taken: NDArray, indptr: NDArray
-) -> tuple[NDArray, NDArray]:
-    """Return how near each item taken is to each item, one row after another, and their starts."""
-    sizes = np.diff(indptr)[users]
-    starts = np.cumsum(sizes) - sizes
-    nearness = np.empty(sizes.sum(), dtype=loadings.dtype)
-    bounds = [0, *(np.flatnonzero(np.diff(users)) + 1).tolist(), len(users)]
-    for first, last in pairwise(bounds):
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Return how near each item taken is to each item: where a pair's begin, and their distance."""
+    # One product for each user, a row for each item taken: twice as quick as the other way round.
+    bounds = np.flatnonzero(np.diff(users, prepend=-1, append=-1))
+    widths = np.diff(bounds)
+    ends = np.cumsum(widths * np.diff(indptr)[users[bounds[:-1]]])
+    nearness = np.empty(ends[-1] if len(ends) else 0, dtype=loadings.dtype)
+    wanted = loadings.take(items, axis=0)
+    start = 0
+    for (first, last), end in zip(pairwise(bounds.tolist()), ends.tolist(), strict=True):
         own = taken[indptr[users[first]] : indptr[users[first] + 1]]
-        flat = nearness[starts[first] : starts[first] + (last - first) * len(own)]
-        flat.reshape(last - first, len(own))[:] = (
-            loadings.take(items[first:last], axis=0) @ loadings.take(own, axis=0).T
-        )
-    return nearness, starts
+        flat = nearness[start:end].reshape(len(own), last - first)
+        np.matmul(loadings.take(own, axis=0), wanted[first:last].T.copy(), out=flat)
+        start = end
+    of_user = np.repeat(np.arange(len(widths)), widths)
+    starts = np.concatenate([[0], ends[:-1]])[of_user] + np.arange(len(users)) - bounds[of_user]
+    return nearness, starts, widths[of_user]
 
 
 def _nearest(values: NDArray, entries: _Entries, taken: NDArray, n_reasons: int) -> NDArray:

@@ -28,6 +28,28 @@ class _RowGroup(NamedTuple):
     start: int  # Rows before it, in all files
 
 
+class _LastOpened:
+    """The file that was read last, open: what its footer says is read once, not for each group."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._path: Path | None = None
+        self._file: Any = None
+
+    def read(self, group: _RowGroup, catalogue: Catalogue) -> Columns:
+        """Return the columns of a row group; others that the file has are not read."""
+        if self._path != group.path:
+            self._path, self._file = group.path, _opened(group.path, self.name)
+        there = set(self._file.schema_arrow.names)
+        columns = [each for each in ("user", "item", "rank", "score") if each in there]
+        table = self._file.read_row_group(group.number, columns=columns).to_pandas()
+        return columns_of(table, catalogue, self.name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # An open file goes to no other process: it is opened there.
+        return {"name": self.name, "_path": None, "_file": None}
+
+
 # Files are read twice: once to learn whose they are and to refuse what is wrong before any work is
 # done, and once part by part. In between a few bytes for each user are kept, and none for a pair.
 @dataclass(frozen=True, eq=False)
@@ -45,11 +67,12 @@ class FiledPairs:
     def read(cls, path: str | os.PathLike[str], catalogue: Catalogue, name: str) -> FiledPairs:
         """Read whose pairs are in a file, or in the files of a folder, and check every row."""
         groups = list(_row_groups(Path(path).absolute(), name))
+        opened = _LastOpened(name)
         users, starts, hashes = [], [], []
         is_done = np.zeros(len(catalogue.users), dtype=bool)
         last, items_of_last = -1, np.empty(0, dtype=np.intp)
         for group in groups:
-            read = _read(group, catalogue, name)
+            read = opened.read(group, catalogue)
             hashes.append(joblib.hash(read))
             changes = np.flatnonzero(np.diff(read.users, prepend=last))
             own = read.users[changes]
@@ -88,9 +111,13 @@ class FiledPairs:
 
     def _group(self, number: int) -> Columns:
         if self._latest.get("number") != number:
-            read = _read(self.groups[number], self.catalogue, self.name)
+            read = self._opened.read(self.groups[number], self.catalogue)
             self._latest.update(number=number, read=read)
         return self._latest["read"]
+
+    @lazily
+    def _opened(self) -> _LastOpened:
+        return _LastOpened(self.name)
 
     @lazily
     def _latest(self) -> dict[str, Any]:
@@ -142,12 +169,3 @@ def _opened(path: Path, name: str) -> Any:
         return parquet.ParquetFile(path)
     except (ValueError, OSError) as error:  # pyarrow's own errors are of these kinds
         raise ValueError(f"{name} must be a table or Parquet files, got {path}: {error}") from error
-
-
-def _read(group: _RowGroup, catalogue: Catalogue, name: str) -> Columns:
-    """Return the columns of a row group; others that the file has are not read."""
-    file = _opened(group.path, name)
-    there = set(file.schema_arrow.names)
-    columns = [each for each in ("user", "item", "rank", "score") if each in there]
-    table = file.read_row_group(group.number, columns=columns).to_pandas()
-    return columns_of(table, catalogue, name)

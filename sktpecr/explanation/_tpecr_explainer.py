@@ -458,9 +458,10 @@ class TPECRExplainer(TagTransformer):
         tags: Mapping[Hashable, float] | None = None,
         exclude_seen: bool = True,
         among: Iterable[Hashable] | None = None,
+        max_tags: int = 3,
         max_change: float = 4.0,
     ) -> Counterfactual:
-        r"""Find the smallest edit of tag preferences that moves an item into the list, or out.
+        r"""Find what a user would have to like more or less for an item to enter the list.
 
         Parameters
         ----------
@@ -477,43 +478,45 @@ class TPECRExplainer(TagTransformer):
         exclude_seen : bool, default=True
             Whether other items of the user's interactions are left out of the list.
         among : iterable of hashable, optional
-            Names of the tags that may be edited. By default all whose preferences differ between
-            users.
+            Names of the tags that may be named. By default all whose preferences differ between
+            users; of more than 200 those that move the item furthest.
+        max_tags : int, default=3
+            How many tags may be named.
         max_change : float, default=4.0
             Largest change of one tag preference, in standard deviations over the population.
 
         Returns
         -------
         Counterfactual
-            Prints as a sentence. ``found`` says whether there is such an edit, and ``exact``
-            whether it is proven that there is none, or none that is smaller.
+            Prints as a sentence. ``found`` says whether there is such a change, and ``values`` is
+            what :meth:`FeedbackRefiner.refine` takes as `set`.
 
         Raises
         ------
         ValueError
-            If the user, the item or a tag is unknown, the user has no interactions, `goal`, `k`
-            or `max_change` is none, or `exclude_seen` comes without interactions.
+            If the user, the item or a tag is unknown, the user has no interactions, `goal`, `k`,
+            `max_tags` or `max_change` is none, or `exclude_seen` comes without interactions.
 
         Notes
         -----
-        The size of an edit is its L1 norm in standard deviations, so that few tags change. Where
-        scores are linear in tag preferences (see :class:`GaussianGenerator`) an item passes
-        another when :math:`(w_v - w_j) \cdot \Delta c > r_{uj} - r_{uv}`, and the smallest edit
-        that leaves at most k - 1 items above (or lifts at least k above) is a mixed-integer linear
-        programme, solved to proof unless that takes more than 10 seconds. An item counts as
-        passed from a millionth of the range of the scores on. Elsewhere scores are taken as linear
-        around the best edit so far, repeatedly. The edit that is found may then not be the
-        smallest, and one may exist although none is found.
+        Tags that are not named follow those that are, as they are correlated in the population: a
+        change x of the tags T, in standard deviations, changes all of them by :math:`R_{\cdot T}
+        R_{TT}^{-1} x`, R the correlations of tag preferences, see [1]_ for why not to hold them.
+        The size of a change is its L1 norm, and each further tag has to make it smaller by about a
+        tenth. Tags are added one by one to the best few sets so far, and their shares moved while
+        that makes the change smaller; this is not proven to find the smallest change, and may find
+        none where there is one. ``python -m benchmarks.paper --beyond counterfactuals`` measures
+        how often.
 
-        Every edit that is returned has been applied: ``rank_after`` is the rank by the
-        recommender's scores for the embedding :math:`e_u + G(c') - G(c_u)`, as in refinement.
-        Because tags are correlated, an edit that keeps all other tags fixed can be small in
-        standard deviations and still move a user far. Counterfactual explanations as smallest
-        changes are due to [1]_.
+        Every change that is returned has been applied: ``rank_after`` is the rank in the list of
+        the embedding with these tags, the one that ``refine(user, set=found.values, keep=0)``
+        returns. Counterfactual explanations as smallest changes are due to [2]_.
 
         References
         ----------
-        .. [1] S. Wachter, B. Mittelstadt and C. Russell, "Counterfactual Explanations without
+        .. [1] A.-H. Karimi, B. Schölkopf and I. Valera, "Algorithmic Recourse: from
+           Counterfactual Explanations to Interventions", FAccT 2021.
+        .. [2] S. Wachter, B. Mittelstadt and C. Russell, "Counterfactual Explanations without
            Opening the Black Box", Harvard Journal of Law & Technology 31, 2018.
 
         Examples
@@ -525,12 +528,11 @@ class TPECRExplainer(TagTransformer):
         >>> explainer = TPECRExplainer(TruncatedSVD(8, random_state=0), data.item_tags)
         >>> explainer = explainer.fit(data.interactions)
         >>> print(explainer.counterfactual(3, data.item_ids[1], k=5))
-        If the model thought you liked tag_4 less by 0.2 standard deviations and tag_3 more by
-        0.047, item_001 would enter your top 5 (rank 9 -> 5).
+        If you liked tag_4 a little less, tag_3 a little more and tag_1 a little less, item_001
+        would enter your top 5 (rank 9 -> 5); 3 of 5 would stay.
         """
-        somebody = User.of(self.tag_model_, user, interactions, tags)
-        asked = goal, k, exclude_seen, among, max_change
-        return find_counterfactual(self.tag_model_, somebody, item, *asked)
+        model, asked = self.tag_model_, (goal, k, exclude_seen, among, max_tags, max_change)
+        return find_counterfactual(model, User.of(model, user, interactions, tags), item, *asked)
 
     def suggest_question(
         self,

@@ -15,16 +15,16 @@ from sklearn.utils._param_validation import Interval
 from sktpecr._utils._atomic_fit import whole_fit
 from sktpecr._utils._rounding import square_root
 from sktpecr.generators._gaussian import GaussianGenerator
-from sktpecr.generators._layers import forward, tanh_hessian, tanh_jacobian
+from sktpecr.generators._layers import Layers, forward, tanh_hessian, tanh_jacobian
 from sktpecr.generators._network_generator import LearnedGenerator
 
-# Of Newton's method; most rows need three or four. A row is done when a step gains less than this
-# share of what is left, and steps that are too long are shortened to these shares.
-_MAX_STEPS, _DONE, _SHARES = 20, 1e-6, (1.0, 0.5, 0.25, 0.0625)
+# Of Newton's method: what can be met takes three or four, and more do not meet what cannot be. A
+# row is done when a step gains less than this share of what is left; one that gains nothing is cut.
+_MAX_STEPS, _DONE, _SHARES = 10, 1e-4, (1.0, 0.5, 0.25, 0.0625)
 # Of the covariance of what is read wrongly, relative to that of the tag preferences.
 _RIDGE = 1e-8
-# Numbers of a Jacobian to hold at a time.
-_BLOCK = 2**23
+# Numbers of a hidden layer's Jacobian at a time: so many stay in the cache.
+_BLOCK = 2**18
 
 
 class InversionGenerator(LearnedGenerator):
@@ -239,7 +239,8 @@ class InversionGenerator(LearnedGenerator):
         own = (embeddings - mean[:n_factors]) / scale[:n_factors]
         wanted = (preferences - mean[n_factors:]) / scale[n_factors:]
         found = np.empty_like(own)
-        blocks = list(gen_batches(len(own), max(1, _BLOCK // (n_tags * n_factors))))
+        widest = max(len(weights) for weights, _ in self._network)
+        blocks = list(gen_batches(len(own), max(1, _BLOCK // (n_tags * widest))))
         for rows in blocks:
             found[rows] = self._invert(wanted[rows], own[rows])
 
@@ -251,23 +252,46 @@ class InversionGenerator(LearnedGenerator):
 
         return found * scale[:n_factors] + mean[:n_factors], back
 
+    def _whitened(self) -> tuple[Layers, NDArray]:
+        """Return the network and the slopes of the linear part, from z to whitened readings."""
+        (first, bias), *rest = self._network
+        *layers, (last, last_bias) = [(self._root.T @ first, bias), *rest]
+        layers.append((last @ self._whiten.T, last_bias @ self._whiten.T))
+        return layers, self._whiten @ self._linear.tag_matrix_ @ self._root
+
     def _invert(self, wanted: NDArray, own: NDArray) -> NDArray:
         """Return the embeddings nearest to one's own that are read as what is wanted."""
         # x = own + root z: the loss is |z|^2 + |missing|^2.
-        z = np.zeros_like(own)
-        loss, missing = self._loss(z, wanted, own)
-        active = np.arange(len(own))
+        layers, slopes = self._whitened()
+
+        def look(z: NDArray, rows: NDArray) -> tuple[NDArray, NDArray, list[NDArray]]:
+            read, hidden = self._read(own[rows] + z @ self._root.T)
+            missing = (wanted[rows] - read) @ self._whiten.T
+            return np.square(z).sum(axis=1) + np.square(missing).sum(axis=1), missing, hidden
+
+        z, active = np.zeros_like(own), np.arange(len(own))
+        loss, missing, hidden = look(z, active)
         for step in range(_MAX_STEPS):
-            # The first step is that of the linear part: far from home the slopes here say little.
-            J = self._jacobian(None if step == 0 else own[active] + z[active] @ self._root.T)
-            goal = _ridge(J, missing[active] + (J @ z[active, :, np.newaxis])[:, :, 0])
-            start, before = z[active], loss[active]
+            if step == 0:
+                # That of the linear part: far from home the slopes here say little.
+                curvature = np.eye(len(z.T)) + slopes.T @ slopes
+                way = np.linalg.solve(curvature, slopes.T @ missing.T).T
+            else:
+                J = tanh_jacobian(layers, [each[active] for each in hidden])
+                J += slopes
+                way = _newton(J, missing[active], z[active])
+            before, trying = loss[active], active
             for share in _SHARES:
-                tried = start + share * (goal - start)
-                value, left = self._loss(tried, wanted[active], own[active])
-                better = value < loss[active]
-                rows = active[better]
+                tried = z[trying] + share * way
+                value, left, inside = look(tried, trying)
+                better = value < loss[trying]
+                rows = trying[better]
                 z[rows], loss[rows], missing[rows] = tried[better], value[better], left[better]
+                for layer, new in zip(hidden, inside, strict=True):
+                    layer[rows] = new[better]
+                trying, way = trying[~better], way[~better]
+                if not len(trying):
+                    break
             if step > 0:
                 active = active[before - loss[active] > _DONE * before]
             if not len(active):
@@ -277,32 +301,20 @@ class InversionGenerator(LearnedGenerator):
     def _pull(self, x: NDArray, wanted: NDArray, gradient: NDArray) -> NDArray:
         """Carry gradients at what was found back to what was wanted."""
         # At the minimum z = J^T whiten (wanted - h): what changes on one side does on the other.
+        layers, slopes = self._whitened()
         read, hidden = self._read(x)
-        J = self._jacobian(x)
-        bend = tanh_hessian(self._network, hidden, (wanted - read) @ self._whiten.T @ self._whiten)
-        curvature = J.transpose(0, 2, 1) @ J - self._root.T @ bend @ self._root
-        at_z = (gradient @ self._root)[:, :, np.newaxis]
-        moved = np.linalg.solve(np.eye(len(self._root)) + curvature, at_z)
+        J = slopes + tanh_jacobian(layers, hidden)
+        bend = tanh_hessian(layers, hidden, (wanted - read) @ self._whiten.T)
+        curvature = np.eye(len(self._root)) + J.transpose(0, 2, 1) @ J - bend
+        moved = np.linalg.solve(curvature, (gradient @ self._root)[:, :, np.newaxis])
         return (J @ moved)[:, :, 0] @ self._whiten
 
-    def _loss(self, z: NDArray, wanted: NDArray, own: NDArray) -> tuple[NDArray, NDArray]:
-        missing = (wanted - self._read(own + z @ self._root.T)[0]) @ self._whiten.T
-        return np.square(z).sum(axis=1) + np.square(missing).sum(axis=1), missing
 
-    def _jacobian(self, x: NDArray | None) -> NDArray:
-        """Return the derivative of whitened readings by z, shape (n, n_tags, n_factors)."""
-        slopes = self._linear.tag_matrix_[np.newaxis]
-        if x is not None:
-            slopes = slopes + tanh_jacobian(self._network, self._read(x)[1])
-        return self._whiten @ slopes @ self._root
-
-
-def _ridge(J: NDArray, targets: NDArray) -> NDArray:
-    """Return the z with the least |z|^2 + |targets - J z|^2 for each row."""
+def _newton(J: NDArray, missing: NDArray, z: NDArray) -> NDArray:
+    """Return the way to the least |z|^2 + |missing|^2 for each row, were J the same everywhere."""
     n_tags, n_factors = J.shape[1:]
+    across = J.transpose(0, 2, 1)
+    goal = missing[:, :, np.newaxis] + J @ z[:, :, np.newaxis]
     if n_tags <= n_factors:
-        inner = J @ J.transpose(0, 2, 1) + np.eye(n_tags)
-        solved = np.linalg.solve(inner, targets[:, :, np.newaxis])
-        return (J.transpose(0, 2, 1) @ solved)[:, :, 0]
-    inner = J.transpose(0, 2, 1) @ J + np.eye(n_factors)
-    return np.linalg.solve(inner, J.transpose(0, 2, 1) @ targets[:, :, np.newaxis])[:, :, 0]
+        return (across @ np.linalg.solve(J @ across + np.eye(n_tags), goal))[:, :, 0] - z
+    return np.linalg.solve(across @ J + np.eye(n_factors), across @ goal)[:, :, 0] - z

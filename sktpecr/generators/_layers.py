@@ -42,9 +42,12 @@ def backward(layers: Layers, hidden: list[NDArray], gradient: NDArray) -> NDArra
 
 def tanh_jacobian(layers: Layers, hidden: list[NDArray]) -> NDArray:
     """Return the derivatives of all outputs of a tanh network by all inputs, (n, n_out, n_in)."""
-    result = layers[-1][0].T[np.newaxis]
+    result = np.ascontiguousarray(layers[-1][0].T)[np.newaxis]
     for (weights, _), activated in zip(layers[-2::-1], hidden[::-1], strict=True):
-        result = (result * (1.0 - np.square(activated))[:, np.newaxis]) @ weights.T
+        result = result * (1.0 - np.square(activated))[:, np.newaxis]
+        shape = *result.shape[:2], len(weights)
+        # One product in place of one for each row.
+        result = (result.reshape(-1, result.shape[2]) @ weights.T).reshape(shape)
     return result
 
 

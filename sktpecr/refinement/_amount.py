@@ -97,15 +97,15 @@ def solve_amounts(
     # list as soon as j of them are ahead of the (n - j + 1)-th best of the others: the strength
     # is the j-th smallest of (that one's value - base) / evidence. Exact, without a search, and
     # the count is monotone in the strength.
-    moving = np.flatnonzero(evidence)
-    moving = moving[candidates[moving]]
-    liked = bool((evidence > 0).any())
-    if liked == bool((evidence < 0).any()):
+    of_tag = np.flatnonzero(evidence)
+    liked = bool((evidence[of_tag] > 0).any())
+    if liked == bool((evidence[of_tag] < 0).any()):
         raise ValueError(
             "evidence must be above 0 on the tag's items for a like, or below 0 for a dislike, and "
             "0 on the others; got "
             + ("both signs" if liked else "0 everywhere: no item that can be listed has the tag")
         )
+    moving = of_tag[candidates[of_tag]]
     still = candidates.copy()
     still[moving] = False
     others = top_items(base, still, n)

@@ -13,15 +13,16 @@ from numpy.typing import NDArray
 
 from sktpecr._inputs._feedback import Feedback
 from sktpecr._utils._ranking import top_items
-from sktpecr.explanation._edit_search import edited_embeddings
+from sktpecr.explanation._followed import followed
 from sktpecr.refinement._amount import by_taste, solve_amounts, wanted_count
+from sktpecr.refinement._spared import spared
 from sktpecr.solvers import ClosedFormSolver
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._temperature import temperature_of
 from sktpecr.tags._user import User, worth
 
-# Where tag preferences are not linear: rounds of setting tags, and what is met, in sd.
-_ROUNDS, _MET = 8, 1e-6
+# What is met, in standard deviations.
+_MET = 1e-6
 # How often taste is halved that would cost too much of the list.
 _HALVINGS = 6
 
@@ -65,15 +66,21 @@ def answers(
         embedding, asked = _taste(tag_model, user, taste, values, hold)
         scores = tag_model.scores_of(embedding)
         if together[0][1] and not values:
-            spared = _sparing(tag_model, user, embedding, scores, listing, first)
-            if spared is not None:
-                embedding, scores = spared
+            sparing = _sparing(tag_model, user, embedding, scores, listing, first)
+            if sparing is not None:
+                embedding, scores = sparing
                 asked = tag_model.tag_preferences_of(embedding)
+        # Who keeps nothing of the list has what the population's way makes of it, and no more.
+        shows = bool(values and hold is not None and listing.keep)
+        if shows and hold is not None:
+            where = listing.candidates, 2 * listing.n, (1 + listing.keep) / 2
+            tags = [*values, *hold]
+            embedding, scores = spared(tag_model, user, embedding, scores, tags, *where)
         counts = [wanted for _, wanted in together]
         wishes: Sequence[NDArray | None] = [user.wish] * len(together)
-        if said.is_for_now or (values and hold is not None):
+        if said.is_for_now or shows:
             evidence = _for_now(tag_model, scores, said, counts, user.wish, listing, first)
-            if values and hold is not None:
+            if shows:
                 evidence = [
                     _seen(tag_model, user, scores, each, values, listing) for each in evidence
                 ]
@@ -99,7 +106,7 @@ def _taste(
     else:
         asked = tag_model.tag_preferences_of(embedding)
     if hold is not None and values:
-        embedding, asked = _followed(tag_model, embedding, values, hold)
+        embedding, asked = followed(tag_model, embedding, values, hold)
     return embedding, asked
 
 
@@ -199,32 +206,6 @@ def _seen(
     return wish
 
 
-def _followed(
-    tag_model: TagModel, embedding: NDArray, values: dict[int, float], hold: Collection[int]
-) -> tuple[NDArray, NDArray]:
-    """Return the embedding with tags set, others as the population has them with these."""
-    start = tag_model.tag_preferences_of(embedding)
-    wanted = {**{tag: float(start[tag]) for tag in hold}, **values}
-    unmoved = [tag for tag in values if not tag_model.std[tag]]
-    if unmoved:
-        raise ValueError(
-            f"set cannot be met: the recommender gives all users the same preference for "
-            f"{tag_model.tags[unmoved[0]]!r}, so it cannot change; leave it out"
-        )
-    asked = start
-    for _ in range(_ROUNDS):
-        own = tag_model.tag_preferences_of(embedding)
-        left = tag_model.in_std(np.array(list(wanted.values())) - own[list(wanted)], list(wanted))
-        if np.abs(left).max() < _MET:
-            break
-        changes = tag_model.followed(dict(zip(wanted, left, strict=True)))
-        asked = own + tag_model.std * changes
-        if not np.isfinite(asked).all():
-            raise ValueError("set is too large for floating-point numbers; ask for less")
-        embedding = edited_embeddings(tag_model, embedding, changes[np.newaxis])[0]
-    return embedding, asked
-
-
 def _directed(
     tag_model: TagModel, feedback: Feedback, first: NDArray, n: int
 ) -> tuple[Feedback, dict[Tag, int]]:
@@ -268,9 +249,10 @@ def _enough(
 ) -> list[NDArray]:
     """Return as much of what an answer adds to scores as brings each number of items wanted."""
     candidates, n = listing.candidates, listing.n
-    if not moves.any():
+    largest = moves.max()
+    if not largest and not moves.any():
         return [moves] * len(wanted)
-    if (moves > 0).any():
+    if largest > 0:
         moves = by_taste(moves, base, candidates, n)
     found = solve_amounts(base, moves, candidates, wanted, n, listing.keep, first)
     return [each.strength * moves for each in found]

@@ -79,8 +79,8 @@ class FeedbackRefiner(BaseEstimator):
     interactions held out of MovieLens and goodbooks. It needs no generator and no dot product.
     What is asked for with a strength counts for items without any tag by how probable the tag is
     given their embedding, a logistic regression over the items that have tags; where the
-    recommender has no ``item_embeddings`` they are left as they are. An amount counts items that
-    have the tag, and never a guess.
+    recommender has no ``item_embeddings`` they are left as they are. An amount, or ``tags`` that
+    describe somebody new, go by the items that have the tag, and never by a guess.
     Answers of earlier turns stay in force.
 
     References
@@ -208,7 +208,9 @@ class FeedbackRefiner(BaseEstimator):
         n : int, default=10
             Length of the list that `amount`, `until` and :meth:`Refinement.to_text` are about.
         keep : float, default=0.5
-            Share of that list which `amount` and `until` must leave, from 0 to 1.
+            Share of that list which `amount` and `until` must leave, from 0 to 1. `set` may cost
+            half of what a list twice as long may lose, where the recommender can do that; with 0
+            it costs what it costs, and nothing more is done to show the tags.
         exclude : iterable of hashable, default=()
             Raw ids of items that cannot be in it, besides those of the user's interactions.
         candidates : iterable of hashable, optional
@@ -216,7 +218,8 @@ class FeedbackRefiner(BaseEstimator):
             as the items that a candidate generator found for this user. All items by default.
         hold : "all" or iterable of tag names, default=()
             Tags that keep their value when others are `set`. The remaining tags follow as they are
-            correlated in the population, and the items of a tag that is set move its way. With
+            correlated in the population, and where that would cost too much of the list (see
+            `keep`) as nearly so as leaves it; the items of a tag that is set move its way. With
             "all", only named tags change, as with the other solvers.
         together : tuple of tag names, list of them or dict of them to strength, optional
             Show more items that have all of these tags together. Counts in this session only; see

@@ -174,7 +174,8 @@ class Refinement:
     ) -> tuple[NDArray, NDArray]:
         """Return columns of the best items after the feedback, and their ranks before it."""
         candidates = self._user.candidates(self._tag_model.catalogue, exclude_seen, exclude)
-        columns = top_items(self.scores, candidates, n)
+        alike = n == self._listing.n and np.array_equal(candidates, self._listing.candidates)
+        columns = self._lists[1] if alike else top_items(self.scores, candidates, n)
         return columns, ranks_of(columns, self.scores_before, candidates)
 
     def _changes(self, n: int, exclude_seen: bool) -> pd.DataFrame:

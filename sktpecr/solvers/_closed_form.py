@@ -36,6 +36,10 @@ class ClosedFormSolver(BaseEstimator):
     feedback on. The refined embedding is :math:`e_u + k d`; k makes the list move as far as
     strength says.
 
+    In catalogues of more than 131,072 items d is computed from a sample: 32,768 of the items, and
+    at most 16,384 of the tag's. With 64 factors and tags that the embeddings know, that is off by
+    .04 to .09 of the move, and 98 of 100 listed items are the same.
+
     Where the score is no dot product, d is found from the gradients of the scores at
     :math:`e_u`, and what it does is measured: k until the list moves so far; where a named tag
     does not move its way, half as far, and on from there along new gradients.

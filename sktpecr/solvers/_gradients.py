@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sktpecr._utils._differences import differences
+from sktpecr.generators._network_generator import LearnedGenerator
 from sktpecr.recommenders._protocol import is_dot_product, optional
 
 
@@ -34,21 +35,27 @@ def scores_and_pullback(
     )
 
 
-def generator_gradient(
-    generator: Any, preferences: NDArray, embedding: NDArray, output_gradient: NDArray
-) -> NDArray:
-    """Return the gradient at the tag preferences of a function of the generated embedding."""
-    # `preferences` (n_tags,); `embedding` (n_factors,); `output_gradient` (n_factors,).
-    if hasattr(generator, "gradient"):
-        return generator.gradient(
-            preferences[np.newaxis], embedding[np.newaxis], output_gradient[np.newaxis]
-        )[0]
+def generated_and_pullback(
+    generator: Any, preferences: NDArray, embedding: NDArray
+) -> tuple[NDArray, Callable[[NDArray], NDArray]]:
+    """Return the generated embedding, and the function that carries gradients there to the tags."""
+    # `preferences` (n_tags,); `embedding` (n_factors,).
+    if isinstance(generator, LearnedGenerator):
+        # What the layers held on the way there is what the way back needs.
+        rows, back = generator._forward(preferences[np.newaxis], embedding[np.newaxis])
+        return rows[0], lambda gradient: back(gradient[np.newaxis])[0]
 
     def generated(rows: NDArray) -> NDArray:
         return np.asarray(generator.generate(rows, np.tile(embedding, (len(rows), 1))))
 
-    dtype = generated(preferences[np.newaxis]).dtype
-    return differences(lambda rows: generated(rows) @ output_gradient, preferences, dtype)
+    def pullback(gradient: NDArray) -> NDArray:
+        if hasattr(generator, "gradient"):
+            at = preferences[np.newaxis], embedding[np.newaxis]
+            return generator.gradient(*at, gradient[np.newaxis])[0]
+        return differences(lambda rows: generated(rows) @ gradient, preferences, found.dtype)
+
+    found = generated(preferences[np.newaxis])[0]
+    return found, pullback
 
 
 def _with_autograd(

@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from sktpecr._inputs._feedback import Feedback
 from sktpecr.recommenders._protocol import optional
-from sktpecr.solvers._gradients import generator_gradient
+from sktpecr.solvers._gradients import generated_and_pullback
 from sktpecr.solvers._pairs import Batch, Pairs
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._user import User
@@ -121,14 +121,11 @@ class _IterativeSolver(BaseEstimator):
         start: NDArray,
         published: dict[str, _Published],
         variance: float,
-        embed: Callable[[NDArray], NDArray],
-        pull: Callable[[NDArray, NDArray], NDArray],
+        embed: Callable[[NDArray], tuple[NDArray, Callable[[NDArray], NDArray]]],
     ) -> NDArray:
         """Return the parameter after all steps."""
-        # `embed` makes an embedding of the parameter, `pull` carries a gradient at the embedding
-        # back to the parameter, `variance` is the parameter's over the population.
-        import torch
-
+        # `embed` makes an embedding of the parameter, and a function that carries gradients at the
+        # embedding back to it; `variance` is the parameter's over the population.
         recommender = tag_model.recommender
         loss = optional(recommender, "feedback_loss")
         if loss not in published:
@@ -164,31 +161,41 @@ class _IterativeSolver(BaseEstimator):
         # no step does; a rate that was asked for stays.
         searched = self.learning_rate is None and optimizer == "sgd"
         limit = _DIVERGED * (1 + np.abs(own).max())
-        parameter = torch.from_numpy(start.copy()).requires_grad_()
-        make = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[optimizer]
-        step = make([parameter], lr=rate)
+        stepped = _by_adam(start, rate) if optimizer == "adam" else None
         pairs = Pairs(tag_model, user, feedback, loss, check_random_state(self.random_state))
-        embedding = embed(start)
+        parameter, (embedding, pull) = start, embed(start)
         for _ in range(self.n_epochs or settings.n_epochs):
             for batch in pairs.batches(self.batch_size):
-                value = parameter.detach().numpy().copy()
-                gradient = batch.gradient(recommender, embedding, loss)
-                gradient = pull(value, gradient + 2 * weight * (embedding - own))
-                parameter.grad = torch.from_numpy(gradient)
+                value, gradient = parameter, batch.gradient(recommender, embedding, loss)
+                gradient = pull(gradient + 2 * weight * (embedding - own))
                 before = objective(batch, embedding) if searched else np.inf
-                step.step()
-                embedding = embed(parameter.detach().numpy())
+                parameter = stepped(gradient) if stepped else value - rate * gradient
+                embedding, pull = embed(parameter)
                 while searched and not objective(batch, embedding) <= before * (1 + _ROUNDING):
                     rate /= 2
-                    step.param_groups[0]["lr"] = rate
-                    parameter.data = torch.from_numpy(value - rate * gradient)
-                    embedding = embed(parameter.detach().numpy())
+                    parameter = value - rate * gradient
+                    embedding, pull = embed(parameter)
                 if not np.abs(embedding).max() < limit:
                     raise ValueError(
                         f"the online update diverged with learning_rate={rate:.3g}; pass a smaller "
                         f"one to {type(self).__name__}"
                     )
+        return parameter
+
+
+def _by_adam(start: NDArray, rate: float) -> Callable[[NDArray], NDArray]:
+    """Return the function that makes a step of Adam, and returns the parameter after it."""
+    import torch
+
+    parameter = torch.from_numpy(start.copy()).requires_grad_()
+    step = torch.optim.Adam([parameter], lr=rate)
+
+    def stepped(gradient: NDArray) -> NDArray:
+        parameter.grad = torch.from_numpy(gradient)
+        step.step()
         return parameter.detach().numpy().copy()
+
+    return stepped
 
 
 class OnlineSolver(_IterativeSolver):
@@ -259,21 +266,17 @@ class OnlineSolver(_IterativeSolver):
         free = np.ones(len(start))
         free[list(values)] = 0.0
 
-        def embed(preferences: NDArray) -> NDArray:
-            return generator.generate(preferences[np.newaxis], own[np.newaxis])[0]
-
-        def pull(preferences: NDArray, gradient: NDArray) -> NDArray:
-            return generator_gradient(generator, preferences, own, gradient) * free
+        def embed(preferences: NDArray) -> tuple[NDArray, Callable[[NDArray], NDArray]]:
+            embedding, pullback = generated_and_pullback(generator, preferences, own)
+            return embedding, lambda gradient: pullback(gradient) * free
 
         end = start
         if any(feedback.strength for feedback in feedbacks):
             strongest = max(feedbacks, key=attrgetter("strength"))
             variance = float(np.mean(np.square(tag_model.std)))
-            end = self._descend(
-                tag_model, user, strongest, start, _PREFERENCES, variance, embed, pull
-            )
+            end = self._descend(tag_model, user, strongest, start, _PREFERENCES, variance, embed)
         asked = [start + feedback.strength * (end - start) for feedback in feedbacks]
-        return [(embed(preferences), preferences) for preferences in asked]
+        return [(embed(preferences)[0], preferences) for preferences in asked]
 
 
 class EmbeddingSolver(_IterativeSolver):
@@ -339,8 +342,7 @@ class EmbeddingSolver(_IterativeSolver):
             own,
             _EMBEDDING,
             tag_model.embedding_variance,
-            embed=lambda embedding: embedding,
-            pull=lambda _, gradient: gradient,
+            embed=lambda embedding: (embedding, lambda gradient: gradient),
         )
         embeddings = [own + feedback.strength * (end - own) for feedback in feedbacks]
         return [(each, tag_model.tag_preferences_of(each)) for each in embeddings]

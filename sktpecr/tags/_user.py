@@ -140,7 +140,9 @@ class User:
         embedding = tag_model.generator.predict(tag_model.expected(values)[np.newaxis])[0]
         wish = None
         for tag, value in values.items():
-            evidence = ANSWERS_A_DEVIATION * abs(value) * tag_model.wish.tag(tag, value > 0)
+            # With guesses three of ten items that carry the tag come for fewer tags: .78 to .94.
+            evidence = tag_model.wish.tag(tag, value > 0, guess=False)
+            evidence = ANSWERS_A_DEVIATION * abs(value) * evidence
             wish = evidence if wish is None else wish + evidence
         words = [f"{tag_model.tags[tag]} {value:+g}" for tag, value in values.items()]
         if len(words) > _NAMED:

@@ -12,9 +12,11 @@ from sktpecr._utils._top_lists import top_lists
 
 
 def check(users, items, biases, n, listed, seen):
-    found = list(top_lists(users, items, biases, n, listed, seen))
-    assert len(found) == len(users)
+    lengths, all_columns, all_scores = top_lists(users, items, biases, n, listed, seen)
+    assert len(lengths) == len(users)
+    bounds = np.cumsum(lengths)[:-1]
     scores = users @ items.T + biases
+    found = zip(np.split(all_columns, bounds), np.split(all_scores, bounds), strict=True)
     for user, (columns, own) in enumerate(found):
         allowed = listed.copy()
         if seen is not None:
@@ -39,7 +41,7 @@ def test_lists_are_those_of_all_scores_ties_in_column_order(seed, n_items, n, bl
     with pytest.MonkeyPatch.context() as patch:
         for name, value in zip(("_USERS", "_ITEMS", "_GROUP"), block, strict=True):
             patch.setattr(_top_lists, name, value)
-        patch.setattr(_top_lists, "_GROUPS", block[1] // block[2])
+        patch.setattr(_top_lists, "_PAIRS", 5)
         check(users, items, biases, n, listed, seen)
 
 

@@ -12,7 +12,7 @@ from sklearn.decomposition import TruncatedSVD
 from sktpecr import TPECRExplainer
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.explanation import _filed_pairs
-from sktpecr.explanation._filed_pairs import FiledPairs
+from sktpecr.explanation._filed_pairs import FiledPairs, _LastOpened
 from sktpecr.explanation._read_pairs import read_pairs
 
 pytest.importorskip("pyarrow", exc_type=ImportError)
@@ -87,15 +87,24 @@ def test_what_is_written_is_what_a_table_of_pairs_gives(explainer, tmp_path, met
     )
 
 
-def test_a_row_group_is_read_once_to_check_and_once_to_explain(explainer, tmp_path, monkeypatch):
+def test_a_row_group_is_read_twice_and_a_file_opened_three_times(explainer, tmp_path, monkeypatch):
+    """To count rows; to check; to explain. A user may straddle two groups."""
     pairs = some_pairs(np.random.RandomState(0), 30)
     folder = write(pairs, tmp_path / "in", 1, 50)
-    read, true_read = [], _filed_pairs._read
+    read, true_read = [], _LastOpened.read
     monkeypatch.setattr(
-        _filed_pairs, "_read", lambda group, *more: read.append(group) or true_read(group, *more)
+        _LastOpened,
+        "read",
+        lambda self, group, *more: read.append(group) or true_read(self, group, *more),
+    )
+    opened, true_opened = [], _filed_pairs._opened
+    monkeypatch.setattr(
+        _filed_pairs, "_opened", lambda path, name: opened.append(path) or true_opened(path, name)
     )
     explainer.reasons_batch(pairs=folder, batch_size=1)
-    assert len(read) <= 2 * len(set(read)) + 1  # a user may straddle two
+    assert len(set(read)) == 3
+    assert len(read) <= 2 * len(set(read)) + 1
+    assert len(opened) == 3 * len(set(opened))
 
 
 def test_other_rows_are_another_job(explainer, tmp_path):

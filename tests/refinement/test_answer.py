@@ -337,7 +337,7 @@ class TestSet:
         mean, std = C.mean(axis=0), C.std(axis=0)
         slopes = np.cov(C.T, bias=True)[2] / C[:, 2].var()
         for user in range(5):
-            refined = refiner.refine(user, set={"tag_2": 1.5})
+            refined = refiner.refine(user, set={"tag_2": 1.5}, keep=0)
             moved = mean[2] + 1.5 * std[2] - C[user, 2]
             expected = C[user] + slopes * moved
             np.testing.assert_allclose(refined.tag_preferences, expected, atol=1e-4)

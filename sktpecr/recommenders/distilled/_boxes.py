@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from inspect import Parameter, signature
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,23 @@ from sklearn.utils import gen_batches
 
 # The first that a model has is its score: logits are nearer to a dot product than probabilities.
 _METHODS = ("decision_function", "predict_proba", "predict")
+_BY_PLACE = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def has_scores(model: Any) -> bool:
     """Tell whether a model has a method that a score can come from."""
     return any(hasattr(model, method) for method in _METHODS)
+
+
+def asks_pairs(model: Any) -> bool:
+    """Tell whether a model has a ``predict(users, items)``."""
+    try:
+        parameters = signature(model.predict).parameters.values()
+    except (AttributeError, TypeError, ValueError):  # there is none, or none that can be read
+        return False
+    return (
+        sum(each.default is Parameter.empty and each.kind in _BY_PLACE for each in parameters) > 1
+    )
 
 
 def scores_rows(model: Any) -> bool:
@@ -108,8 +121,16 @@ class PairBox(Box):
         def ask(batch: slice) -> NDArray:
             # Copies: the function is not ours, and may write.
             some = every_user[batch].copy(), every_item[batch].copy()
+            try:
+                scores = self.predict(*some)
+            except Exception as error:
+                error.add_note(
+                    f"predict(users, items) was given two arrays of {len(some[0])} row and column "
+                    f"numbers each; ids and single pairs it has to look up itself"
+                )
+                raise
             return _checked(
-                np.asarray(self.predict(*some)),
+                np.asarray(scores),
                 some[0].shape,
                 "predict must return one number per pair of the two arrays it is given",
                 "predict(users, items) gets row and column numbers of equal length",

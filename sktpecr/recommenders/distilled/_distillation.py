@@ -24,6 +24,7 @@ class Prior(NamedTuple):
     regression: Any  # Of embeddings on interactions, None where there is none
     mean: NDArray  # Mean embedding
     variance: NDArray  # What is left of each factor
+    told: float = 0.0  # Share of what sets scores apart over users, of users left out
 
     @classmethod
     def learn(cls, X: sp.csr_matrix, embeddings: NDArray, items: NDArray) -> Prior:
@@ -40,8 +41,9 @@ class Prior(NamedTuple):
         ridge = RidgeCV(_ALPHAS, alpha_per_target=True)
         regression = make_pipeline(StandardScaler(), ridge).fit(inputs, embeddings)
         # Minus the mean squared error of each factor over users left out.
-        variance = np.minimum(variance, -np.atleast_1d(ridge.best_score_))
-        return cls(regression, mean, variance)
+        left = np.minimum(variance, -np.atleast_1d(ridge.best_score_))
+        sizes = np.square(items).sum(axis=0)
+        return cls(regression, mean, left, float(1 - left @ sizes / (variance @ sizes)))
 
     def embed(self, X: sp.csr_matrix, items: NDArray) -> NDArray:
         """Return the embeddings to expect of rows of interactions."""

@@ -23,6 +23,7 @@ from sktpecr.recommenders._protocol import as_it_is, clone_sharing, is_unfitted_
 from sktpecr.recommenders.distilled._boxes import (
     PairBox,
     RowBox,
+    asks_pairs,
     fitted_on_rows,
     has_scores,
     score_by_features,
@@ -31,6 +32,8 @@ from sktpecr.recommenders.distilled._distillation import Factors, list_kept, var
 
 # Measured with EASE on MovieLens-1M: where R^2 falls to this, half of the ten best items are lost.
 _TOO_LITTLE = 0.6
+# With less than this told of them, new users get the average user's list.
+_TOO_LITTLE_OF_NEW = 0.1
 _TOP = 10
 # Of a budget for pairs this share goes into users whose scores of all items are asked, and of
 # those users one in so many is only measured on.
@@ -51,7 +54,8 @@ class DistilledRecommender(FittedRecommender):
     ----------
     model : object
         One of: a function ``predict(users, items)`` that gets two arrays of row and column
-        numbers of equal length and returns a score for each pair; an estimator that was fitted
+        numbers of equal length and returns a score for each pair, or an object that has such a
+        ``predict``; an estimator that was fitted
         on a row of features per pair, with `user_features` and `item_features`; an estimator
         that scores all items of a row of interactions, as Ridge, KNeighborsRegressor and
         MLPRegressor do that were fitted on ``(X, X)``. The last is cloned and fitted so where it
@@ -84,6 +88,9 @@ class DistilledRecommender(FittedRecommender):
     n_held_out_ : int
         Users that `r2_` and `top_k_agreement_` were measured on and nothing was learned from; 0
         where there were too few to spare any, and they were measured on everybody asked.
+    new_users_r2_ : float
+        Share of what sets users' scores of an item apart that their interactions tell, of users
+        left out: what new users of a function of pairs are embedded by.
     n_features_in_ : int
         Number of items.
     feature_names_in_ : ndarray of shape (n_items,)
@@ -231,7 +238,7 @@ class DistilledRecommender(FittedRecommender):
         unseen = X[tried].toarray() == 0
         self.top_k_agreement_ = list_kept(scores, approximate, unseen, _TOP)
         self.n_asked_, self.n_held_out_ = box.n_asked, n_held_out
-        self._factors = factors
+        self._factors, self.new_users_r2_ = factors, factors.prior.told
         self._rows = RowBox(box.model, X[:0], box.batch_size) if isinstance(box, RowBox) else None
         dtype = np.float32 if scores.dtype == np.float32 else np.float64
         self._fitted = FactorRecommender(
@@ -294,6 +301,11 @@ class DistilledRecommender(FittedRecommender):
             Projections of the box's own scores where it scores rows, else what the interactions
             of the users that were asked whole let expect.
 
+        Warns
+        -----
+        UserWarning
+            If `new_users_r2_` is below .1 where it counts.
+
         Raises
         ------
         ValueError
@@ -304,7 +316,14 @@ class DistilledRecommender(FittedRecommender):
         if self._rows is not None:
             found = self._factors.project(self._rows.scores(X))
         elif self._factors.prior.regression is not None:
-            found = self._factors.prior.embed(X, self._factors.items)
+            found, told = self._factors.prior.embed(X, self._factors.items), self.new_users_r2_
+            if told < _TOO_LITTLE_OF_NEW:
+                warnings.warn(
+                    f"new users get nearly the list of the average user: interactions tell "
+                    f"{max(0.0, told):.0%} of what sets this box's scores apart; explain users of "
+                    f"fit, or give a model that scores rows of interactions",
+                    stacklevel=2,
+                )
         else:
             raise ValueError(
                 f"X has {X.shape[0]} rows to embed, but the box scores pairs of its own users, and "
@@ -349,6 +368,8 @@ class DistilledRecommender(FittedRecommender):
                     f"features, got {type(model).__name__}; a function gets numbers, not features"
                 )
             model = partial(score_by_features, model, *map(np.asarray, given))
+        elif asks_pairs(model):
+            model = model.predict
         elif has_scores(model):
             if is_unfitted_estimator(model):
                 model = fitted_on_rows(model, X)

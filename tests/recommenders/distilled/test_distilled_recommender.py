@@ -227,8 +227,30 @@ def test_a_box_that_raises_is_not_hidden():
     def broken(users, items):
         raise RuntimeError("the service is down")
 
-    with pytest.raises(RuntimeError, match="the service is down"):
+    with pytest.raises(RuntimeError, match="the service is down") as raised:
         DistilledRecommender(broken).fit(NOBODY)
+    assert "two arrays of 300 row and column numbers" in raised.value.__notes__[0]
+
+
+def test_an_object_with_predict_of_pairs_is_asked_pairs():
+    class Mine:
+        def predict(self, users, items, scale=1.0):
+            return scale * SCORES[users, items]
+
+    found = DistilledRecommender(Mine(), budget=0.5, random_state=0).fit(NOBODY)
+    same = DistilledRecommender(Box(SCORES), budget=0.5, random_state=0).fit(NOBODY)
+    np.testing.assert_array_equal(found.user_embeddings, same.user_embeddings)
+
+
+def test_new_users_of_whom_interactions_tell_nothing_are_warned_of():
+    told = DistilledRecommender(Box(DATA.interactions @ ITEMS @ ITEMS.T), random_state=0)
+    assert 0.5 < told.fit(DATA.interactions).new_users_r2_ <= 1
+    random = DistilledRecommender(Box(SCORES), budget=0.8, random_state=0).fit(
+        np.random.RandomState(0).uniform(size=SCORES.shape) < 0.2
+    )
+    assert random.new_users_r2_ < 0.1
+    with pytest.warns(UserWarning, match="nearly the list of the average user: interactions tell"):
+        random.fold_in(DATA.interactions[:2])
 
 
 def test_unfitted_it_is_no_recommender_yet():
