@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +36,7 @@ class Watch:
 
     def _look(self) -> None:
         while not self._done.wait(0.1):
-            for pid in _offspring(Path("/proc/self")):
+            for pid in offspring(Path("/proc/self")):
                 self.peaks[pid] = max(self.peaks.get(pid, 0.0), peak(pid))
 
 
@@ -49,7 +50,21 @@ def peak(pid: int | str = "self") -> float:
     return int(lines["VmHWM"].split()[0]) / 1024 if "VmHWM" in lines else 0.0
 
 
-def _offspring(process: Path) -> Iterator[int]:
+def cpu_seconds() -> dict[int, float]:
+    """Return the processor time of this process and of all below it, by their ids."""
+    tick = os.sysconf("SC_CLK_TCK")
+    found = {}
+    for pid in [os.getpid(), *offspring(Path("/proc/self"))]:
+        try:
+            text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+        except OSError:  # gone meanwhile
+            continue
+        user, system = text.rpartition(")")[2].split()[11:13]
+        found[pid] = (int(user) + int(system)) / tick
+    return found
+
+
+def offspring(process: Path) -> Iterator[int]:
     """Yield the ids of all processes below one."""
     try:
         tasks = list((process / "task").iterdir())
@@ -58,4 +73,4 @@ def _offspring(process: Path) -> Iterator[int]:
         return
     for pid in found:
         yield pid
-        yield from _offspring(Path(f"/proc/{pid}"))
+        yield from offspring(Path(f"/proc/{pid}"))

@@ -13,7 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common.results import read
-from benchmarks.pages import adapters, claims, control, evidence, results, rivals, scaling, speed
+from benchmarks.pages import (
+    adapters,
+    claims,
+    control,
+    evidence,
+    night,
+    results,
+    rivals,
+    scaling,
+    speed,
+)
 from benchmarks.pages.results import DOCS
 from benchmarks.pages.tables import FIGURES
 
@@ -36,6 +46,7 @@ def write(docs: Path = DOCS) -> list[str]:
         "scaling.rst": results.page(everything, scaling.head(everything), scaling.TITLES),
         "claims.rst": claims.page(claimed, everything),
         "guide/adapters.inc": adapters.table(libraries),
+        "guide/night.inc": night.table(RESULTS / "engines.json"),
         "guide/fold_in.inc": adapters.overlaps(libraries),
     }
     written = []

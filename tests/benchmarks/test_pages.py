@@ -22,7 +22,7 @@ def manual(tmp_path_factory):
     names = [name for name in written if not name.startswith("results/")]
     assert names == [
         *("evidence.rst", "results.rst", "speed.rst", "scaling.rst", "claims.rst"),
-        *("guide/adapters.inc", "guide/fold_in.inc"),
+        *("guide/adapters.inc", "guide/night.inc", "guide/fold_in.inc"),
     ]
     assert len(written) > len(names) + 20
     return folder
