@@ -100,21 +100,21 @@ class _Iterates:
         start: NDArray,
         published: Any,
         variance: float,
-        embed: Callable[[NDArray], NDArray],
-        pull: Callable[[NDArray, NDArray], NDArray],
+        embed: Callable[[NDArray], tuple[NDArray, Callable[[NDArray], NDArray]]],
     ) -> NDArray:
         self.path: list[NDArray] = []
 
-        def recorded(value: NDArray) -> NDArray:
-            self.path.append(np.array(embed(value)))
-            return self.path[-1]
+        def recorded(value: NDArray) -> tuple[NDArray, Callable[[NDArray], NDArray]]:
+            embedding, pull = embed(value)
+            self.path.append(np.array(embedding))
+            return embedding, pull
 
         published = {
             loss: each._replace(learning_rate=each.learning_rate * self.times)
             for loss, each in published.items()
         }
         return super()._descend(  # type: ignore[misc]
-            tag_model, user, feedback, start, published, variance, recorded, pull
+            tag_model, user, feedback, start, published, variance, recorded
         )
 
     def sweep(

@@ -32,7 +32,7 @@ says what changed. With many users, let ``fit`` learn from a sample (``train_use
 :doc:`guide/batch` shows how to spread it over machines.
 
 *At each request*: ``explain`` for one user and item, and ``refine`` for an answer, take a
-millisecond or two (:doc:`speed`). They need the explainer in memory: the factors of all items,
+few milliseconds (:doc:`speed`). They need the explainer in memory: the factors of all items,
 the tags, and the factors of the users that it serves.
 
 What a night would take

@@ -121,7 +121,7 @@ Other ways are used well: the lime package explains a list in one call, torch wo
 mode and in blocks that stay in the cache, and shap keeps all features. What happens only once, such
 as drawing perturbations, is in the times of a fresh process.
 
-Bars that are missed, and why:
+What limits the goals, and why bars are missed:
 
 * Through a network (P2, and the parts of P5, P6, P7 and P10 that go through a CVAE) nearly all time
   is spent in the network's matrix products, which the other way needs as well. Where scores are dot

@@ -45,7 +45,7 @@ def first_ten(place: Place) -> list[Row]:
 
     def batch() -> NDArray:
         lists = top_lists(world.users, world.items, biases, 10, everything, histories)
-        return np.stack([columns for columns, _ in lists])
+        return lists.items.reshape(len(world.users), 10)
 
     def topk() -> NDArray:
         found = users @ items.T
@@ -127,7 +127,7 @@ def _of_many_factors(n_items: int) -> list[float]:
     biases, everything = np.zeros(n_items, dtype=np.float32), np.ones(n_items, dtype=bool)
 
     def ours() -> list[NDArray]:
-        return [columns for columns, _ in top_lists(users, items, biases, 10, everything)]
+        return list(top_lists(users, items, biases, 10, everything).items.reshape(-1, 10))
 
     def peer() -> list[NDArray]:
         return [top_items(scores, everything, 10) for scores in users[:4] @ items.T]

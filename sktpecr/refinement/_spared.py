@@ -38,7 +38,7 @@ def spared(
 
     def kept(scores: NDArray) -> float:
         now = top_items(worth(scores, user.wish), candidates, n)
-        return float(np.isin(listed, now).mean())
+        return float(np.isin(listed, now).mean()) if len(listed) else 1.0
 
     best, most = (embedding, scores), kept(scores)
     has_scatter = hasattr(tag_model.generator, "covariance_")

@@ -29,7 +29,7 @@ OTHER = X[:, ::-1].tocsr()
 ONE_EPOCH = {"max_epochs": 1, "validation_fraction": 0, "random_state": 0}
 
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:the recommender does not tell", "ignore:the factors"
+    "ignore:the recommender does not tell", "ignore:the factors", "ignore:new users get nearly"
 )
 
 

@@ -43,7 +43,9 @@ class Prior(NamedTuple):
         # Minus the mean squared error of each factor over users left out.
         left = np.minimum(variance, -np.atleast_1d(ridge.best_score_))
         sizes = np.square(items).sum(axis=0)
-        return cls(regression, mean, left, float(1 - left @ sizes / (variance @ sizes)))
+        spread = variance @ sizes
+        told = float(1 - left @ sizes / spread) if spread else 1.0
+        return cls(regression, mean, left, told)
 
     def embed(self, X: sp.csr_matrix, items: NDArray) -> NDArray:
         """Return the embeddings to expect of rows of interactions."""

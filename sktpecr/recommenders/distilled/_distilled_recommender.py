@@ -301,15 +301,15 @@ class DistilledRecommender(FittedRecommender):
             Projections of the box's own scores where it scores rows, else what the interactions
             of the users that were asked whole let expect.
 
-        Warns
-        -----
-        UserWarning
-            If `new_users_r2_` is below .1 where it counts.
-
         Raises
         ------
         ValueError
             If the box knows no rows, and ``fit`` was given no interactions.
+
+        Warns
+        -----
+        UserWarning
+            If `new_users_r2_` is below .1 where it counts.
         """
         users = self._read().user_embeddings
         X = check_interactions(self, X, reset=False)
