@@ -51,7 +51,7 @@ def test_blocks_of_users_say_what_refine_says_one_by_one(solver, biased):
     tags = (rng.uniform(size=(n_items, n_tags)) < 0.3).astype(float)
     tags[:, 3] = 0.0
     tags[:2, 3] = 1.0
-    X = sp.random_array((n_users, n_items), density=0.05, rng=rng, format="lil")
+    X = sp.random(n_users, n_items, density=0.05, random_state=0, format="lil")
     X[5, :2] = 1.0  # has seen all items of the last tag
     X[6] = 1.0  # has seen nearly everything
     X[6, 100:] = 0.0
