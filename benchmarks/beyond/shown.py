@@ -37,8 +37,7 @@ def shown(
     explainer = TPECRExplainer(here.model, here.data.item_tags)
     explainer.fit(here.train, user_ids=here.data.user_ids)
     tag_model = explainer.tag_model_
-    n_items = np.diff(tag_model.extractor._item_tags.indptr)
-    tags = np.flatnonzero(n_items >= LEAST_ITEMS)
+    tags = np.flatnonzero(tag_model.n_tagged >= LEAST_ITEMS)
     rng = np.random.RandomState(0)
     active = np.flatnonzero(np.diff(here.train.indptr))
     users = rng.choice(active, size=min(_USERS, len(active)), replace=False)

@@ -29,9 +29,8 @@ def asks_pairs(model: Any) -> bool:
         parameters = signature(model.predict).parameters.values()
     except (AttributeError, TypeError, ValueError):  # there is none, or none that can be read
         return False
-    return (
-        sum(each.default is Parameter.empty and each.kind in _BY_PLACE for each in parameters) > 1
-    )
+    needed = [each for each in parameters if each.default is Parameter.empty]
+    return sum(each.kind in _BY_PLACE for each in needed) > 1
 
 
 def scores_rows(model: Any) -> bool:

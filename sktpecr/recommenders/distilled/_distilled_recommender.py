@@ -55,10 +55,10 @@ class DistilledRecommender(FittedRecommender):
     model : object
         One of: a function ``predict(users, items)`` that gets two arrays of row and column
         numbers of equal length and returns a score for each pair, or an object that has such a
-        ``predict``; an estimator that was fitted
-        on a row of features per pair, with `user_features` and `item_features`; an estimator
-        that scores all items of a row of interactions, as Ridge, KNeighborsRegressor and
-        MLPRegressor do that were fitted on ``(X, X)``. The last is cloned and fitted so where it
+        ``predict``; an estimator that was fitted on a row of features per pair, with
+        `user_features` and `item_features`; an estimator that scores all items of a row of
+        interactions, as Ridge, KNeighborsRegressor and MLPRegressor do that were fitted on
+        ``(X, X)``. The last is cloned and fitted so where it
         is not fitted; otherwise a model is used as it is, and shared by clones. Of an estimator
         ``decision_function`` is the score, else the last column of ``predict_proba``, else
         ``predict``.
