@@ -26,9 +26,13 @@ from numpy.typing import NDArray
 from benchmarks.common.results import measure
 from benchmarks.common.rows import Row, row
 from benchmarks.serving import fitted
+from sktpecr._utils._array_api import beside
+from sktpecr._utils._top_lists import TopLists
 from sktpecr.attribution import ExactAttribution
 
 N_FACTORS, N_TAGS, TAGS_OF_ITEM = 64, 1_000, 20.0
+# Tags that users speak of.
+N_TOLD = 4
 # Seconds that are spent on each product of each kind of array, and calls at most.
 SECONDS, CALLS = 1.0, 10
 # Largest difference between two kinds of array, of the largest number.
@@ -101,15 +105,20 @@ def products(
     n_users, n_items, n_tags = len(embeddings), len(recommender.item_embeddings), len(model.tags)
     preferences = extractor.tag_preferences(embeddings)
     tastes = account.tastes(preferences, embeddings)
-    some = items[:1_000]
+    scores, some = recommender.score_items(embeddings), items[:1_000]
+    # Some like one tag and some another, and the like.
+    evidence = model.evidence([(tag, liked) for tag in range(N_TOLD) for liked in (True, False)])
+    spoken = np.random.RandomState(0).binomial(1, 2 / len(evidence), (n_users, len(evidence)))
+    amounts = beside(spoken * 1.0, embeddings)
+    evidence, seen = beside(evidence, embeddings), model.catalogue.interactions[:n_users]
 
     def reasons() -> Any:
         own = account.tastes(extractor.tag_preferences(embeddings), embeddings)
         return account.contributions(own, users, items)
 
-    of_tags = n_users * n_tags, "user and tag"
+    of_tags, of_all = (n_users * n_tags, "user and tag"), n_users * n_items
     return {
-        "scores": Product(lambda: recommender.score_items(embeddings), n_users * n_items),
+        "scores": Product(lambda: recommender.score_items(embeddings), of_all),
         "scores of some items": Product(
             lambda: recommender.score_items(embeddings, some), n_users * len(some)
         ),
@@ -123,6 +132,11 @@ def products(
         ),
         "contributions": Product(lambda: account.contributions(tastes, users, items), len(items)),
         "contributions from embeddings": Product(reasons, len(items)),
+        "worth after answers": Product(lambda: model.worth(scores, amounts, evidence), of_all),
+        "lists of ten": Product(lambda: model.top_lists(embeddings, 10), of_all),
+        "lists of ten, seen items left out": Product(
+            lambda: model.top_lists(embeddings, 10, seen=seen), of_all
+        ),
     }
 
 
@@ -135,7 +149,9 @@ def alike(expected: Any, found: Any) -> None:
 
 
 def parts(found: Any) -> tuple[NDArray, ...]:
-    """Return the numbers of an array, and of a sparse one their columns, as NumPy arrays."""
+    """Return numbers as NumPy arrays; of a sparse array their columns, too, of lists no items."""
+    if isinstance(found, TopLists):  # two of the same score may have changed places
+        return *parts(found.scores), *parts(found.lengths)
     if isinstance(found, torch.Tensor):
         if not found.is_sparse:
             return (found.cpu().numpy(),)
