@@ -26,7 +26,7 @@ def test_rates_of_arrays_and_tensors_are_printed_and_kept(capsys, monkeypatch, t
     # All the rest cannot take less than nothing.
     assert rates["contributions from embeddings"] > rates["reasons_batch with all the rest"] > 0
     (made,) = results["about"]["experiments"].values()
-    assert "threads" in made["machine"]
+    assert "CPU threads" in made["machine"]
 
 
 def test_arrays_that_differ_by_more_than_rounding_are_not_measured():
