@@ -29,7 +29,7 @@ class ReasonsTeller(BatchWork):
         preferences = extractor.tag_preferences(users.embeddings.astype(np.float64))
         tastes = account.tastes(preferences, users.embeddings)
         reasons = reasons_of_pairs(account, tastes, lists.users, lists.items, self.k)
-        evidence = np.full((len(reasons.pair), N_EVIDENCE), -1)
+        evidence = np.full((N_EVIDENCE, len(reasons.pair)), -1)
         if users.history is not None:
             evidence = evidence_of_pairs(
                 account,
@@ -39,7 +39,7 @@ class ReasonsTeller(BatchWork):
                 users.history,
                 are_unseen=users.seen is not None,
             )
-        kept = (evidence[:, 0] >= 0) | (reasons.contribution < 0) | (reasons.liking >= BELIEVED)
+        kept = (evidence[0] >= 0) | (reasons.contribution < 0) | (reasons.liking >= BELIEVED)
         # One row for an item without any: where it goes among the others, in order of pairs.
         named = reasons.pair[kept]
         none = np.flatnonzero(np.bincount(named, minlength=len(lists.items)) == 0)
@@ -51,7 +51,7 @@ class ReasonsTeller(BatchWork):
             "tag": (reasons.tag.astype(np.int32), -1),
             "liking": (reasons.liking, np.nan),
             "contribution": (reasons.contribution, np.nan),
-            **{f"evidence_{n + 1}": (column, -1) for n, column in enumerate(evidence.T)},
+            **{f"evidence_{n + 1}": (column, -1) for n, column in enumerate(evidence)},
         }
         columns = {
             name: _spread(values[kept], missing, is_reason)
