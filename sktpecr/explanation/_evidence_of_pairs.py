@@ -141,13 +141,17 @@ def _nearest(
     """Return the items of the largest of each row, ties in order of the history; `near` changes."""
     # `own_items`, of each row, are no evidence of their own; none of them was taken where None.
     found = np.empty((N_EVIDENCE, len(near)), dtype=np.intp)
-    every = np.arange(len(near))
+    of_row, first = of_group * near.shape[1], np.arange(len(near)) * near.shape[1]
+    every = near.ravel()
     for columns in found:
         at = near.argmax(axis=1)
+        items = taken.take(of_row + at)
         if own_items is not None:
-            itself = np.flatnonzero(taken[of_group, at] == own_items)
-            near[itself, at[itself]] = -np.inf
+            itself = np.flatnonzero(items == own_items)
+            every[first[itself] + at[itself]] = -np.inf
             at[itself] = near[itself].argmax(axis=1)
-        columns[:] = np.where(near[every, at] > -np.inf, taken[of_group, at], -1)
-        near[every, at] = -np.inf
+            items[itself] = taken.take(of_row[itself] + at[itself])
+        at += first
+        columns[:] = np.where(every.take(at) > -np.inf, items, -1)
+        every[at] = -np.inf
     return found
