@@ -7,10 +7,10 @@
 For users drawn by seed and the first ten of their lists: what each method would name, and whether
 it holds. "account" is AccountAttribution with `select_reasons`, "importances" is ExactAttribution
 with what its text names (at most three own tags for and three against, two others each way).
-"account, tags dealt" is the account of tags that were dealt to items at random, and "history" names
-the three own tags whose share of the user's history is farthest from the average share: it asks no
-model. Trainings are the same model with another seed, and with another seed on 98 % of the
-interactions. On synthetic data, tastes are planted.
+"history" names the three own tags whose share of the user's history is farthest from the average
+share, and asks no model. With "tags dealt", items have the tags of other items, drawn at random.
+Trainings are the same model with another seed, and with another seed on 98 % of the interactions.
+On synthetic data, tastes are planted.
 
 Shelves weigh what readers who filed a book so are to those who filed it the most common way.
 
@@ -85,6 +85,13 @@ def measure(
 ) -> dict[str, float]:
     """Return the figures of one method, told of the same pairs after each training."""
     first, other, fewer = told
+    named = {
+        "none": 1 - len(np.unique(first.pairs)) / len(pairs),
+        "named": len(first.pairs) / len(pairs),
+        "fit s": first.fit_seconds,
+    }
+    if not len(first.pairs):
+        return named
     n_tags = first.own.shape[1]
     groups = sp.csr_matrix((np.ones(n_tags), (np.arange(n_tags), aliases)), shape=(n_tags, n_tags))
     shares = history_shares(data)
@@ -105,9 +112,7 @@ def measure(
         "same top, aliases as one": same_top_tag(first.own @ groups, other.own @ groups),
         "Spearman": contribution_stability(first.own, other.own),
         "top 3 kept": _kept(first.own, fewer.own),
-        "none": 1 - len(np.unique(first.pairs)) / len(pairs),
-        "named": len(first.pairs) / len(pairs),
-        "fit s": first.fit_seconds,
+        **named,
     }
 
 
@@ -157,13 +162,14 @@ def cell(data_name: str, model_name: str, kind: str, data_dir: Path) -> list[Row
     account, aliases = _account(recommenders, data, pairs, refiner)
     own = [tell_history(data, pairs)] * len(TRAININGS)
     figures = {"account": account, "history": measure(data, own, pairs, refiner, aliases, False)}
-    if is_dot_product(recommenders[0]):
-        told = [tell_importances(each, data, pairs) for each in recommenders]
-        figures["importances"] = measure(data, told, pairs, refiner, aliases, False)
     order = np.random.RandomState(0).permutation(data.item_tags.shape[0])
     dealt = data._replace(item_tags=data.item_tags[order])
-    by_chance = _account(recommenders, dealt, pairs, _refiner(recommenders[0], dealt))
-    figures["account, tags dealt"] = by_chance[0]
+    dealt_refiner = _refiner(recommenders[0], dealt)
+    if is_dot_product(recommenders[0]):
+        for what, given, asked in (("", data, refiner), (", tags dealt", dealt, dealt_refiner)):
+            told = [tell_importances(each, given, pairs) for each in recommenders]
+            figures[f"importances{what}"] = measure(given, told, pairs, asked, aliases, False)
+    figures["account, tags dealt"] = _account(recommenders, dealt, pairs, dealt_refiner)[0]
     name = prefix("beyond reasons", data_name, f"{model_name} {kind}")
     return [
         row(f"{name} {method}", figure, value)
@@ -173,6 +179,7 @@ def cell(data_name: str, model_name: str, kind: str, data_dir: Path) -> list[Row
 
 
 def _refiner(recommender: Any, data: Tagged) -> FeedbackRefiner:
+    warnings.filterwarnings("ignore", "item_tags explain the scores no better than random")
     explainer = TPECRExplainer(recommender, data.item_tags, tag_names=data.tag_names)
     solver = "closed_form" if is_dot_product(recommender) else "auto"
     return FeedbackRefiner(explainer.fit(data.interactions), solver=solver)

@@ -146,10 +146,8 @@ def tell_history(data: Tagged, pairs: NDArray) -> Told:
         part.start + np.argsort(-np.abs(own.data[part]), kind="stable")[:3]
         for part in map(slice, own.indptr[:-1], own.indptr[1:])
     ]
-    rows, cells = (
-        np.repeat(np.arange(len(pairs)), [len(each) for each in firsts]),
-        np.hstack(firsts),
-    )
+    rows = np.repeat(np.arange(len(pairs)), [len(each) for each in firsts])
+    cells = np.hstack(firsts)
     amounts = own.data[cells]
     return Told(own, rows, own.indices[cells], amounts, amounts, 0.0)
 
