@@ -192,7 +192,9 @@ class FeedbackRefiner(BaseEstimator):
             multiplies the strengths of a dict; 0 changes nothing; 1 if it is not given.
         units : {"std", "raw"}, default="std"
             Unit of `set`: standard deviations from the population's mean, so that 0 is the
-            average user, or units of the score.
+            average user, or units of the score. These are the tag preferences of
+            :meth:`Refinement.to_frame`, which are high for all tags where all of a user's scores
+            are high; sentences say what is left without that, ``Explanation.likings``.
         interactions, tags : optional
             A new user in place of `user`, see :meth:`TPECRExplainer.explain`.
         after : Refinement, optional

@@ -99,7 +99,7 @@ def test_strength_0_changes_nothing_exactly_and_little_strength_little():
 @pytest.mark.parametrize("amount", ["a bit", "more", "a lot"])
 @pytest.mark.parametrize("kind", ["like", "dislike"])
 def test_an_amount_is_seen_in_the_list(kind, amount):
-    step = {"a bit": 1, "more": 2, "a lot": 4}[amount]
+    step, n_met = {"a bit": 1, "more": 2, "a lot": 4}[amount], 0
     for user in DATA.user_ids[:30]:
         for tag in TAGS:
             refined = REFINER.refine(user, **{kind: tag}, amount=amount)
@@ -113,6 +113,26 @@ def test_an_amount_is_seen_in_the_list(kind, amount):
                 assert after <= max(wanted, 0) or kept == 5
                 assert after < before or before == 0
             assert kept >= 5
+            # Who asks for what the list is already loses nothing of it.
+            if before == (10 if kind == "like" else 0):
+                n_met += 1
+                assert kept == 10
+                assert "already" in refined.to_text() or "has no tag" in refined.to_text()
+    assert n_met > (10 if kind == "dislike" else 0)
+
+
+def test_all_of_a_rare_tag_in_the_list_is_all_there_is():
+    rare = DATA.item_tags.assign(rare=0.0)
+    for user in DATA.user_ids[:10]:
+        best = EXPLAINER.recommend(user, 3)["item"]
+        tags = rare.assign(rare=rare.index.isin(best).astype(float))
+        refiner = FeedbackRefiner(
+            TPECRExplainer(TruncatedSVD(12, random_state=0), tags).fit(
+                DATA.interactions, user_ids=DATA.user_ids
+            )
+        )
+        text = refiner.refine(user, like="rare", strength=8.0, amount="more").to_text()
+        assert text == "Your first 10 stayed. Your list has 3 of rare; the catalogue has 3."
 
 
 @pytest.mark.parametrize("keep", [0.5, 0.8])
