@@ -9,7 +9,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from sktpecr._utils._array_api import beside, is_tensor
 from sktpecr._utils._lazily import lazily
+from sktpecr.tags._temperature import temperature_of
 
 # Chosen among .1, .05 and .02 in simulated critiques on MovieLens-1M, latest-small and goodbooks:
 # no better with .1 where one answer in ten is wrong, and worse where none is.
@@ -117,3 +119,14 @@ class Wish:
             self._guesses[tag] = fitted
         slope, intercept = self._guesses[tag]
         return expit(others @ slope + intercept)
+
+
+def worth(scores: Any, wish: Any) -> Any:
+    """Return what items are worth to users who said something, in units of the score."""
+    # `scores` and `wish`, the evidence, (..., n_items), of arrays or tensors. Logarithms of the
+    # posterior probability, up to a constant, times the temperature: s_v + tau sum_k a_k log P(k |
+    # v). Where all scores are the same, only what was said counts.
+    if wish is None:
+        return scores
+    base = scores if is_tensor(scores) else scores.astype(np.float64)
+    return base + temperature_of(scores)[..., None] * beside(wish, scores)

@@ -8,11 +8,15 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from sktpecr.tags._temperature import temperature_of
-from sktpecr.tags._user import worth
-from sktpecr.tags._wish import Wish
+from sktpecr.tags._wish import Wish, worth
 
 TAGS = np.array([[1, 0, 1], [0, 1, 0], [1, 1, 0], [0, 0, 1], [1, 1, 1]], dtype=float)
 EPS = 0.2
+
+
+def posterior(scores, said):
+    """Return the probabilities of items after answers; what they are worth is in score units."""
+    return softmax(worth(scores, said) / temperature_of(scores))
 
 
 def softmax(values):
@@ -22,27 +26,26 @@ def softmax(values):
 
 @pytest.mark.parametrize("answers", itertools.product([True, False], repeat=3))
 def test_posterior_is_that_of_bayes_theorem(answers):
-    scores = np.array([0.3, 0.1, 0.9, 0.2, -0.5])
-    wish, tau = Wish(TAGS, EPS), temperature_of(scores)
-    said = np.sum([wish.tag(tag, liked) for tag, liked in enumerate(answers)], axis=0)
+    scores, wish = np.array([0.3, 0.1, 0.9, 0.2, -0.5]), Wish(TAGS, EPS)
+    said = sum(wish.tag(tag, liked) for tag, liked in enumerate(answers))
     # Every world, one item at a time: prior times the chance of each answer in it.
-    joint = softmax(scores / tau)
+    joint = softmax(scores / temperature_of(scores))
     for item, tag in itertools.product(range(5), range(3)):
         right = bool(TAGS[item, tag]) == answers[tag]
         joint[item] *= 1 - EPS if right else EPS
-    np.testing.assert_allclose(softmax(worth(scores, said) / tau), joint / joint.sum())
+    np.testing.assert_allclose(posterior(scores, said), joint / joint.sum())
 
 
 def test_posterior_is_the_share_of_simulated_users_who_gave_these_answers():
     rng = np.random.RandomState(0)
     scores, weights = np.array([0.5, 0.3, 0.2]), np.array([[0.8], [0.4], [0.0]])
-    tau = temperature_of(scores)
-    sought = rng.choice(3, size=400_000, p=softmax(scores / tau))
+    prior = softmax(scores / temperature_of(scores))
+    sought = rng.choice(3, size=400_000, p=prior)
     has = rng.uniform(size=len(sought)) < weights[sought, 0] / 0.8
     says = has != (rng.uniform(size=len(sought)) < EPS)
     expected = np.bincount(sought[says], minlength=3) / says.sum()
-    posterior = softmax(worth(scores, Wish(weights, EPS).tag(0, True)) / tau)
-    np.testing.assert_allclose(posterior, expected, atol=0.005)
+    found = posterior(scores, Wish(weights, EPS).tag(0, True))
+    np.testing.assert_allclose(found, expected, atol=0.005)
 
 
 @settings(max_examples=60, deadline=None)
@@ -171,6 +174,8 @@ def test_a_like_and_a_dislike_in_numbers():
     np.testing.assert_allclose(wish.tag(0, liked=True), np.log([4, 1, 4]))
     said = wish.tag(0, liked=True) + wish.tag(1, liked=False)
     assert np.argmax(worth(np.array([0.1, 0.9, 0.5]), said)) == 0
-    # Two scores: 2.5 times half a point apart from the mean, by log 2.
     found = worth(np.array([1.0, 2.0]), np.array([3.0, 0.0]))
-    np.testing.assert_allclose(found, [1 + 3 * 2.5 * 0.5 / np.log(2), 2.0])
+    # The best of two is half a point above the mean, by log 2.
+    np.testing.assert_allclose(found, [1 + 2.5 * 0.5 / np.log(2) * 3, 2])
+    # Where all scores are the same, only what was said counts.
+    np.testing.assert_allclose(worth(np.ones(2), np.array([3.0, 0.0])), [1 + 2.5 * 3, 1])
