@@ -31,6 +31,12 @@ class NoDotProduct:
         return np.tanh(3 * np.asarray(embeddings) @ self._items[items].T)
 
 
+def tau(scores):
+    """Return what one nat of evidence is worth in the unit of the scores."""
+    scores = np.asarray(scores, dtype=float)
+    return 2.5 * (scores.max() - scores.mean()) / np.log(len(scores))
+
+
 def carrying(refined, tag, n=10):
     """Return how many of a tag's items are in the list before and after."""
     everything = refined.recommend(len(HAS))
@@ -43,7 +49,7 @@ def carrying(refined, tag, n=10):
 def by_the_formula(embedding, said):
     """Return prior and likelihood of answers, one item at a time, up to a constant."""
     prior = EXPLAINER.extractor_.recommender_.score_items(embedding[np.newaxis])[0].astype(float)
-    worth = prior / (1.5 * prior.std())
+    worth = prior / tau(prior)
     for tag, strength in said.items():
         for item in range(len(HAS)):
             fits = HAS[item, TAGS.index(tag)] == (strength > 0)
@@ -68,7 +74,7 @@ def test_scores_are_the_posterior_and_the_embedding_the_closed_form_at_half(user
     )
     np.testing.assert_allclose(refined.embedding, half.embedding, rtol=1e-9)
     worth = by_the_formula(refined.embedding, said)
-    scale = 1.5 * half.scores.std(dtype=float)
+    scale = tau(half.scores)
     difference = refined.scores / scale - worth
     np.testing.assert_allclose(difference, difference[0], atol=1e-5)
 
@@ -194,7 +200,7 @@ def test_tags_liked_together_come_on_one_item():
     on_both = (DATA.item_tags[list(pair)] > 0).all(axis=1).to_numpy()
     gain = twice.scores - nothing.scores
     np.testing.assert_allclose(gain[~on_both], 0.0, atol=1e-5)
-    expected = 2.0 * 1.5 * nothing.scores.std() * np.log(0.95 / 0.05)
+    expected = 2.0 * tau(nothing.scores) * np.log(0.95 / 0.05)
     np.testing.assert_allclose(gain[on_both], expected, rtol=1e-4)
 
 
@@ -212,7 +218,7 @@ def test_less_of_a_tag_than_an_item_has():
     as_much = weights[tag].to_numpy() >= weights[tag].iloc[item]
     assert 0 < as_much.sum() < (weights[tag] > 0).sum()
     np.testing.assert_allclose(gain[~as_much], 0.0, atol=1e-5)
-    expected = 1.5 * before.scores.std() * np.log(0.05 / 0.95)
+    expected = tau(before.scores) * np.log(0.05 / 0.95)
     np.testing.assert_allclose(gain[as_much], expected, rtol=1e-4)
     assert str(refined.feedback) == f"less {tag} than {weights.index[item]}"
 
