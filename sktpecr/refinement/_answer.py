@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from sktpecr._inputs._feedback import Feedback
 from sktpecr._utils._ranking import top_items
 from sktpecr.explanation._followed import followed
-from sktpecr.refinement._amount import by_taste, solve_amounts, wanted_count
 from sktpecr.refinement._spared import spared
 from sktpecr.solvers import ClosedFormSolver
+from sktpecr.tags._amount import enough, wanted_count
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._temperature import temperature_of
 from sktpecr.tags._user import User
@@ -42,6 +42,12 @@ class Listing:
     def of(self, scores: NDArray) -> NDArray:
         """Return the columns that are listed, best first."""
         return top_items(scores, self.candidates, self.n)
+
+    def enough(
+        self, base: NDArray, moves: NDArray, wanted: Sequence[int], first: NDArray
+    ) -> list[NDArray]:
+        """Return as much of what an answer adds to scores as brings each number wanted."""
+        return enough(base, moves, self.candidates, wanted, self.n, self.keep, first)
 
 
 def answers(
@@ -183,8 +189,8 @@ def _for_now(
             wishes = [
                 each + moves / temperature
                 for each, some in ways
-                for moves in _enough(
-                    prior + temperature * each, temperature * evidence, some, listing, first
+                for moves in listing.enough(
+                    prior + temperature * each, temperature * evidence, some, first
                 )
             ]
     for tag, item in said.less_than.items():
@@ -219,7 +225,7 @@ def _seen(
             base = prior + temperature * wish
             evidence = temperature * tag_model.wish.tag(tag, liked, guess=False)
             # Of the list that the embedding makes, which may be far from the first.
-            (moves,) = _enough(base, evidence, [wanted], longer, longer.of(base))
+            (moves,) = longer.enough(base, evidence, [wanted], longer.of(base))
             wish = wish + moves / temperature
     return wish
 
@@ -260,17 +266,3 @@ def count_of(tag_model: TagModel, tag: Tag, columns: NDArray) -> int:
     items = items_of(tag_model, tag)
     places = np.searchsorted(items, columns)
     return int((items[np.minimum(places, len(items) - 1)] == columns).sum()) if len(items) else 0
-
-
-def _enough(
-    base: NDArray, moves: NDArray, wanted: Sequence[int], listing: Listing, first: NDArray
-) -> list[NDArray]:
-    """Return as much of what an answer adds to scores as brings each number of items wanted."""
-    largest = moves.max()
-    if not largest and not moves.any():
-        return [moves] * len(wanted)
-    allowed, listed = listing.candidates, listing.of(base)
-    if largest > 0:
-        moves = by_taste(moves, base, allowed, listed)
-    found = solve_amounts(base, moves, allowed, wanted, listing.n, listing.keep, first, listed)
-    return [each.strength * moves for each in found]
