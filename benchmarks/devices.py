@@ -108,6 +108,7 @@ def products(
     preferences = extractor.tag_preferences(embeddings)
     tastes = account.tastes(preferences, embeddings)
     scores, some = recommender.score_items(embeddings), items[:1_000]
+    pairs = items[:16_384]  # each has a number for each tag
     # Some like one tag and some another, and the like.
     evidence = model.evidence([(tag, liked) for tag in range(N_TOLD) for liked in (True, False)])
     spoken = np.random.RandomState(0).binomial(1, 2 / len(evidence), (n_users, len(evidence)))
@@ -129,8 +130,8 @@ def products(
         "tastes": Product(lambda: account.tastes(preferences, embeddings), *of_tags),
         "activity": Product(lambda: account.activity(embeddings, some), n_users * len(some)),
         "exact contributions": Product(
-            lambda: exact.importances(some) * model.vs_mean(preferences)[users[: len(some)]],
-            len(some),
+            lambda: exact.importances(pairs) * model.vs_mean(preferences)[users[: len(pairs)]],
+            len(pairs),
         ),
         "contributions": Product(lambda: account.contributions(tastes, users, items), len(items)),
         "contributions from embeddings": Product(reasons, len(items)),
