@@ -11,13 +11,10 @@ import json
 import os
 import re
 import secrets
-import struct
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
 
 import numpy as np
 import pandas as pd
@@ -29,7 +26,8 @@ from sktpecr._inputs._ids import Ids
 from sktpecr._inputs._tables import is_frame
 from sktpecr._utils._atomic_file import atomic_file
 from sktpecr.attribution._composite import CompositeFunction
-from sktpecr.explanation._saved_parts import check_array, from_plain, to_plain
+from sktpecr.explanation._saved_arrays import CHANGED, read_arrays, write_arrays
+from sktpecr.explanation._saved_parts import from_plain, to_plain
 from sktpecr.recommenders import FactorRecommender, MatrixFactorization, as_recommender
 from sktpecr.recommenders._protocol import check_dot_product, n_items_of
 from sktpecr.tags._tag_model import TagModel
@@ -67,10 +65,7 @@ def save_explainer(explainer: Any, folder: str | os.PathLike[str]) -> Path:
             f"{strange[0]!r}; name another one"
         )
     try:
-        with atomic_file(path) as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]  # mypy takes them for its flag
-            file.seek(0)
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = write_arrays(path, arrays)
         written = {"format": _FORMAT, "version": _VERSION, "arrays": path.name, "digest": digest}
         written["explainer"] = values
         with atomic_file(document) as file:  # the one step that counts
@@ -170,43 +165,15 @@ def _parsed(folder: Path, text: bytes) -> dict[str, Any]:
             f"{_DOCUMENT} is of version {written.get('version')!r:.20}, and this sktpecr reads "
             f"version {_VERSION}; load it with the sktpecr that saved it, or save it again"
         )
-    changed = "was changed after it was written: its checksum is another"
     if written.pop("sha256", None) != _digest(written):
-        raise ValueError(f"{_DOCUMENT} {changed}")
+        raise ValueError(f"{_DOCUMENT} {CHANGED}")
     name = written["arrays"]
     if not _ARRAYS.fullmatch(name):
         raise ValueError(f"{_DOCUMENT} names {name!r:.80}, which is no file of a saved explainer")
     if not (folder / name).is_file():  # a pipe would never end
         raise ValueError(f"{name} is missing or no plain file")
-    # The checksum is found while the arrays are read: neither waits for the other.
-    with ThreadPoolExecutor(1) as beside:
-        digest = beside.submit(_digest_of, folder / name)
-        try:
-            arrays = _read_arrays(folder / name)
-        finally:  # whatever reading it stumbled over
-            if digest.result() != written["digest"]:
-                raise ValueError(f"{name} {changed}")
+    arrays = read_arrays(folder / name, written["digest"])
     return {each: from_plain(value, arrays) for each, value in written["explainer"].items()}
-
-
-def _read_arrays(path: Path) -> dict[str, NDArray]:
-    """Return the arrays of a file as ``numpy.savez`` writes it."""
-    arrays = {}
-    with path.open("rb") as file, ZipFile(file) as archive:
-        for member in archive.infolist():
-            # Of compressed ones, a few bytes can ask for all of the memory.
-            if member.compress_type:
-                raise ValueError(f"{path.name} must not be compressed")
-            # Right into the array, without the zip's own checksum: one of the file is enough. The
-            # header of a member ends with two lengths, and what is as long.
-            file.seek(member.header_offset + 26)
-            file.seek(sum(struct.unpack("<HH", file.read(4))), os.SEEK_CUR)
-            array = np.lib.format.read_array(file, allow_pickle=False)
-            name = member.filename.removesuffix(".npy")
-            check_array(array, name)
-            # In the order of bytes of this machine: compiled code asks for no other.
-            arrays[name] = array.astype(array.dtype.newbyteorder("="), order="K", copy=False)
-    return arrays
 
 
 def _rebuilt(cls: Any, values: dict[str, Any], given: Any) -> Any:
@@ -302,11 +269,6 @@ def _check_answers(values: dict[str, Any], tag_model: TagModel) -> None:
 def _check(array: Any, shape: tuple[int, ...], kind: str = "f") -> None:
     if array.shape != shape or array.dtype.kind != kind:
         raise ValueError(f"expected numbers of shape {shape}, got {array.shape} of {array.dtype}")
-
-
-def _digest_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _digest(written: dict[str, Any]) -> str:
