@@ -59,15 +59,16 @@ def wanted_count(amount: str, before: int, n: int, liked: bool) -> int:
     return max(min(before - step, half), 0)
 
 
-def by_taste(evidence: NDArray, base: NDArray, candidates: NDArray, n: int = 10) -> NDArray:
+def by_taste(evidence: NDArray, base: NDArray, candidates: NDArray, listed: NDArray) -> NDArray:
     """Return evidence of a like which counts the less the further an item is from the list."""
     # `evidence` (n_items,) is above 0 on the tag's items, `base` (n_items,) what items are worth
-    # before the answer. Evidence times exp(z / 2), z how far the item stands behind the best of
-    # the tag that is not listed yet, in standard deviations. Alike in sign, and in order within
+    # before the answer; `listed` are the columns of the list that makes of the candidates.
+    # Evidence times exp(z / 2), z how far the item stands behind the best of the tag that is not
+    # listed yet, in standard deviations. Alike in sign, and in order within
     # the tag where evidence is, so that more liking still never lowers an item of the tag against
     # another: but the rest of the list stays, where evidence as it is brings the whole tag.
     unlisted = candidates.copy()
-    unlisted[top_items(base, candidates, n)] = False
+    unlisted[listed] = False
     of_tag = np.flatnonzero(evidence)
     to_come = of_tag[unlisted[of_tag]]
     spread = base[candidates].std() if len(to_come) else 0.0
@@ -87,12 +88,13 @@ def solve_amounts(
     n: int = 10,
     keep: float = 0.5,
     first: NDArray | None = None,
+    listed: NDArray | None = None,
 ) -> list[Amount]:
     """Return the smallest strengths at which as many of a tag's items are listed as wanted."""
     # `base` (n_items,) is what items are worth before the answer, `evidence` (n_items,) what the
     # answer adds to that at strength 1, `candidates` which items may be listed. Of the first list
     # the share `keep` has to stay: less is reached where it would not. `first` is the list that
-    # counts for `keep`, by default the best by `base`.
+    # counts for `keep`, by default the best by `base`, which are `listed` where they are known.
     # Values are linear in the strength, and only the tag's items move. So j of them are in the
     # list as soon as j of them are ahead of the (n - j + 1)-th best of the others: the strength
     # is the j-th smallest of (that one's value - base) / evidence. Exact, without a search, and
@@ -113,20 +115,19 @@ def solve_amounts(
     columns = np.sort(np.concatenate([moving, others]))
     values, moves = base[columns], evidence[columns]
     in_first = np.zeros(len(base), dtype=bool)
-    in_first[columns[_best(values, n)] if first is None else first] = True
+    listed = top_items(base, candidates, n) if listed is None else listed
+    in_first[listed if first is None else first] = True
     least = keep * np.count_nonzero(in_first)
+    before, kept_before = int((evidence[listed] != 0).sum()), int(in_first[listed].sum())
     in_first = in_first[columns]
     # Where there are fewer others than places, the tag's items have the rest of the list.
     ahead = np.concatenate([base[others], np.full(n - len(others), -np.inf)])
-    sign = 1 if liked else -1
+    sign, everything = 1 if liked else -1, np.ones(len(columns), dtype=bool)
 
     def listed_at(strength: float) -> tuple[float, int, int]:
         """Return a strength, how many of the tag's items it lists, how many of the first list."""
-        listed = _best(values + strength * moves, n)
-        return strength, int((moves[listed] != 0).sum()), int(in_first[listed].sum())
-
-    start = listed_at(0.0)
-    before = start[1]
+        best = top_items(values + strength * moves, everything, n)
+        return strength, int((moves[best] != 0).sum()), int(in_first[best].sum())
 
     def enough(wanted: int) -> Amount:
         goal = min(wanted, len(moving), n) if liked else wanted
@@ -136,18 +137,13 @@ def solve_amounts(
             if kept >= least and sign * (reached - before) > 0:
                 break
         else:
-            strength, reached, kept = start
+            strength, reached, kept = 0.0, before, kept_before
         return Amount(strength, before, wanted, reached, len(moving), kept, n)
 
     return [
         enough(wanted_count(each, before, n, liked) if isinstance(each, str) else each)
         for each in wanted
     ]
-
-
-def _best(values: NDArray, n: int) -> NDArray:
-    """Return places of the n largest values, the first of equals."""
-    return top_items(values, np.ones(len(values), dtype=bool), n)
 
 
 def _crossing(base: NDArray, evidence: NDArray, others: NDArray, count: int, n: int) -> float:

@@ -19,7 +19,8 @@ from sktpecr.refinement._spared import spared
 from sktpecr.solvers import ClosedFormSolver
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._temperature import temperature_of
-from sktpecr.tags._user import User, worth
+from sktpecr.tags._user import User
+from sktpecr.tags._wish import worth
 
 # What is met, in standard deviations.
 _MET = 1e-6
@@ -248,11 +249,11 @@ def _enough(
     base: NDArray, moves: NDArray, wanted: Sequence[int], listing: Listing, first: NDArray
 ) -> list[NDArray]:
     """Return as much of what an answer adds to scores as brings each number of items wanted."""
-    candidates, n = listing.candidates, listing.n
     largest = moves.max()
     if not largest and not moves.any():
         return [moves] * len(wanted)
+    allowed, listed = listing.candidates, listing.of(base)
     if largest > 0:
-        moves = by_taste(moves, base, candidates, n)
-    found = solve_amounts(base, moves, candidates, wanted, n, listing.keep, first)
+        moves = by_taste(moves, base, allowed, listed)
+    found = solve_amounts(base, moves, allowed, wanted, listing.n, listing.keep, first, listed)
     return [each.strength * moves for each in found]

@@ -49,6 +49,10 @@ class Directions:
         self.tag_matrix = tag_matrix
         covariance = self.items.T @ self.items / len(self.items)
         self.covariance = covariance.astype(np.float64)
+        # What a direction of length 1 moves by no more than is rounding.
+        eps, whole = float(np.finfo(self.items.dtype).eps), float(np.trace(self.covariance))
+        self._eps, self._usual = eps, np.sqrt(whole)
+        self._rounding = np.sqrt(8 * eps * whole)
 
     def movement(self, direction: NDArray) -> float:
         """Return the standard deviation over items of the score changes along a direction."""
@@ -80,16 +84,16 @@ class Directions:
     def contrast(self, tag: int, scores: NDArray, history: NDArray) -> NDArray:
         """Return the mean item of a tag less the mean of the others, by taste."""
         # `scores` (n_items,); returns (n_factors,).
-        of_tag, of_others = _sides(self._inside(tag), _taste(scores), history)
-        of_tag_mean, of_others_mean = self._means(of_tag, of_others)
-        return of_tag_mean - of_others_mean
+        columns, of_tag, of_others = self._sides(tag, scores, history)
+        return mean_of(self.items[columns], of_tag) - mean_of(self.items, of_others)
 
     def scatter(self, scores: NDArray, history: NDArray) -> NDArray:
         """Return what a movement costs the list: how it changes the scores of items, by taste."""
         # `scores` (n_items,); returns (n_factors, n_factors).
         everything = np.ones(len(self.items), dtype=bool)
         weights = weights_of(everything, _taste(scores), history)
-        return self._within((1.0,), (weights,), self._means(weights))
+        mean, second = moments(self.items, weights)
+        return self.ridged(second, (1.0,), mean[np.newaxis])
 
     def words(self, wishes: dict[int, float]) -> NDArray:
         """Return by how much each named tag moves its way at least, of the list's movement."""
@@ -106,8 +110,7 @@ class Directions:
         direction = self._unit(np.linalg.solve(scatter, apart))
         kept = history if liked else history[~self._inside(tag)[history]]
         if len(kept):
-            usual = float(np.sqrt(np.trace(self.covariance)))
-            pull = self._unit(self.items[kept].mean(axis=0), usual)
+            pull = self._unit(self.items[kept].mean(axis=0), self._usual)
             direction += HISTORY_PULL[liked] * pull
         return self._unit(direction), scatter
 
@@ -115,12 +118,35 @@ class Directions:
         self, tag: int, liked: bool, scores: NDArray, history: NDArray
     ) -> tuple[NDArray, NDArray]:
         """Return the mean item to raise less that to lower, and the scatter within the two."""
-        above, below = _sides(self._inside(tag), _taste(scores), history)
-        if not liked:
-            above, below = below, above
-        share = SHARE_RAISED[liked]
-        means = self._means(above, below)
-        return means[0] - means[1], self._within((share, 1 - share), (above, below), means)
+        columns, of_tag, of_others = self._sides(tag, scores, history)
+        share = SHARE_RAISED[True] if liked else 1 - SHARE_RAISED[False]
+        tag_mean = mean_of(self.items[columns], of_tag)
+        # One pass over all items for both sides; what the others' mean is, is left.
+        both = (1 - share) * of_others
+        if share:
+            both[columns] += share * of_tag
+        mean, second = moments(self.items, both)
+        others_mean = (mean - share * tag_mean) / (1 - share)
+        apart = tag_mean - others_mean if liked else others_mean - tag_mean
+        means = np.array([tag_mean, others_mean])
+        return apart, self.ridged(second, (share, 1 - share), means)
+
+    def _sides(
+        self, tag: int, scores: NDArray, history: NDArray
+    ) -> tuple[NDArray, NDArray, NDArray]:
+        """Return a tag's items, what each counts, and what all items count as the others."""
+        columns, taste = self.items_of(tag), _taste(scores)
+        others = taste.copy()
+        others[history] = 0.0
+        of_tag = others[columns]
+        others[columns] = 0.0
+        sums = of_tag.sum(), others.sum()
+        if min(sums) > 0:
+            return columns, of_tag / sums[0], others / sums[1]
+        inside = self._inside(tag)
+        dense, others = (weights_of(some, taste, history) for some in (inside, ~inside))
+        columns = np.flatnonzero(dense)
+        return columns, dense[columns], others
 
     def _inside(self, tag: int) -> NDArray:
         """Return which items have a tag, shape (n_items,)."""
@@ -132,22 +158,6 @@ class Directions:
         """Return the columns of a tag's items."""
         return self._tags.indices[self._tags.indptr[tag] : self._tags.indptr[tag + 1]]
 
-    def _means(self, *weights: NDArray) -> NDArray:
-        """Return weighted means of the items, a row each."""
-        # In the items' own precision: a product of two would first copy all of them. One by one,
-        # as a product of few rows takes longer.
-        means = [each.astype(self.items.dtype) @ self.items for each in weights]
-        return np.array(means, dtype=np.float64)
-
-    def _within(
-        self, shares: tuple[float, ...], weights: tuple[NDArray, ...], means: NDArray
-    ) -> NDArray:
-        """Return the scatter within classes of items, given their shares, weights and means."""
-        of_all = np.zeros(len(self.items))
-        for share, each in zip(shares, weights, strict=True):
-            of_all += share * each
-        return self.ridged(second_moment(self.items, of_all), shares, means)
-
     def ridged(self, scatter: NDArray, shares: tuple[float, ...], means: NDArray) -> NDArray:
         """Return second moments of items less those of the classes' means, with a ridge."""
         whole, n_factors = np.trace(scatter), len(scatter)
@@ -155,9 +165,10 @@ class Directions:
             scatter -= share * np.outer(mean, mean)
         size = np.trace(scatter)
         # A difference that is rounding: of one item, or several that are alike, nothing scatters.
-        if not size > ROUNDINGS * n_factors * np.finfo(self.items.dtype).eps * whole:
+        if not size > ROUNDINGS * n_factors * self._eps * whole:
             return np.eye(n_factors) * (whole / n_factors or 1.0)
-        return scatter + RIDGE * size / n_factors * np.eye(n_factors)
+        scatter.ravel()[:: n_factors + 1] += RIDGE * size / n_factors
+        return scatter
 
     def keep_words(self, direction: NDArray, scatter: NDArray, wishes: dict[int, float]) -> NDArray:
         """Correct a direction as little as possible so that every named tag moves its way."""
@@ -193,35 +204,38 @@ class Directions:
     def _unit(self, direction: NDArray, size: float = 0.0) -> NDArray:
         """Return a direction scaled to movement 1, or none at all where it is only rounding."""
         # `size` is how long that was of which it is a sum, where terms may have cancelled.
-        eps, length = np.finfo(self.items.dtype).eps, np.linalg.norm(direction)
-        movement = self.movement(direction)
-        rounding = np.sqrt(8 * eps * np.trace(self.covariance)) * length
-        if length <= ROUNDINGS * eps * size or movement <= rounding:
+        length, movement = np.linalg.norm(direction), self.movement(direction)
+        if length <= ROUNDINGS * self._eps * size or movement <= self._rounding * length:
             return np.zeros_like(direction)
         return direction / movement
 
 
-def second_moment(items: NDArray, weights: NDArray) -> NDArray:
-    """Return the weighted sum of the items' outer products."""
-    roots = np.sqrt(weights, dtype=items.dtype)[:, np.newaxis]
-    moment = np.zeros((items.shape[1], items.shape[1]), dtype=items.dtype)
+def moments(items: NDArray, weights: NDArray) -> tuple[NDArray, NDArray]:
+    """Return the weighted sums of the items, and of their outer products."""
+    n_items, n_factors = items.shape
+    roots = np.sqrt(weights, dtype=items.dtype)
+    first = np.zeros(n_factors, dtype=items.dtype)
+    second, product = np.zeros((2, n_factors, n_factors), dtype=items.dtype)
+    room = np.empty((min(_BLOCK_ITEMS, n_items), n_factors), dtype=items.dtype)
     # Of so many items at a time the weighted ones stay in the cache.
-    for start in range(0, len(roots), _BLOCK_ITEMS):
-        block = slice(start, start + _BLOCK_ITEMS)
-        weighted = items[block] * roots[block]
+    for start in range(0, n_items, _BLOCK_ITEMS):
+        some, own = items[start : start + _BLOCK_ITEMS], roots[start : start + _BLOCK_ITEMS]
+        weighted = np.multiply(some, own[:, np.newaxis], out=room[: len(some)])
+        first += own @ weighted
         # NumPy sees that the result is symmetric, and does half the work.
-        moment += weighted.T @ weighted
-    return moment.astype(np.float64)
+        second += np.matmul(weighted.T, weighted, out=product)
+    return first.astype(np.float64), second.astype(np.float64)
+
+
+def mean_of(items: NDArray, weights: NDArray) -> NDArray:
+    """Return the weighted mean of the items."""
+    # In the items' own precision: a product of two would first copy all of them.
+    return (weights.astype(items.dtype) @ items).astype(np.float64)
 
 
 def _taste(scores: NDArray) -> NDArray:
     """Return what items count, 1 for the best."""
     return np.exp((scores - scores.max()) / ((scores.std() or 1.0) * TASTE_TEMPERATURE))
-
-
-def _sides(inside: NDArray, taste: NDArray, history: NDArray) -> tuple[NDArray, NDArray]:
-    """Return weights of the items inside, and of the others."""
-    return weights_of(inside, taste, history), weights_of(~inside, taste, history)
 
 
 def weights_of(some: NDArray, taste: NDArray, history: NDArray) -> NDArray:

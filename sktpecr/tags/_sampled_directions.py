@@ -11,7 +11,8 @@ from sktpecr.tags._directions import (
     SHARE_RAISED,
     TASTE_TEMPERATURE,
     Directions,
-    second_moment,
+    mean_of,
+    moments,
     weights_of,
 )
 from sktpecr.tags._gradients import tag_gradients
@@ -50,9 +51,12 @@ class SampledDirections(Directions):
         ):
             taste = np.exp((scores[columns] - best) / scale)
             weights = weights_of(some, taste, np.flatnonzero(seen[columns]))
-            means.append((weights.astype(rows.dtype) @ rows).astype(np.float64))
-            if part:
-                moment += second_moment(rows, part * weights)
+            if not part:
+                means.append(mean_of(rows, weights))
+                continue
+            mean, second = moments(rows, weights)
+            means.append(mean)
+            moment += part * second
         apart = means[0] - means[1] if liked else means[1] - means[0]
         return apart, self.ridged(moment, (share, 1 - share), np.array(means))
 

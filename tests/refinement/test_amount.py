@@ -4,6 +4,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sktpecr._inputs._feedback import AMOUNTS
+from sktpecr._utils._ranking import top_items
 from sktpecr.refinement._amount import by_taste, solve_amounts, wanted_count
 
 
@@ -102,7 +103,7 @@ def test_less_at_more_halves_at_least():
 def test_taste_keeps_signs_and_the_order_within_a_tag(given):
     base, evidence, candidates, n = given
     evidence = np.where(evidence != 0, 1.5, 0.0)
-    shaped = by_taste(evidence, base, candidates, n)
+    shaped = by_taste(evidence, base, candidates, top_items(base, candidates, n))
     assert ((shaped > 0) == (evidence > 0)).all()
     assert (shaped <= evidence).all()
     on = np.flatnonzero(evidence)
@@ -118,7 +119,7 @@ def test_by_taste_a_film_comes_and_the_rest_of_the_list_stays():
     kept = {}
     for name, each in {
         "plain": evidence,
-        "by taste": by_taste(evidence, base, everything),
+        "by taste": by_taste(evidence, base, everything, np.arange(10)),
     }.items():
         found = solve_amount(base, each, everything, "more")
         assert found.count == 2
@@ -130,7 +131,7 @@ def test_by_taste_a_film_comes_and_the_rest_of_the_list_stays():
 def test_without_anything_to_come_evidence_stays_as_it_is():
     evidence = np.array([1.0, 0.0, 0.0])
     for base in (np.array([3.0, 2.0, 1.0]), np.zeros(3)):
-        found = by_taste(evidence, base, np.ones(3, dtype=bool), n=2)
+        found = by_taste(evidence, base, np.ones(3, dtype=bool), np.arange(2))
         np.testing.assert_array_equal(found, evidence)
 
 
@@ -138,7 +139,7 @@ def test_amounts_in_numbers():
     for liked, expected in ((True, [8, 9, 10]), (False, [6, 3, 3])):
         assert [wanted_count(amount, 7, 10, liked) for amount in AMOUNTS] == expected
     base = np.array([3.0, 2.0, 1.0, 0.0])
-    shaped = by_taste(np.array([0, 1.0, 1, 1]), base, np.ones(4, dtype=bool), n=1)
+    shaped = by_taste(np.array([0, 1.0, 1, 1]), base, np.ones(4, dtype=bool), np.arange(1))
     np.testing.assert_allclose(shaped, [0, 1, 0.639, 0.409], atol=1e-3)
     base, evidence = np.array([5.0, 4.0, 3.0, 2.0, 1.0]), np.array([0.0, 0.0, 0.0, 1.0, 1.0])
     more = solve_amount(base, evidence, np.ones(5, dtype=bool), "a bit", n=3)
