@@ -433,7 +433,8 @@ def test_only_candidates_are_listed_and_counted_also_after_json():
 def test_a_turn_says_nothing_but_feedback(given):
     conversation = Conversation(EXPLAINER, USER)
     for call in (conversation.say, conversation.preview):
-        with pytest.raises(TypeError, match=rf"say and preview take like, .*, got '{[*given][0]}'"):
+        message = rf"say and preview take like, .*, got '{next(iter(given))}'"
+        with pytest.raises(TypeError, match=message):
             call(like=TAGS[1], **given)
     assert conversation.history == ()
 
