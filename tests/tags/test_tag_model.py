@@ -13,6 +13,7 @@ from sklearn.model_selection import GridSearchCV
 
 from sktpecr import CVAEGenerator, FeedbackRefiner, TagPreferenceExtractor, TPECRExplainer
 from sktpecr._utils._rounding import spread
+from sktpecr.attribution import LimeAttribution
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import AdapterError
 
@@ -293,6 +294,25 @@ def test_of_too_many_learners_a_sample_is_what_is_learned_from(monkeypatch):
     for name in ("scale_", "strength_", "used_"):
         np.testing.assert_allclose(getattr(model.account, name), getattr(same.account, name))
     assert model.learners.sum() == 80  # whom an evaluation must not take for unseen
+
+
+def test_attributions_fitted_together_are_those_fitted_alone(monkeypatch):
+    model, asked = explainer_of(FIRST).tag_model_, []
+    kinds = [LimeAttribution(n_samples=50, random_state=seed) for seed in (0, 1)]
+    user = model.user_embeddings[0].astype(float)
+    mine = model.tag_preferences_of(user)
+    alone = [model.fitted(kind).attribute(mine, user, [7]).importances for kind in kinds]
+    read = TagPreferenceExtractor.tag_preferences
+    monkeypatch.setattr(
+        TagPreferenceExtractor,
+        "tag_preferences",
+        lambda self, users: asked.append(len(users)) or read(self, users),
+    )
+    together = list(model.all_fitted(kinds))
+    assert asked == [80]  # a network's takes long
+    for kind, expected in zip(together, alone, strict=True):
+        np.testing.assert_array_equal(kind.attribute(mine, user, [7]).importances, expected)
+    assert not np.array_equal(*alone)
 
 
 def test_top_lists_are_what_is_recommended(explainer):
