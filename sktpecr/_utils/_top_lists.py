@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 # Users and items whose scores are there at a time, in the cache, and items of which the best score
 # stands for all: n groups have n items that score at least the least of their best.
 _USERS, _ITEMS, _GROUP = 256, 4096, 16
+# After the first items so few of a block are better than what was listed before, for each user.
+_FEW = 16
 # Scores of so many pairs are formed once more, row by row, at a time.
 _PAIRS = 2**14
 
@@ -88,19 +90,33 @@ def _candidates(
         bounds = by_item.indptr[start : stop + 1]
         own = np.repeat(np.arange(stop - start), np.diff(bounds))
         there[by_item.indices[bounds[0] : bounds[-1]], own] = -np.inf
+        new, at = scores, None
+        if best.shape[1] >= n:
+            # Of few users many items are better than what was listed so far.
+            at = np.flatnonzero(scores >= least)
+        if at is not None and len(at) <= _FEW * len(users):
+            new = _in_rows(at // _ITEMS, scores.ravel()[at], len(users))
         # Of a long list all scores count, not groups: there are too few of these.
-        new = scores
-        if n <= _ITEMS // _GROUP:
-            new = scores.reshape(len(users), _GROUP, -1).max(axis=1)
+        elif n <= _ITEMS // _GROUP:
+            new, at = scores.reshape(len(users), _GROUP, -1).max(axis=1), None
         best = np.concatenate([best, new], axis=1)
         if n <= best.shape[1]:
             best = np.partition(best, -n, axis=1)[:, -n:]
             least = np.maximum(best[:, :1] - slack[:, np.newaxis], floor)
-        at = np.flatnonzero(scores >= least)
+        if at is None:
+            at = np.flatnonzero(scores >= least)
         found.append(_Block(at // _ITEMS, at % _ITEMS + start, scores.ravel()[at]))
     all_found = _Block(*(np.concatenate(each) for each in zip(*found, strict=True)))
     kept = np.flatnonzero(all_found.scores >= least[all_found.rows, 0])
     return _Block(*(each[kept] for each in all_found))
+
+
+def _in_rows(rows: NDArray, scores: NDArray, n_rows: int) -> NDArray:
+    """Return scores, which come in order of rows, as one array, the places that are left -inf."""
+    counts = np.bincount(rows, minlength=n_rows)
+    spread = np.full((n_rows, int(counts.max(initial=0))), -np.inf, dtype=scores.dtype)
+    spread[np.arange(spread.shape[1]) < counts[:, np.newaxis]] = scores
+    return spread
 
 
 def _sorted(
