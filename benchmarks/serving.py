@@ -57,13 +57,19 @@ def main() -> None:
             process.wait()
 
 
-def fitted(n_users: int, n_items: int) -> TPECRExplainer:
+def fitted(
+    n_users: int,
+    n_items: int,
+    n_factors: int = N_FACTORS,
+    n_tags: int = N_TAGS,
+    tags_of_item: float = TAGS_OF_ITEM,
+) -> TPECRExplainer:
     """Return an explainer of random factors in which tags have a part."""
     rng = np.random.default_rng(0)
-    users = rng.normal(size=(n_users, N_FACTORS)).astype(np.float32) / N_FACTORS**0.5
-    tags = rng.random((n_items, N_TAGS)) < TAGS_OF_ITEM / N_TAGS
+    users = rng.normal(size=(n_users, n_factors)).astype(np.float32) / n_factors**0.5
+    tags = rng.random((n_items, n_tags)) < tags_of_item / n_tags
     tags[:, 0] |= ~tags.any(axis=1)
-    items = rng.normal(size=(n_items, N_FACTORS)) + tags @ rng.normal(size=(N_TAGS, N_FACTORS))
+    items = rng.normal(size=(n_items, n_factors)) + tags @ rng.normal(size=(n_tags, n_factors))
     indptr = np.arange(0, n_users * TAKEN + 1, TAKEN)
     taken = rng.integers(n_items, size=n_users * TAKEN, dtype=np.int32)
     X = sp.csr_matrix((np.ones(len(taken), dtype=np.float32), taken, indptr), (n_users, n_items))

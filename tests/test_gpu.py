@@ -1,20 +1,32 @@
-"""What a GPU is for: models and networks that were trained on one. Skipped elsewhere."""
+"""What a GPU is for: models and networks that were trained on one, and tensors that lie there.
 
-import implicit.gpu
+Skipped elsewhere.
+"""
+
+import warnings
+
 import numpy as np
 import pytest
 import torch
-from implicit.als import AlternatingLeastSquares
+from sklearn.decomposition import TruncatedSVD
 
+from benchmarks.devices import alike, parts, products
 from sktpecr import CVAEGenerator, FeedbackRefiner, TPECRExplainer
+from sktpecr._utils._top_lists import TopLists
+from sktpecr.attribution import ExactAttribution
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import TorchRecommender
 
 DATA = make_tagged_interactions(n_users=200, n_items=120, n_tags=6, random_state=0)
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU")
 
 
-@pytest.mark.skipif(not implicit.gpu.HAS_CUDA, reason="implicit was built without CUDA, or no GPU")
 def test_als_of_a_gpu_is_explained_as_its_copy_on_the_host():
+    gpu = pytest.importorskip("implicit.gpu", reason="implicit is not installed")
+    if not gpu.HAS_CUDA:
+        pytest.skip("implicit was built without CUDA, or no GPU")
+    from implicit.als import AlternatingLeastSquares
+
     als = AlternatingLeastSquares(factors=16, use_gpu=True, random_state=0)
     als.fit(DATA.interactions, show_progress=False)
     explained = []
@@ -28,7 +40,29 @@ def test_als_of_a_gpu_is_explained_as_its_copy_on_the_host():
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
-needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU")
+@pytest.fixture(scope="module")
+def explainer():
+    svd = TruncatedSVD(8, random_state=0)
+    return TPECRExplainer(svd, DATA.item_tags).fit(DATA.interactions)
+
+
+@needs_cuda
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_tensors_of_a_gpu_give_tensors_there_with_the_numbers_of_numpy(explainer, dtype):
+    rng = np.random.RandomState(0)
+    embeddings = explainer.user_embeddings_.astype(dtype)
+    given = embeddings, rng.randint(200, size=500), rng.randint(120, size=500)
+    exact = explainer.tag_model_.fitted(ExactAttribution())
+    expected = products(explainer, exact, *given)
+    tensors = (torch.tensor(each, device="cuda") for each in given)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # torch warns of read-only memory and of sparse tensors
+        for name, product in products(explainer, exact, *tensors).items():
+            found = product.call()
+            for each in found if isinstance(found, TopLists) else [found]:
+                assert each.device.type == "cuda", name
+            assert parts(found)[0].dtype == dtype, name
+            alike(expected[name].call(), found)
 
 
 @needs_cuda

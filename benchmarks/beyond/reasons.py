@@ -2,11 +2,15 @@
 
     python -m benchmarks.beyond.reasons --data-dir DIR
     python -m benchmarks.beyond.reasons --data-dir DIR --data goodbooks --tags shelves-300
+    python -m benchmarks.beyond.reasons --data synthetic --json FILE
 
 For users drawn by seed and the first ten of their lists: what each method would name, and whether
-it holds. "today" is ExactAttribution with what its text names (at most three own tags for and three
-against, two others each way); "account" is AccountAttribution with `select_reasons`. Trainings
-are the same model with another seed, and with another seed on 98 % of the interactions.
+it holds. "account" is AccountAttribution with `select_reasons`, "importances" is ExactAttribution
+with what its text names (at most three own tags for and three against, two others each way).
+"history" names the three own tags whose share of the user's history is farthest from the average
+share, and asks no model. With "tags dealt", items have the tags of other items, drawn at random.
+Trainings are the same model with another seed, and with another seed on 98 % of the interactions.
+On synthetic data, tastes are planted.
 
 Shelves weigh what readers who filed a book so are to those who filed it the most common way.
 
@@ -28,10 +32,11 @@ from __future__ import annotations
 
 import argparse
 import warnings
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
@@ -40,13 +45,17 @@ from benchmarks.beyond.reasons_named import (
     Tagged,
     Told,
     fitted_account,
+    history_shares,
     listed_pairs,
     named_r2,
     tagged,
     tell_account,
-    tell_today,
+    tell_history,
+    tell_importances,
     trained,
 )
+from benchmarks.common import results
+from benchmarks.common.rows import Row, prefix, row
 from sktpecr import FeedbackRefiner, TPECRExplainer
 from sktpecr.attribution import AccountAttribution
 from sktpecr.metrics import (
@@ -76,11 +85,16 @@ def measure(
 ) -> dict[str, float]:
     """Return the figures of one method, told of the same pairs after each training."""
     first, other, fewer = told
+    named = {
+        "none": 1 - len(np.unique(first.pairs)) / len(pairs),
+        "named": len(first.pairs) / len(pairs),
+        "fit s": first.fit_seconds,
+    }
+    if not len(first.pairs):
+        return named
     n_tags = first.own.shape[1]
     groups = sp.csr_matrix((np.ones(n_tags), (np.arange(n_tags), aliases)), shape=(n_tags, n_tags))
-    X = data.interactions
-    carried = (data.item_tags > 0).astype(np.float64)
-    shares = sp.diags(1.0 / np.maximum(1, np.diff(X.indptr))) @ ((X > 0).astype(float) @ carried)
+    shares = history_shares(data)
     users, items = pairs[first.pairs].T
     own_shares = np.asarray(shares[users, first.tags]).ravel()
     # Of a tag that nothing taken carries, the account says that the model believes it.
@@ -93,24 +107,22 @@ def measure(
             first.likings[claimed], own_shares[claimed], usual[first.tags][claimed]
         ),
         "claims true, beliefs too": claims_true(first.likings, own_shares, usual[first.tags]),
-        "less obeyed": _obeyed(first, pairs, refiner, X),
+        "less obeyed": _obeyed(first, pairs, refiner, data.interactions),
         "same top": same_top_tag(first.own, other.own),
         "same top, aliases as one": same_top_tag(first.own @ groups, other.own @ groups),
         "Spearman": contribution_stability(first.own, other.own),
         "top 3 kept": _kept(first.own, fewer.own),
-        "none": 1 - len(np.unique(first.pairs)) / len(pairs),
-        "named": len(first.pairs) / len(pairs),
-        "fit s": first.fit_seconds,
+        **named,
     }
 
 
 def _kept(first: sp.csr_matrix, second: sp.csr_matrix) -> float:
     """Return which share of the first three own tags for the item stay among them."""
     kept = []
-    for row in range(first.shape[0]):
+    for pair in range(first.shape[0]):
         tops = []
         for each in (first, second):
-            part = slice(each.indptr[row], each.indptr[row + 1])
+            part = slice(each.indptr[pair], each.indptr[pair + 1])
             order = np.argsort(-each.data[part], kind="stable")[:3]
             tops.append(set(each.indices[part][order][each.data[part][order] > 0].tolist()))
         if tops[0]:
@@ -141,43 +153,55 @@ def _obeyed(told: Told, pairs: NDArray, refiner: FeedbackRefiner, X: sp.csr_matr
     return float(np.mean(fell)) if fell else float("nan")
 
 
-def cell(data_name: str, model_name: str, kind: str, data_dir: Path) -> pd.DataFrame:
-    """Return a column of figures for each method."""
+def cell(data_name: str, model_name: str, kind: str, data_dir: Path) -> list[Row]:
+    """Return the figures of each method."""
     data = tagged(data_name, data_dir, kind)
     recommenders = [trained(model_name, data.interactions, *each) for each in TRAININGS]
     pairs = listed_pairs(recommenders[0], data.interactions)
-    explainer = TPECRExplainer(recommenders[0], data.item_tags, tag_names=data.tag_names)
-    is_linear = is_dot_product(recommenders[0])
-    solver = "closed_form" if is_linear else "auto"
-    refiner = FeedbackRefiner(explainer.fit(data.interactions), solver=solver)
+    refiner = _refiner(recommenders[0], data)
+    account, aliases = _account(recommenders, data, pairs, refiner)
+    own = [tell_history(data, pairs)] * len(TRAININGS)
+    figures = {"account": account, "history": measure(data, own, pairs, refiner, aliases, False)}
+    order = np.random.RandomState(0).permutation(data.item_tags.shape[0])
+    dealt = data._replace(item_tags=data.item_tags[order])
+    dealt_refiner = _refiner(recommenders[0], dealt)
+    if is_dot_product(recommenders[0]):
+        for what, given, asked in (("", data, refiner), (", tags dealt", dealt, dealt_refiner)):
+            told = [tell_importances(each, given, pairs) for each in recommenders]
+            figures[f"importances{what}"] = measure(given, told, pairs, asked, aliases, False)
+    figures["account, tags dealt"] = _account(recommenders, dealt, pairs, dealt_refiner)[0]
+    name = prefix("beyond reasons", data_name, f"{model_name} {kind}")
+    return [
+        row(f"{name} {method}", figure, value)
+        for method, each in figures.items()
+        for figure, value in each.items()
+    ]
+
+
+def _refiner(recommender: Any, data: Tagged) -> FeedbackRefiner:
+    warnings.filterwarnings("ignore", "item_tags explain the scores no better than random")
+    explainer = TPECRExplainer(recommender, data.item_tags, tag_names=data.tag_names)
+    solver = "closed_form" if is_dot_product(recommender) else "auto"
+    return FeedbackRefiner(explainer.fit(data.interactions), solver=solver)
+
+
+def _account(
+    recommenders: list[Any], data: Tagged, pairs: NDArray, refiner: FeedbackRefiner
+) -> tuple[dict[str, float], NDArray]:
+    """Return the figures of the account, and which tags it cannot tell apart."""
     accounts = [fitted_account(each, data) for each in recommenders]
-    aliases = accounts[0][0].aliases_
-    account = [tell_account(*each, data, pairs) for each in accounts]
-    columns = {}
-    if is_linear:
-        today = [tell_today(each, data, pairs) for each in recommenders]
-        columns["today"] = measure(data, today, pairs, refiner, aliases, False)
-    columns["account"] = measure(data, account, pairs, refiner, aliases, True)
-    one = accounts[0][0]
-    shares = named_r2(*accounts[0][:2], recommenders[0])
-    columns["account"] |= _told(one) | {
-        "R2 named": shares.mean(),
-        "R2 named below 0": (shares < 0).mean(),
+    account, tastes, _ = accounts[0]
+    told = [tell_account(*each, data, pairs) for each in accounts]
+    shares = named_r2(account, tastes, recommenders[0])
+    figures = measure(data, told, pairs, refiner, account.aliases_, True)
+    figures |= {
+        "R2 named": shares.mean() if len(shares) else np.nan,
+        "R2 named below 0": (shares < 0).mean() if len(shares) else np.nan,
+        **_told(account),
     }
     for dose in _DOSES:
-        columns["account"] |= poisoned(recommenders[0], *accounts[0][:2], data, dose)
-    dealt = data._replace(
-        item_tags=data.item_tags[np.random.RandomState(0).permutation(data.item_tags.shape[0])]
-    )
-    by_chance = fitted_account(recommenders[0], dealt)
-    random = tell_account(*by_chance, dealt, pairs)
-    columns["account, tags dealt"] = _told(by_chance[0]) | {
-        "none": 1 - len(np.unique(random.pairs)) / len(pairs),
-        "named": len(random.pairs) / len(pairs),
-    }
-    print(f"\n{data_name} {model_name} {kind}: level {one.level_} of {one.level_agreement_}")
-    print(pd.DataFrame(columns).round(3).to_string(na_rep="-"), flush=True)
-    return pd.DataFrame(columns)
+        figures |= poisoned(recommenders[0], account, tastes, data, dose)
+    return figures, account.aliases_
 
 
 def _told(account: AccountAttribution) -> dict[str, float]:
@@ -190,18 +214,35 @@ def _told(account: AccountAttribution) -> dict[str, float]:
     }
 
 
+def _planted() -> list[Row]:
+    """Return how often the largest reason is right, by the world."""
+    return [
+        row(f"beyond reasons synthetic {world}", f"largest named right | {method}", share)
+        for world, shares in planted().iterrows()
+        for method, share in shares.items()
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data-dir", type=Path, required=True)
-    parser.add_argument("--data", nargs="+", default=["movielens-1m", "goodbooks"])
+    parser.add_argument("--data-dir", type=Path, metavar="FOLDER")
+    parser.add_argument("--data", nargs="+", default=["movielens-1m", "goodbooks", "synthetic"])
     parser.add_argument("--model", nargs="+", default=["als", "bpr"])
     parser.add_argument("--tags", nargs="+", default=["genres"])
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to this file")
     given = parser.parse_args()
-    for data_name in given.data:
-        for model_name in given.model:
+    command = "python -m benchmarks.beyond.reasons --data "
+    for data in given.data:
+        if data == "synthetic":
+            how = f"{command}{data}"
+            results.measure(_planted, given.json, "beyond reasons", data, command=how)
+            continue
+        for model in given.model:
             for kind in given.tags:
-                cell(data_name, model_name, kind, given.data_dir)
-    print(f"\nplanted: largest named right\n{planted().round(3)}")
+                how = f"{command}{data} --model {model} --tags {kind} --data-dir FOLDER"
+                find = partial(cell, data, model, kind, given.data_dir)
+                where = data, f"{model} {kind}"
+                results.measure(find, given.json, "beyond reasons", *where, command=how)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from benchmarks.beyond.reasons_named import (
     Told,
     account_reasons,
     fitted_account,
-    tell_today,
+    tell_importances,
 )
 from sktpecr import TagPreferenceExtractor
 from sktpecr.attribution import AccountAttribution
@@ -149,7 +149,7 @@ def _planted_cases(world: Planted, seed: int) -> Iterator[tuple[str, bool]]:
         ", with the level": np.abs(weights * away[users]).argmax(axis=1),
     }
     guesses = np.abs(weights * read[users]).argmax(axis=1)
-    named = _largest(tell_today(recommender, data, np.column_stack([users, items])))
+    named = _largest(tell_importances(recommender, data, np.column_stack([users, items])))
     own = account.contributions(tastes, users, items)
     for row in np.flatnonzero(account.says_more_than_chance(items)):
         reasons = account_reasons(account, own, row, items[row], tastes[users[row]], 3)
@@ -159,7 +159,7 @@ def _planted_cases(world: Planted, seed: int) -> Iterator[tuple[str, bool]]:
         yield "oracle", bool(guesses[row] == truths[""][row])
         for name, truth in truths.items():
             yield f"account{name}", truth[row] in tags
-            yield f"today{name}", truth[row] == named.get(row)
+            yield f"importances{name}", truth[row] == named.get(row)
 
 
 def _largest(told: Told) -> dict[int, int]:

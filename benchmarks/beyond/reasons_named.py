@@ -1,4 +1,4 @@
-"""What today's importances and the account name of lists, for :mod:`benchmarks.beyond.reasons`."""
+"""What each method names of lists, for :mod:`benchmarks.beyond.reasons`."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def tagged(data_name: str, data_dir: Path, kind: str) -> Tagged:
     return Tagged(X, sp.csr_matrix(cells, shape=(X.shape[1], len(names))), np.asarray(names))
 
 
-def tell_today(recommender: Any, data: Tagged, pairs: NDArray) -> Told:
+def tell_importances(recommender: Any, data: Tagged, pairs: NDArray) -> Told:
     """Say what the exact attribution's text names."""
     extractor = TagPreferenceExtractor(recommender, data.item_tags).fit(data.interactions)
     embeddings = recommender.user_embeddings.astype(np.float64)
@@ -127,6 +127,29 @@ def _text_names(contributions: NDArray, own: NDArray) -> Iterator[int]:
     for mask, most in ((on_item[tags], 3), (~on_item[tags], 2)):
         for sign in (1, -1):
             yield from tags[mask & (sign * contributions[tags] > 0)][:most]
+
+
+def history_shares(data: Tagged) -> sp.csr_matrix:
+    """Return which share of each user's history carries each tag (n_users, n_tags)."""
+    X = data.interactions
+    carried = (data.item_tags > 0).astype(np.float64)
+    return sp.diags(1.0 / np.maximum(1, np.diff(X.indptr))) @ ((X > 0).astype(float) @ carried)
+
+
+def tell_history(data: Tagged, pairs: NDArray) -> Told:
+    """Name the three own tags that the history holds most above or below the average share."""
+    shares = history_shares(data)
+    away = shares[pairs[:, 0]].toarray() - np.asarray(shares.mean(axis=0))
+    own = (data.item_tags[pairs[:, 1]] > 0).astype(np.float64).tocsr()
+    own.data = away[np.repeat(np.arange(len(pairs)), np.diff(own.indptr)), own.indices]
+    firsts = [
+        part.start + np.argsort(-np.abs(own.data[part]), kind="stable")[:3]
+        for part in map(slice, own.indptr[:-1], own.indptr[1:])
+    ]
+    rows = np.repeat(np.arange(len(pairs)), [len(each) for each in firsts])
+    cells = np.hstack(firsts)
+    amounts = own.data[cells]
+    return Told(own, rows, own.indices[cells], amounts, amounts, 0.0)
 
 
 def fitted_account(

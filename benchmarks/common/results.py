@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import platform
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,8 @@ def commit() -> str:
 
     Files of results do not count: an experiment writes to them before the next one runs.
     """
+    if shutil.which("git") is None:
+        return "unknown"
     found = _git("describe", "--always", "--exclude=*").stdout.strip()
     same = _git("diff", "--quiet", "HEAD", "--", ":/", ":(top,exclude)benchmarks/results")
     return found + "-dirty" * (same.returncode == 1) if found else "unknown"
@@ -91,7 +95,7 @@ def record(
     made = about(command, seconds, machine)
     experiments = {**results["about"]["experiments"], name: made}
     spent = round(sum(each["seconds"] for each in experiments.values()), 1)
-    versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+    versions = {"python": platform.python_version(), **_versions()}
     made = {key: each for key, each in made.items() if key != "machine"}  # one run's, not of all
     made = {**made, "seconds": spent, "versions": versions, "experiments": experiments}
     write({"about": made, "rows": kept}, path)
@@ -115,6 +119,15 @@ def measure(
     if path:
         how: dict[str, Any] = {"command": command, "seconds": seconds, "machine": machine}
         record(path, experiment, data, model, rows, **how)
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of what is installed; a lent machine has not all of it."""
+    found = {}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def write(results: dict[str, Any], path: Path) -> None:

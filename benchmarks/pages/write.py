@@ -17,6 +17,7 @@ from benchmarks.pages import (
     adapters,
     claims,
     control,
+    devices,
     evidence,
     night,
     results,
@@ -46,6 +47,7 @@ def write(docs: Path = DOCS) -> list[str]:
         "scaling.rst": results.page(everything, scaling.head(everything), scaling.TITLES),
         "claims.rst": claims.page(claimed, everything),
         "guide/adapters.inc": adapters.table(libraries),
+        "guide/devices.inc": devices.tables(everything),
         "guide/night.inc": night.table(RESULTS / "engines.json"),
         "guide/fold_in.inc": adapters.overlaps(libraries),
     }

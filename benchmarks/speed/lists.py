@@ -125,9 +125,11 @@ def _of_many_factors(n_items: int) -> list[float]:
     rng = np.random.default_rng(0)
     users, items = (rng.standard_normal((n, 256), dtype=np.float32) for n in (256, n_items))
     biases, everything = np.zeros(n_items, dtype=np.float32), np.ones(n_items, dtype=bool)
+    nothing = sp.csr_matrix((256, n_items))
 
     def ours() -> list[NDArray]:
-        return list(top_lists(users, items, biases, 10, everything).items.reshape(-1, 10))
+        lists = top_lists(users, items, biases, 10, everything, nothing)
+        return list(lists.items.reshape(-1, 10))
 
     def peer() -> list[NDArray]:
         return [top_items(scores, everything, 10) for scores in users[:4] @ items.T]

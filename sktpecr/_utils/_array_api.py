@@ -26,7 +26,8 @@ def beside(array: Any, other: Any) -> Any:
     if not is_tensor(other):
         return np.asarray(array)
     if is_tensor(array):
-        return array.to(device_of(other))
+        same = array.is_floating_point() and other.is_floating_point()
+        return array.to(device_of(other), other.dtype if same else array.dtype)
     array = np.asarray(array)
     xp, place = namespace_of(other), device_of(other)
     dtype = xp.int64

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+
+from sktpecr._utils._array_api import as_array, beside, device_of, is_tensor, namespace_of, repeated
 
 # Users and items whose scores are there at a time, in the cache, and items of which the best score
 # stands for all: n groups have n items that score at least the least of their best.
@@ -15,99 +17,112 @@ _USERS, _ITEMS, _GROUP = 256, 4096, 16
 _FEW = 16
 # Scores of so many pairs are formed once more, row by row, at a time.
 _PAIRS = 2**14
+# The same of a GPU, which is quick with much at a time: half a gigabyte in single precision.
+_USERS_THERE, _ITEMS_THERE, _PAIRS_THERE = 4096, 32_768, 2**20
 
 
 class TopLists(NamedTuple):
     """Lists one after another: how long each is (n_users,), and columns and scores (n_listed,)."""
 
-    lengths: NDArray
-    items: NDArray
-    scores: NDArray
+    lengths: Any
+    items: Any
+    scores: Any
 
 
 class _Block(NamedTuple):
     """Candidates of some users: rows of the users, columns of items, scores; (n_candidates,)."""
 
-    rows: NDArray
-    columns: NDArray
-    scores: NDArray
+    rows: Any
+    columns: Any
+    scores: Any
 
 
 def top_lists(
-    users: NDArray,
-    items: NDArray,
-    biases: NDArray,
+    users: Any,
+    items: Any,
+    biases: Any,
     n: int,
     listed: NDArray,
-    seen: sp.csr_matrix | None = None,
+    seen: sp.csr_matrix,
 ) -> TopLists:
     """Return each user's n best items, ties in column order."""
     # The score is the dot product plus the item's bias. What is not `listed`, or seen by the user,
     # is in no list.
-    # `users` (n_users, n_factors); `items` (n_items, n_factors); `biases`, `listed` (n_items,).
-    users = np.asarray(users, dtype=items.dtype)
-    seen = sp.csr_matrix((len(users), len(items))) if seen is None else seen
+    # `users` (n_users, n_factors), an array, or a tensor whose lists are tensors on its device;
+    # `items` (n_items, n_factors); `biases`, `listed` (n_items,).
+    users = as_array(users)
+    if is_tensor(users):
+        items, biases = beside(items, users), beside(biases, users)
+    else:
+        users = np.asarray(users, dtype=items.dtype)
+    xp, size = namespace_of(users), _USERS_THERE if _is_on_a_gpu(users) else _USERS
     left_out = np.flatnonzero(~listed)
-    largest = np.sqrt(np.einsum("ij,ij->i", items, items).max(initial=0.0))
+    largest = xp.sqrt(xp.max(xp.vecdot(items, items)))
     found = []
-    for start in range(0, len(users), _USERS):
-        some, taken = users[start : start + _USERS], seen[start : start + _USERS]
+    for start in range(0, max(len(users), 1), size):
+        some, taken = users[start : start + size], seen[start : start + size]
         # Products of blocks and of rows are rounded differently, by no more than this.
-        rounding = 2 * items.shape[1] * np.finfo(items.dtype).eps * largest
-        slack = rounding * np.sqrt(np.einsum("ij,ij->i", some, some))
+        rounding = 2 * items.shape[1] * xp.finfo(items.dtype).eps * largest
+        slack = rounding * xp.sqrt(xp.vecdot(some, some))
         rows, columns, _ = _candidates(some, items, biases, n, left_out, taken, slack)
         found.append(_sorted(some, items, biases, n, rows, columns))
-    if not found:
-        return TopLists(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, items.dtype))
-    return TopLists(*(np.concatenate(each) for each in zip(*found, strict=True)))
+    return TopLists(*(xp.concat(each) for each in zip(*found, strict=True)))
 
 
 def _candidates(
-    users: NDArray,
-    items: NDArray,
-    biases: NDArray,
+    users: Any,
+    items: Any,
+    biases: Any,
     n: int,
     left_out: NDArray,
     seen: sp.csr_matrix,
-    slack: NDArray,
+    slack: Any,
 ) -> _Block:
     """Return what may be among each user's n best, user by user, in order of columns."""
-    biased, floor = biases.any(), np.finfo(items.dtype).min
-    best = np.empty((len(users), 0), dtype=items.dtype)
-    least = np.full((len(users), 1), floor, dtype=items.dtype)
-    scores = np.empty((len(users), _ITEMS), dtype=items.dtype)
+    xp, place, dtype = namespace_of(users), device_of(users), items.dtype
+    biased, floor = bool(xp.any(biases != 0)), xp.finfo(dtype).min
+    best = xp.empty((len(users), 0), dtype=dtype, device=place)
+    least = xp.full((len(users), 1), floor, dtype=dtype, device=place)
+    widest = _ITEMS_THERE if _is_on_a_gpu(users) else _ITEMS
+    width = min(widest, -(-len(items) // _GROUP) * _GROUP)
+    scores = xp.empty((len(users), width), dtype=dtype, device=place)
     by_item = seen.tocsc()
     found = []
-    for start in range(0, len(items), _ITEMS):
-        stop = min(start + _ITEMS, len(items))
+    for start in range(0, len(items), width):
+        stop = min(start + width, len(items))
         there = scores[:, : stop - start]
-        np.matmul(users, items[start:stop].T, out=there)
-        scores[:, stop - start :] = -np.inf
+        if is_tensor(users):
+            there[...] = users @ items[start:stop].T
+        else:
+            np.matmul(users, items[start:stop].T, out=there)
+        scores[:, stop - start :] = -xp.inf
         if biased:
-            there += biases[start:stop].astype(items.dtype)
+            there += xp.astype(biases[start:stop], dtype)
         never = slice(*np.searchsorted(left_out, [start, stop]))
-        there[:, left_out[never] - start] = -np.inf
+        there[:, beside(left_out[never] - start, there)] = -xp.inf
         bounds = by_item.indptr[start : stop + 1]
         own = np.repeat(np.arange(stop - start), np.diff(bounds))
-        there[by_item.indices[bounds[0] : bounds[-1]], own] = -np.inf
-        new, at = scores, None
-        if best.shape[1] >= n:
-            # Of few users many items are better than what was listed so far.
+        whose = by_item.indices[bounds[0] : bounds[-1]]
+        there[beside(whose, there), beside(own, there)] = -xp.inf
+        all_scores, new, at = xp.reshape(scores, (-1,)), scores, None
+        if best.shape[1] >= n and not is_tensor(users):
+            # But for lists that get ever better, few items beat what was listed so far.
             at = np.flatnonzero(scores >= least)
         if at is not None and len(at) <= _FEW * len(users):
-            new = _in_rows(at // _ITEMS, scores.ravel()[at], len(users))
+            new = _in_rows(at // width, all_scores[at], len(users))
         # Of a long list all scores count, not groups: there are too few of these.
-        elif n <= _ITEMS // _GROUP:
-            new, at = scores.reshape(len(users), _GROUP, -1).max(axis=1), None
-        best = np.concatenate([best, new], axis=1)
+        elif n <= width // _GROUP:
+            new = xp.max(xp.reshape(scores, (len(users), _GROUP, width // _GROUP)), axis=1)
+            at = None
+        best = xp.concat([best, new], axis=1)
         if n <= best.shape[1]:
-            best = np.partition(best, -n, axis=1)[:, -n:]
-            least = np.maximum(best[:, :1] - slack[:, np.newaxis], floor)
+            best = _largest(best, n)
+            least = xp.clip(best[:, :1] - slack[:, None], floor)
         if at is None:
-            at = np.flatnonzero(scores >= least)
-        found.append(_Block(at // _ITEMS, at % _ITEMS + start, scores.ravel()[at]))
-    all_found = _Block(*(np.concatenate(each) for each in zip(*found, strict=True)))
-    kept = np.flatnonzero(all_found.scores >= least[all_found.rows, 0])
+            at = xp.nonzero(xp.reshape(scores >= least, (-1,)))[0]
+        found.append(_Block(at // width, at % width + start, all_scores[at]))
+    all_found = _Block(*(xp.concat(each) for each in zip(*found, strict=True)))
+    kept = xp.nonzero(all_found.scores >= least[all_found.rows, 0])[0]
     return _Block(*(each[kept] for each in all_found))
 
 
@@ -119,25 +134,41 @@ def _in_rows(rows: NDArray, scores: NDArray, n_rows: int) -> NDArray:
     return spread
 
 
-def _sorted(
-    users: NDArray, items: NDArray, biases: NDArray, n: int, rows: NDArray, columns: NDArray
-) -> TopLists:
+def _is_on_a_gpu(array: Any) -> bool:
+    return is_tensor(array) and array.device.type != "cpu"
+
+
+def _largest(values: Any, n: int) -> Any:
+    """Return the n largest values of each row, the least of them first."""
+    if is_tensor(values):  # the standard knows neither
+        return values.topk(n, dim=1).values.flip(1)
+    return np.partition(values, -n, axis=1)[:, -n:]
+
+
+def _sorted(users: Any, items: Any, biases: Any, n: int, rows: Any, columns: Any) -> TopLists:
     """Return the n best candidates of each user, scored one by one: the same in any block."""
+    xp = namespace_of(users)
     scores = products_of_pairs(users, items, rows, columns) + biases[columns]
-    order = np.argsort(-scores, kind="stable")
+    order = xp.argsort(-scores, stable=True)
     # Rows of a block are few: of such numbers a stable sort is a count.
-    order = order[np.argsort(rows[order].astype(np.uint16), kind="stable")]
-    counts = np.bincount(rows, minlength=len(users))
-    places = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
-    order = order[places < n]
-    return TopLists(np.minimum(counts, n), columns[order], scores[order])
+    order = order[xp.argsort(xp.astype(rows[order], xp.int16), stable=True)]
+    counts = xp.bincount(rows, minlength=len(users))
+    starts = repeated(xp.cumulative_sum(counts) - counts, counts)
+    order = order[xp.arange(len(order), device=device_of(users)) - starts < n]
+    return TopLists(xp.clip(counts, None, n), columns[order], scores[order])
 
 
-def products_of_pairs(users: NDArray, items: NDArray, rows: NDArray, columns: NDArray) -> NDArray:
+def products_of_pairs(users: Any, items: Any, rows: Any, columns: Any) -> Any:
     """Return the dot product of each pair of a row of users and a row of items."""
-    products = np.empty(len(rows), dtype=np.result_type(users, items))
-    for start in range(0, len(rows), _PAIRS):
-        some = slice(start, start + _PAIRS)
-        left, right = users.take(rows[some], axis=0), items.take(columns[some], axis=0)
-        np.einsum("ij,ij->i", left, right, out=products[some])
+    xp = namespace_of(users)
+    dtype = xp.result_type(users, items)
+    products = xp.empty(len(rows), dtype=dtype, device=device_of(users))
+    size = _PAIRS_THERE if _is_on_a_gpu(users) else _PAIRS
+    for start in range(0, len(rows), size):
+        some = slice(start, start + size)
+        left, right = xp.take(users, rows[some], axis=0), xp.take(items, columns[some], axis=0)
+        if is_tensor(users):
+            products[some] = xp.vecdot(left, right)
+        else:
+            np.einsum("ij,ij->i", left, right, out=products[some])
     return products

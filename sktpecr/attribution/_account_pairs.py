@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -27,5 +28,8 @@ def own_contributions(own: sp.csr_matrix, tastes: Any, users: Any, items: Any) -
     shape = len(items), own.shape[1]
     if is_tensor(tastes):  # the standard has no sparse arrays
         known = {"is_coalesced": True, "check_invariants": False}
-        return xp.sparse_coo_tensor(xp.stack([pairs, tags]), told, shape, **known)
+        with warnings.catch_warnings():
+            # Of torch 2.11 and 2.12, which warn once whatever `check_invariants` says.
+            warnings.filterwarnings("ignore", "Sparse invariant checks are implicitly disabled")
+            return xp.sparse_coo_tensor(xp.stack([pairs, tags]), told, shape, **known)
     return sp.csr_matrix((told, tags, np.concatenate([[0], ends])), shape=shape)

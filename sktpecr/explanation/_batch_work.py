@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from sktpecr._inputs._catalogue import Catalogue
 from sktpecr._utils._lazily import lazily
-from sktpecr._utils._ranking import top_items_but
-from sktpecr._utils._top_lists import TopLists, products_of_pairs, top_lists
+from sktpecr._utils._top_lists import products_of_pairs
 from sktpecr.explanation._some_users import GivenPairs, SomeUsers
 from sktpecr.recommenders._factor_recommender import FactorRecommender
 from sktpecr.recommenders._protocol import is_dot_product, item_biases_of
@@ -99,26 +98,11 @@ class BatchWork:
         """Return the list of each user: the pairs that were given, else the best items."""
         if users.pairs is not None:
             return self._given(users.embeddings, users.pairs)
-        n_listed, items, scores = self._best(users)
+        known = self.n_items, self.listed, users.seen
+        n_listed, items, scores = self.tag_model.top_lists(users.embeddings, *known)
         places = np.repeat(np.arange(len(n_listed)), n_listed)
         ranks = np.arange(1, len(items) + 1) - np.repeat(np.cumsum(n_listed) - n_listed, n_listed)
         return Listed(places, items, ranks.astype(np.int32), scores)
-
-    def _best(self, users: SomeUsers) -> TopLists:
-        """Return the best items of each user, and their scores."""
-        recommender = self.tag_model.recommender
-        if is_dot_product(recommender):
-            factors, biases = np.asarray(recommender.item_embeddings), item_biases_of(recommender)
-            known = self.n_items, self.listed, users.seen
-            return top_lists(users.embeddings, factors, biases, *known)
-        unlisted, scores = np.flatnonzero(~self.listed), recommender.score_items(users.embeddings)
-        lists = [
-            top_items_but(own, (unlisted, users.seen_by(place)), self.n_items)
-            for place, own in enumerate(scores)
-        ]
-        own_scores = [own[items] for own, items in zip(scores, lists, strict=True)]
-        lengths = np.array([len(each) for each in lists])
-        return TopLists(lengths, np.concatenate(lists), np.concatenate(own_scores))
 
     def _given(self, embeddings: NDArray, pairs: GivenPairs) -> Listed:
         """Return the pairs that were given, scored; of a dot product no other item is scored."""

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from sktpecr._utils._ranking import ranks_of, top_items
 from sktpecr.explanation._followed import edited_embeddings, followed
 from sktpecr.tags._tag_model import TagModel
-from sktpecr.tags._user import User, worth
+from sktpecr.tags._user import User
+from sktpecr.tags._wish import worth
 
 # By how much the item must pass a rival, in units of the range of the scores. The first that
 # survives the rounding of the recommender's own scores is taken.

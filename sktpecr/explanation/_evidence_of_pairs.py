@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -14,15 +13,21 @@ from sktpecr.explanation._reasons_of_pairs import PairReasons
 
 #: So many items are shown of each reason.
 N_EVIDENCE = 2
-# Tags of items taken are read so many at a time: that much stays in a processor's cache.
-_TAGS_A_CHUNK = 2**16
+# Pairs of one user that are compared with what the user took in one product, at most.
+_PAIRS_A_USER = 64
+# Nearnesses that are there at a time: they stay in a processor's cache.
+_NUMBERS_A_CHUNK = 2**18
 
 
-class _Entries(NamedTuple):
-    """Places in the history, reason by reason; all of shape (n_entries,)."""
+class _Groups(NamedTuple):
+    """Few pairs of one user each, those who took most first; where reasons are in order of them."""
 
-    reason: NDArray
-    place: NDArray
+    users: NDArray  # Rows of the history, shape (n_groups,)
+    starts: NDArray  # The first pair of each, shape (n_groups,)
+    width: int  # How many pairs the largest has
+    bounds: NDArray  # Where the reasons of each begin, and end, shape (n_groups + 1,)
+    reasons: NDArray  # Numbers of the reasons, shape (n_reasons,)
+    places: NDArray  # The place of each one's pair, where all groups are as wide, (n_reasons,)
 
 
 def evidence_of_pairs(
@@ -33,134 +38,120 @@ def evidence_of_pairs(
     history: sp.csr_matrix,
     are_unseen: bool,
 ) -> NDArray:
-    """Return columns of the nearest items taken that carry the tag, (n_reasons, 2), -1 for none."""
+    """Return columns of the nearest items taken that carry the tag, (2, n_reasons), -1 for none."""
     # `users`, ascending, and `items` (n_pairs,) are rows of the history and columns of items;
     # where they are unseen, none of them is among its user's own.
-    found = np.full((len(reasons.pair), N_EVIDENCE), -1)
-    item_tags = account.carried_
-    n_read = np.concatenate([[0], np.cumsum(np.diff(item_tags.indptr)[history.indices])])
-    ends = n_read[history.indptr]
-    of_reason = users[reasons.pair]
+    found = np.full((N_EVIDENCE, len(reasons.pair)), -1)
+    loadings, item_tags = np.asarray(account.loadings_), account.carried_
+    is_first = np.diff(reasons.pair, prepend=-1) != 0
+    pairs, of_pair = reasons.pair[is_first], np.cumsum(is_first) - 1
+    users, items = users[pairs], items[pairs]
+    n_taken = np.diff(history.indptr)
+    groups = _grouped(users, of_pair, n_taken)
     start = 0
-    while start < history.shape[0]:
-        stop = int(np.searchsorted(ends, ends[start] + _TAGS_A_CHUNK, side="right")) - 1
-        stop = max(start + 1, stop)
-        first, last = np.searchsorted(of_reason, [start, stop])
-        if last > first:
-            taken = history.indices[history.indptr[start] : history.indptr[stop]].astype(np.intp)
-            indptr = history.indptr[start : stop + 1] - history.indptr[start]
-            found[first:last] = _evidence(
-                account.loadings_,
-                reasons.pair[first:last],
-                reasons.tag[first:last],
-                users - start,
-                items,
-                taken,
-                indptr,
-                item_tags,
-                are_unseen,
-            )
+    while start < len(groups.users):
+        longest = int(n_taken[groups.users[start]])
+        stop = start + max(1, _NUMBERS_A_CHUNK // (groups.width * longest))
+        chunk = slice(*groups.bounds[[start, min(stop, len(groups.users))]])
+        some, of_chunk = groups.reasons[chunk], groups.places[chunk] - start * groups.width
+        owners = groups.users[start:stop]
+        taken, is_taken = _padded(history, owners, longest)
+        # Beyond its last pair a group goes on with others': nobody asks for these.
+        asked = groups.starts[start:stop, np.newaxis] + np.arange(groups.width)
+        asked = items.take(asked, mode="clip")
+        near = _nearness(loadings, asked, taken).take(of_chunk, axis=0, mode="clip")
+        of_group = of_chunk // groups.width
+        near += _no_evidence(reasons.tag[some], of_group, taken, is_taken, item_tags, near.dtype)
+        own_items = None if are_unseen else items[of_pair[some]]
+        found[:, some] = _nearest(near, taken, of_group, own_items)
         start = stop
     return found
 
 
-def _evidence(
-    loadings: NDArray,
-    pair: NDArray,
-    tag: NDArray,
-    users: NDArray,
-    items: NDArray,
-    taken: NDArray,
-    indptr: NDArray,
-    item_tags: sp.csr_matrix,
-    are_unseen: bool,
-) -> NDArray:
-    """Return what `evidence_of_pairs` does, of users few enough to read all their items' tags."""
-    # In order, so that those of a pair are together.
-    is_first = np.diff(pair, prepend=-1) != 0
-    pairs, of_pair = pair[is_first], np.cumsum(is_first) - 1
-    users, items = users[pairs], items[pairs]
-    carrying, slots = _carrying(tag, users[of_pair], taken, indptr, item_tags)
-    entries = _expanded(carrying, np.arange(len(of_pair)), slots)
-    if not are_unseen:
-        entries = _without_itself(entries, items[of_pair], taken)
-    nearness, starts, steps = _nearness(loadings, users, items, taken, indptr)
-    starts = starts - indptr[users] * steps
-    starts, steps = starts[of_pair], steps[of_pair]
-    values = nearness[starts[entries.reason] + entries.place * steps[entries.reason]]
-    return _nearest(values, entries, taken, len(of_pair))
-
-
-def _carrying(
-    tags: NDArray, users: NDArray, taken: NDArray, indptr: NDArray, item_tags: sp.csr_matrix
-) -> tuple[sp.csr_matrix, NDArray]:
-    """Return which items taken carry which tags that are asked for, and the row of each tag."""
-    n_users, n_tags = len(indptr) - 1, item_tags.shape[1]
-    asked = users * n_tags + tags
-    slot_of = np.full(n_users * n_tags, -1, dtype=np.int32)
-    slot_of[asked] = 0
-    slot_of[slot_of == 0] = np.arange(np.count_nonzero(slot_of == 0))
-    counts = np.diff(item_tags.indptr)[taken]
-    entry = np.arange(counts.sum()) + np.repeat(
-        item_tags.indptr[taken] - np.cumsum(counts) + counts, counts
+def _grouped(users: NDArray, of_pair: NDArray, n_taken: NDArray) -> _Groups:
+    """Return the pairs of users who took anything, a few of one user together."""
+    changes = np.flatnonzero(np.diff(users, prepend=-1))
+    n_pairs = np.diff(changes, append=len(users))
+    place = np.arange(len(users)) - np.repeat(changes, n_pairs)
+    starts = np.flatnonzero(place % _PAIRS_A_USER == 0)
+    bounds = np.searchsorted(of_pair, np.append(starts, len(users)))
+    order = np.argsort(-n_taken[users[starts]], kind="stable")
+    order = order[: np.count_nonzero(n_taken[users[starts]])]
+    counts = np.diff(bounds)[order]
+    ends = np.cumsum(counts)
+    reasons = np.arange(counts.sum()) + np.repeat(bounds[order] - ends + counts, counts)
+    width = int(min(n_pairs.max(initial=1), _PAIRS_A_USER))
+    places = of_pair[reasons] + np.repeat(np.arange(len(order)) * width - starts[order], counts)
+    return _Groups(
+        users[starts[order]],
+        starts[order],
+        width,
+        np.concatenate([[0], ends]),
+        reasons,
+        places,
     )
-    first = np.repeat(np.arange(n_users), np.diff(indptr)) * n_tags
-    slots = slot_of[np.repeat(first, counts) + item_tags.indices[entry]]
-    kept = np.flatnonzero(slots >= 0)
-    places = np.repeat(np.arange(len(taken)), counts)[kept]
-    shape = (int(slot_of.max(initial=-1)) + 1, len(taken))
-    carrying = sp.csr_matrix((np.ones(len(kept), dtype=bool), (slots[kept], places)), shape=shape)
-    return carrying, slot_of[asked]
 
 
-def _expanded(carrying: sp.csr_matrix, reasons: NDArray, rows: NDArray) -> _Entries:
-    """Return the items taken that carry the tag of each reason."""
-    starts = carrying.indptr[rows]
-    counts = carrying.indptr[rows + 1] - starts
+def _padded(history: sp.csr_matrix, users: NDArray, longest: int) -> tuple[NDArray, NDArray]:
+    """Return what each user took, a row each, and where rows are no padding."""
+    place, first = np.arange(longest), history.indptr[users, np.newaxis]
+    is_taken = place < history.indptr[users + 1, np.newaxis] - first
+    return history.indices.take(first + place, mode="clip"), is_taken
+
+
+def _nearness(loadings: NDArray, items: NDArray, taken: NDArray) -> NDArray:
+    """Return how near each of a group's items is to all items taken, a row for each item."""
+    # Of rows that are copied first, products are quicker by more than the copy takes.
+    of_taken = loadings.take(taken, axis=0).transpose(0, 2, 1).copy()
+    near = np.matmul(loadings.take(items, axis=0), of_taken)
+    return near.reshape(-1, taken.shape[1])
+
+
+def _no_evidence(
+    tags: NDArray,
+    of_group: NDArray,
+    taken: NDArray,
+    is_taken: NDArray,
+    item_tags: sp.csr_matrix,
+    dtype: np.dtype,
+) -> NDArray:
+    """Return -inf for each reason and item taken that does not carry the tag, else 0."""
+    n_tags, longest = item_tags.shape[1], taken.shape[1]
+    asked = of_group * n_tags + tags
+    slot_of = np.full(len(taken) * n_tags, -1, dtype=np.int32)
+    slot_of[asked] = 0
+    once = np.flatnonzero(slot_of == 0)
+    slot_of[once] = np.arange(len(once))
+    # A row for each tag that is asked for, and the last one for all the others.
+    lacking = np.full((len(once) + 1, longest), -np.inf, dtype=dtype)
+    group, place = np.nonzero(is_taken)
+    own = taken[is_taken]
+    starts = item_tags.indptr[own]
+    counts = item_tags.indptr[own + 1] - starts
     before = np.cumsum(counts) - counts
-    entry = np.arange(counts.sum()) + np.repeat(starts - before, counts)
-    return _Entries(np.repeat(reasons, counts), carrying.indices[entry])
+    tags_of_taken = item_tags.indices[np.arange(counts.sum()) + np.repeat(starts - before, counts)]
+    slots = slot_of[np.repeat(group * n_tags, counts) + tags_of_taken]
+    lacking.ravel()[slots * longest + np.repeat(place, counts)] = 0
+    return lacking.take(slot_of[asked], axis=0, mode="clip")
 
 
-def _without_itself(entries: _Entries, items: NDArray, taken: NDArray) -> _Entries:
-    """Leave out the item itself: it is no evidence of its own."""
-    kept = taken[entries.place] != items[entries.reason]
-    return entries if kept.all() else _Entries(entries.reason[kept], entries.place[kept])
-
-
-def _nearness(
-    loadings: NDArray, users: NDArray, items: NDArray, taken: NDArray, indptr: NDArray
-) -> tuple[NDArray, NDArray, NDArray]:
-    """Return how near each item taken is to each item: where a pair's begin, and their distance."""
-    # One product for each user, a row for each item taken: twice as quick as the other way round.
-    bounds = np.flatnonzero(np.diff(users, prepend=-1, append=-1))
-    widths = np.diff(bounds)
-    ends = np.cumsum(widths * np.diff(indptr)[users[bounds[:-1]]])
-    nearness = np.empty(ends[-1] if len(ends) else 0, dtype=loadings.dtype)
-    wanted = loadings.take(items, axis=0)
-    start = 0
-    for (first, last), end in zip(pairwise(bounds.tolist()), ends.tolist(), strict=True):
-        own = taken[indptr[users[first]] : indptr[users[first] + 1]]
-        flat = nearness[start:end].reshape(len(own), last - first)
-        np.matmul(loadings.take(own, axis=0), wanted[first:last].T.copy(), out=flat)
-        start = end
-    of_user = np.repeat(np.arange(len(widths)), widths)
-    starts = np.concatenate([[0], ends[:-1]])[of_user] + np.arange(len(users)) - bounds[of_user]
-    return nearness, starts, widths[of_user]
-
-
-def _nearest(values: NDArray, entries: _Entries, taken: NDArray, n_reasons: int) -> NDArray:
-    """Return the items of the largest values of each reason, ties in order of the history."""
-    found = np.full((n_reasons, N_EVIDENCE), -1)
-    if not len(values):
-        return found
-    is_first = np.diff(entries.reason, prepend=-1) != 0
-    segment, starts = np.cumsum(is_first) - 1, np.flatnonzero(is_first)
-    of_segment = entries.reason[starts]
-    for rank in range(N_EVIDENCE):
-        largest = np.maximum.reduceat(values, starts)
-        at = np.flatnonzero((values == largest[segment]) & (values > -np.inf))
-        at = at[np.diff(segment[at], prepend=-1) != 0]
-        found[of_segment[segment[at]], rank] = taken[entries.place[at]]
-        values[at] = -np.inf
+def _nearest(
+    near: NDArray, taken: NDArray, of_group: NDArray, own_items: NDArray | None
+) -> NDArray:
+    """Return the items of the largest of each row, ties in order of the history; `near` changes."""
+    # `own_items`, of each row, are no evidence of their own; none of them was taken where None.
+    found = np.empty((N_EVIDENCE, len(near)), dtype=np.intp)
+    of_row, first = of_group * near.shape[1], np.arange(len(near)) * near.shape[1]
+    every = near.ravel()
+    for columns in found:
+        at = near.argmax(axis=1)
+        items = taken.take(of_row + at)
+        if own_items is not None:
+            itself = np.flatnonzero(items == own_items)
+            every[first[itself] + at[itself]] = -np.inf
+            at[itself] = near[itself].argmax(axis=1)
+            items[itself] = taken.take(of_row[itself] + at[itself])
+        at += first
+        columns[:] = np.where(every.take(at) > -np.inf, items, -1)
+        every[at] = -np.inf
     return found

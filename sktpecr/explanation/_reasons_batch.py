@@ -29,7 +29,7 @@ class ReasonsTeller(BatchWork):
         preferences = extractor.tag_preferences(users.embeddings.astype(np.float64))
         tastes = account.tastes(preferences, users.embeddings)
         reasons = reasons_of_pairs(account, tastes, lists.users, lists.items, self.k)
-        evidence = np.full((len(reasons.pair), N_EVIDENCE), -1)
+        evidence = np.full((N_EVIDENCE, len(reasons.pair)), -1)
         if users.history is not None:
             evidence = evidence_of_pairs(
                 account,
@@ -39,7 +39,7 @@ class ReasonsTeller(BatchWork):
                 users.history,
                 are_unseen=users.seen is not None,
             )
-        kept = (evidence[:, 0] >= 0) | (reasons.contribution < 0) | (reasons.liking >= BELIEVED)
+        kept = (evidence[0] >= 0) | (reasons.contribution < 0) | (reasons.liking >= BELIEVED)
         # One row for an item without any: where it goes among the others, in order of pairs.
         named = reasons.pair[kept]
         none = np.flatnonzero(np.bincount(named, minlength=len(lists.items)) == 0)
@@ -47,29 +47,31 @@ class ReasonsTeller(BatchWork):
         pair = np.insert(named, at, none)
         is_reason = np.insert(np.ones(len(named), dtype=bool), at, False)
         told = {
-            "reason": (self._texts(reasons), None),
             "tag": (reasons.tag.astype(np.int32), -1),
             "liking": (reasons.liking, np.nan),
             "contribution": (reasons.contribution, np.nan),
-            **{f"evidence_{n + 1}": (column, -1) for n, column in enumerate(evidence.T)},
+            **{f"evidence_{n + 1}": (column, -1) for n, column in enumerate(evidence)},
         }
         columns = {
             name: _spread(values[kept], missing, is_reason)
             for name, (values, missing) in told.items()
         }
-        return lists, {"pair": pair, **columns}
+        joined_texts, is_joined = self._joined(reasons, kept)
+        columns["is_joined"] = _spread(is_joined, False, is_reason)
+        return lists, {"pair": pair, **columns, "joined": joined_texts}
 
-    def _texts(self, reasons: PairReasons) -> NDArray:
-        """Return the tags of each reason as text, those that are one joined."""
-        names = np.array([str(tag) for tag in self.tag_model.tags.array()], dtype=object)
-        texts = names[reasons.tag]
+    def _joined(self, reasons: PairReasons, kept: NDArray) -> tuple[NDArray, NDArray]:
+        """Return the texts of kept reasons that are of tags which are one, and which these are."""
+        is_joined = kept & (np.diff(reasons.indptr) > 1)
+        names = self.tag_model.tags.array()
         known: dict[tuple[int, ...], str] = {}
-        for at in np.flatnonzero(np.diff(reasons.indptr) > 1).tolist():
+        texts = np.empty(np.count_nonzero(is_joined), dtype=object)
+        for place, at in enumerate(np.flatnonzero(is_joined).tolist()):
             tags = tuple(reasons.tags[reasons.indptr[at] : reasons.indptr[at + 1]].tolist())
             if tags not in known:
-                known[tags] = joined([names[tag] for tag in tags])
-            texts[at] = known[tags]
-        return texts
+                known[tags] = joined([str(names[tag]) for tag in tags])
+            texts[place] = known[tags]
+        return texts, is_joined[kept]
 
     def _table(self, user_ids: NDArray, lists: Listed, rows: dict[str, NDArray]) -> pd.DataFrame:
         tags = pd.Index(self.tag_model.tags.array())
@@ -78,10 +80,14 @@ class ReasonsTeller(BatchWork):
         strength = np.where(is_reason, np.where(speaks_for, strength, len(STRENGTHS)), -1)
         words = pd.Index([*STRENGTHS, "less"])
         own_items = pd.array(self.item_ids)
+        # Of each text once, not for every row.
+        codes, others = pd.factorize(rows["joined"])
+        texts, of_row = pd.array([*map(str, tags), *others], dtype="string"), rows["tag"].copy()
+        of_row[rows["is_joined"]] = len(tags) + codes
         return pd.DataFrame(
             {
                 **self._whose(user_ids, lists, rows["pair"]),
-                "reason": pd.array(rows["reason"], dtype="string"),
+                "reason": texts.take(of_row, allow_fill=True),
                 "tag": pd.Categorical.from_codes(rows["tag"], categories=tags),
                 "speaks_for": pd.arrays.BooleanArray(speaks_for, ~is_reason),
                 "strength": pd.Categorical.from_codes(strength, categories=words),

@@ -48,18 +48,21 @@ def reasons_of_pairs(
         is_first = np.diff(key[order], prepend=-1) != 0
         leader[several[order]] = several[order[is_first]][np.cumsum(is_first) - 1]
         entry[several] = several[order]
-    total = np.zeros(len(tag))
-    np.add.at(total, leader[entry], contribution[entry])
+    total = np.bincount(leader[entry], contribution[entry], minlength=len(tag))
+    total = total.astype(np.float64, copy=False)  # whole numbers where there are none
 
     # What is left out still counts for what is large.
     first = np.flatnonzero(leader == np.arange(len(tag)))
-    largest = np.zeros(len(items))
-    np.maximum.at(largest, pair[first], np.abs(total[first]))
     size = np.abs(total[first])
+    starts = np.flatnonzero(np.diff(pair[first], prepend=-1))
+    largest = np.maximum.reduceat(size, starts) if len(starts) else size
+    largest = np.repeat(largest, np.diff(starts, append=len(first)))
     moves = np.where(total[first] < 0, MOVES[1], MOVES[0]) * account.spread_[items[pair[first]]]
-    least = np.maximum(SHARE * largest[pair[first]], moves)
+    least = np.maximum(SHARE * largest, moves)
     named = first[(np.abs(liking[first]) >= LIKED) & (size >= least)]
-    named = named[_order(pair[named], -np.abs(total[named]), -np.abs(contribution[named]))]
+    # Where no tags are one, a contribution is the total.
+    keys = (total, contribution) if len(several) else (total,)
+    named = named[_order(pair[named], *(-np.abs(key[named]) for key in keys))]
 
     # At most one speaks against, and none does where k is 1.
     against = total[named] < 0
@@ -78,8 +81,13 @@ def reasons_of_pairs(
 def _order(pair: NDArray, *keys: NDArray) -> NDArray:
     """Return the order by pair, which is theirs already, then by keys, the first key first."""
     order = np.arange(len(pair))
-    several = np.flatnonzero(np.bincount(pair)[pair] > 1)
-    order[several] = several[np.lexsort([*(key[several] for key in reversed(keys)), pair[several]])]
+    counts = np.bincount(pair)
+    starts = np.cumsum(counts) - counts
+    # Pairs of as many are sorted as the rows of a matrix: quicker than one long sort.
+    for count in np.flatnonzero(np.bincount(counts)[2:]) + 2:
+        at = starts[counts == count, np.newaxis] + np.arange(count)
+        by_keys = np.lexsort([key[at] for key in reversed(keys)])
+        order[at] = np.take_along_axis(at, by_keys, axis=1)
     return order
 
 

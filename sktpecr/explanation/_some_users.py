@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
@@ -49,9 +48,3 @@ class SomeUsers(NamedTuple):
             None if self.pairs is None else self.pairs.of(block),
             None if self.kept is None else self.kept[block],
         )
-
-    def seen_by(self, place: int) -> NDArray:
-        """Return the columns of what one of them is not to be listed."""
-        if self.seen is None:
-            return np.empty(0, dtype=np.intp)
-        return self.seen.indices[self.seen.indptr[place] : self.seen.indptr[place + 1]]

@@ -19,7 +19,8 @@ from sktpecr.refinement._spared import spared
 from sktpecr.solvers import ClosedFormSolver
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._temperature import temperature_of
-from sktpecr.tags._user import User, worth
+from sktpecr.tags._user import User
+from sktpecr.tags._wish import worth
 
 # What is met, in standard deviations.
 _MET = 1e-6

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from sktpecr._inputs._feedback import Feedback
@@ -17,7 +17,7 @@ from sktpecr.solvers._closed_form import NO_MOVEMENT
 from sktpecr.solvers._targets import MOVEMENT_AT_STRENGTH_ONE
 from sktpecr.tags._directions_of_many import combined_of_many
 from sktpecr.tags._tag_model import TagModel
-from sktpecr.tags._user import User, worth
+from sktpecr.tags._user import User
 
 # Numbers of scores in a block, 8 MB in single precision; of fewer users one by one is as quick.
 _NUMBERS, _FEWEST = 2**21, 8
@@ -90,13 +90,13 @@ def _in_a_block(
     embeddings = _moved(tag_model, list(users.values()), tastes, own.astype(np.float64), before)
     found = np.isfinite(embeddings).all(axis=1)
     after = tag_model.recommender.score_items(np.where(found[:, np.newaxis], embeddings, own))
-    evidence = cache(tag_model.wish.tag)  # many speak of the same tags
+    if is_auto:
+        after = _worth(tag_model, after, feedbacks)
     lists = {}
     for row, (label, user) in enumerate(users.items()):
         if not found[row]:
             continue
-        wish = _wish(evidence, feedbacks[row]) if is_auto else None
-        scores = worth(after[row], wish)
+        scores = after[row]
         if np.isfinite(scores).all():
             candidates = user.candidates(catalogue, exclude_seen)
             columns = top_items(scores, candidates, n_items)
@@ -105,14 +105,18 @@ def _in_a_block(
     return lists
 
 
-def _wish(evidence_of: Callable[[int, bool], NDArray], feedback: Feedback) -> NDArray | None:
-    """Return the evidence of likes and dislikes on items, None where there are none."""
-    evidence = [
-        strength * evidence_of(tag, liked)
-        for liked, named in ((False, feedback.dislike), (True, feedback.like))
+def _worth(tag_model: TagModel, scores: NDArray, feedbacks: Sequence[Feedback]) -> NDArray:
+    """Return what items are worth to users with likes and dislikes, shape (n_users, n_items)."""
+    places: dict[tuple[int, bool], int] = {}
+    entries = [
+        (strength, row, places.setdefault((tag, liked), len(places)))
+        for row, said in enumerate(feedbacks)
+        for liked, named in ((False, said.dislike), (True, said.like))
         for tag, strength in named.items()
     ]
-    return sum(evidence[1:], start=evidence[0]) if evidence else None
+    strengths, rows, columns = zip(*entries, strict=True) if entries else ((), (), ())
+    amounts = sp.csr_matrix((strengths, (rows, columns)), (len(feedbacks), len(places)))
+    return tag_model.worth(scores, amounts, tag_model.evidence(places))
 
 
 def _moved(

@@ -20,7 +20,8 @@ from sktpecr.explanation._explanation import Explanation
 from sktpecr.explanation._words import change_in_words, complete_words, together_in_words
 from sktpecr.refinement._answer import Listing, Tag, count_of, items_of
 from sktpecr.tags._tag_model import TagModel
-from sktpecr.tags._user import User, worth
+from sktpecr.tags._user import User
+from sktpecr.tags._wish import worth
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,7 +10,8 @@ from scipy.linalg import null_space
 
 from sktpecr._utils._ranking import top_items
 from sktpecr.tags._tag_model import TagModel
-from sktpecr.tags._user import User, worth
+from sktpecr.tags._user import User
+from sktpecr.tags._wish import worth
 
 # What places in the list weigh beside how unlike the population a move is, tried in this order.
 _WEIGHTS = 10.0 ** np.arange(-4, 6.1, 0.5)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
@@ -16,20 +18,21 @@ from sktpecr._inputs._ids import Ids, check_list
 from sktpecr._utils._array_api import beside
 from sktpecr._utils._blocks import blocks, taken
 from sktpecr._utils._lazily import lazily
-from sktpecr._utils._ranking import top_items
+from sktpecr._utils._ranking import top_items, top_items_but
 from sktpecr._utils._rounding import spread
+from sktpecr._utils._top_lists import TopLists, top_lists
 from sktpecr.attribution import AccountAttribution
 from sktpecr.attribution._composite import CompositeFunction
 from sktpecr.attribution._resampled import Half, halves_of
 from sktpecr.generators import CVAEGenerator, GaussianGenerator
 from sktpecr.generators._swap import Swap
 from sktpecr.recommenders._own_rows import fold_in_fidelity
-from sktpecr.recommenders._protocol import optional
+from sktpecr.recommenders._protocol import is_dot_product, item_biases_of, optional
 from sktpecr.tags._directions import Directions
 from sktpecr.tags._sampled_directions import directions_at
 from sktpecr.tags._steerability import Steerability
 from sktpecr.tags._tag_preference_extractor import TagPreferenceExtractor
-from sktpecr.tags._wish import Wish
+from sktpecr.tags._wish import Wish, worth
 
 # What tags that are known differ in by less than this share of their spread says nothing.
 _ALIKE = 1e-3
@@ -304,6 +307,84 @@ class TagModel:
         """What answers about tags say of items."""
         vectors = optional(self.recommender, "item_embeddings")
         return Wish(self.extractor._item_tags, item_embeddings=vectors)
+
+    def evidence(self, answers: Iterable[tuple[int | tuple[int, ...], bool]]) -> NDArray:
+        """Return what answers about tags say of all items.
+
+        Parameters
+        ----------
+        answers : iterable of (tag, liked)
+            The tag is a column, or a tuple of columns that are meant together.
+
+        Returns
+        -------
+        ndarray of shape (n_answers, n_items)
+            Logarithms of how probable the answer is of somebody who looks for the item, less that
+            of an item without the tag. An item that has no tags at all has what is guessed.
+        """
+        found = [self.wish.tag(tag, liked) for tag, liked in answers]
+        return np.array(found).reshape(len(found), self.extractor._item_tags.shape[0])
+
+    def worth(self, scores: Any, amounts: Any, evidence: Any) -> Any:
+        """Return what items are worth to users who answered, as their next lists rank them.
+
+        Parameters
+        ----------
+        scores : ndarray or torch tensor of shape (n_users, n_items)
+            Scores of all items.
+        amounts : array-like, sparse matrix or torch tensor of shape (n_users, n_answers)
+            How much each answer counts for each user: 0 where she did not give it, usually 1.
+        evidence : ndarray or torch tensor of shape (n_answers, n_items)
+            As :meth:`evidence` returns it.
+
+        Returns
+        -------
+        ndarray or tensor of shape (n_users, n_items)
+            In units of the score. Of a tensor, a tensor on its device.
+        """
+        amounts = amounts if sp.issparse(amounts) else beside(amounts, scores)
+        return worth(scores, amounts @ beside(evidence, scores))
+
+    def top_lists(
+        self, embeddings: Any, n: int, listed: NDArray | None = None, seen: Any = None
+    ) -> TopLists:
+        """Return the n best items of users given by their embeddings.
+
+        Parameters
+        ----------
+        embeddings : ndarray or torch tensor of shape (n_users, n_factors)
+            The users' embeddings.
+        n : int
+            Length of the lists, at most.
+        listed : ndarray of bool, shape (n_items,), optional
+            Which items may be listed. All by default.
+        seen : sparse matrix of shape (n_users, n_items), optional
+            What is left out of each user's list.
+
+        Returns
+        -------
+        lengths : ndarray or tensor of int, shape (n_users,)
+            How long each list is.
+        items : ndarray or tensor of int, shape (n_listed,)
+            Columns of the items, one list after another, the best first and ties in column order.
+        scores : ndarray or tensor of shape (n_listed,)
+            Their scores. Of embeddings that are a tensor, all three are tensors on its device, if
+            the score is a dot product.
+        """
+        recommender, shape = self.recommender, (len(embeddings), self.extractor._item_tags.shape[0])
+        listed = np.ones(shape[1], dtype=bool) if listed is None else listed
+        seen = sp.csr_matrix(shape if seen is None else seen)
+        if is_dot_product(recommender):
+            factors, biases = np.asarray(recommender.item_embeddings), item_biases_of(recommender)
+            return top_lists(embeddings, factors, biases, n, listed, seen)
+        unlisted, scores = np.flatnonzero(~listed), recommender.score_items(embeddings)
+        lists = [
+            top_items_but(own, (unlisted, seen.indices[slice(*seen.indptr[row : row + 2])]), n)
+            for row, own in enumerate(scores)
+        ]
+        own_scores = [own[items] for own, items in zip(scores, lists, strict=True)]
+        lengths = np.array([len(each) for each in lists])
+        return TopLists(lengths, np.concatenate(lists), np.concatenate(own_scores))
 
     @lazily
     def embedding_variance(self) -> float:

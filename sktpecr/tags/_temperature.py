@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
+
+from sktpecr._utils._array_api import is_tensor, namespace_of
 
 # In standard deviations of a user's scores: between what MovieLens-1M, latest-small and goodbooks
 # have, 1.2 to 1.9. For where nothing was held out.
@@ -40,9 +44,12 @@ def fit_temperature(scores: NDArray, held_out: NDArray, candidates: NDArray | No
     return float(np.exp(found.x))
 
 
-def temperature_of(scores: NDArray) -> float:
-    """Return the temperature at which a user's scores are a prior over items, in their units."""
-    apart = scores.astype(np.float64)
-    apart -= apart.mean()
+def temperature_of(scores: Any) -> Any:
+    """Return the temperature at which users' scores are a prior over items, in their units."""
+    # `scores` (..., n_items), an array or a tensor; returns (...,).
+    xp = namespace_of(scores)
+    apart = xp.astype(scores, scores.dtype if is_tensor(scores) else np.float64)
+    apart -= xp.mean(apart, axis=-1, keepdims=True)
     # Half the time of std.
-    return USUAL_TEMPERATURE * (float(np.sqrt(apart @ apart / len(apart))) or 1.0)
+    spread = xp.sqrt(xp.vecdot(apart, apart) / apart.shape[-1])
+    return USUAL_TEMPERATURE * xp.where(spread == 0, 1.0, spread)

@@ -24,7 +24,7 @@ from sktpecr._inputs._tables import (
 )
 from sktpecr.recommenders._protocol import fold_in
 from sktpecr.tags._tag_model import TagModel
-from sktpecr.tags._temperature import temperature_of
+from sktpecr.tags._wish import worth
 
 # A label names so many tags, and no more.
 _NAMED = 3
@@ -246,13 +246,6 @@ class User:
                 f"user by tags, instead"
             )
         return self
-
-
-def worth(scores: NDArray, wish: NDArray | None) -> NDArray:
-    """Return scores with evidence on items, in units of the score."""
-    if wish is None:
-        return scores
-    return scores.astype(np.float64) + temperature_of(scores) * wish
 
 
 def one_row(catalogue: Catalogue, interactions: Any) -> sp.csr_matrix:

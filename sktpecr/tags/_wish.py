@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from sktpecr._utils._array_api import beside, is_tensor
 from sktpecr._utils._lazily import lazily
+from sktpecr.tags._temperature import temperature_of
 
 # Chosen among .1, .05 and .02 in simulated critiques on MovieLens-1M, latest-small and goodbooks:
 # no better with .1 where one answer in ten is wrong, and worse where none is.
@@ -28,7 +29,7 @@ _LEARNED_FROM = 10_000
 # nobody is told that the item has the tag, and who asks for a number of a tag's items gets those
 # that have it (`guess=False`).
 # Evidence, shape (n_items,), is log P less that of an item which does not have the tag for certain,
-# so that it is 0 on most items. Add it up, each times how much it is to count: see `wish_scores`.
+# so that it is 0 on most items. Add it up, each times how much it is to count: see `worth`.
 class Wish:
     """How likely every item makes what somebody said about the one that she looks for."""
 
@@ -120,16 +121,12 @@ class Wish:
         return expit(others @ slope + intercept)
 
 
-def wish_scores(
-    scores: NDArray, temperature: float, said: Iterable[tuple[float, NDArray]]
-) -> NDArray:
-    """Return what items are worth to somebody who said something, shape (n_items,)."""
-    # `scores` (n_items,) of any recommender, as refined so far; `temperature` in standard
-    # deviations of them; `said`: how much each answer counts, and its evidence. Logarithms of the
-    # posterior probability, up to a constant: s_v / tau + sum_k a_k log P(k | v), tau the
-    # temperature times the standard deviation of s. Where that is 0, only what was said counts.
-    scores = np.asarray(scores, dtype=np.float64)
-    total = scores / (temperature * (scores.std() or 1.0))
-    for amount, evidence in said:
-        total += amount * evidence
-    return total
+def worth(scores: Any, wish: Any) -> Any:
+    """Return what items are worth to users who said something, in units of the score."""
+    # `scores` and `wish`, the evidence, (..., n_items), of arrays or tensors. Logarithms of the
+    # posterior probability, up to a constant, times the temperature: s_v + tau sum_k a_k log P(k |
+    # v). Where all scores are the same, only what was said counts.
+    if wish is None:
+        return scores
+    base = scores if is_tensor(scores) else scores.astype(np.float64)
+    return base + temperature_of(scores)[..., None] * beside(wish, scores)

@@ -11,7 +11,7 @@ from benchmarks.common.rows import Row
 from benchmarks.pages import control, evidence, tables, write
 from benchmarks.pages.results import DOCS
 
-TESTED = ("results/*.rst", "speed.rst", "scaling.rst")
+TESTED = ("results/*.rst", "speed.rst", "scaling.rst", "guide/devices.inc")
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def manual(tmp_path_factory):
     names = [name for name in written if not name.startswith("results/")]
     assert names == [
         *("evidence.rst", "results.rst", "speed.rst", "scaling.rst", "claims.rst"),
-        *("guide/adapters.inc", "guide/night.inc", "guide/fold_in.inc"),
+        *("guide/adapters.inc", "guide/devices.inc", "guide/night.inc", "guide/fold_in.inc"),
     ]
     assert len(written) > len(names) + 20
     return folder
@@ -98,7 +98,7 @@ def test_results_link_every_page_and_count_its_numbers(manual, kept):
     (lines,) = read_tables(page).values()
     shown = sum(int(line[2].replace(",", "")) for line in lines if len(line) > 2)
     rows = [row["name"].split()[0] for row in kept["rows"]]
-    assert shown == sum(name not in ("speed", "everybody") for name in rows)
+    assert shown == sum(name not in ("speed", "everybody", "devices") for name in rows)
 
 
 def test_evidence_opens_with_what_the_ledger_and_the_results_say(manual, kept):

@@ -150,7 +150,8 @@ def test_chunks_and_parts_change_nothing(monkeypatch):
     explainer = EXPLAINERS["films"]
     users = explainer.user_ids_[:40].tolist()
     expected = explainer.reasons_batch(users)
-    monkeypatch.setattr("sktpecr.explanation._evidence_of_pairs._TAGS_A_CHUNK", 300)
+    monkeypatch.setattr("sktpecr.explanation._evidence_of_pairs._NUMBERS_A_CHUNK", 300)
+    monkeypatch.setattr("sktpecr.explanation._evidence_of_pairs._PAIRS_A_USER", 3)
     monkeypatch.setattr("sktpecr.explanation._batch_work._NUMBERS_A_BLOCK", 30_000)
     found = explainer.reasons_batch(users, batch_size=7)
     pd.testing.assert_frame_equal(found, expected, rtol=1e-6, atol=1e-9)

@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 from implicit.als import AlternatingLeastSquares
 from sklearn.decomposition import TruncatedSVD
 from sklearn.model_selection import GridSearchCV
@@ -292,3 +293,32 @@ def test_of_too_many_learners_a_sample_is_what_is_learned_from(monkeypatch):
     for name in ("scale_", "strength_", "used_"):
         np.testing.assert_allclose(getattr(model.account, name), getattr(same.account, name))
     assert model.learners.sum() == 80  # whom an evaluation must not take for unseen
+
+
+def test_top_lists_are_what_is_recommended(explainer):
+    model = explainer.tag_model_
+    seen = model.catalogue.interactions
+    lengths, items, scores = model.top_lists(model.user_embeddings, 5, seen=seen)
+    starts = np.cumsum(lengths) - lengths
+    for user, (start, length) in enumerate(zip(starts, lengths, strict=True)):
+        expected = explainer.recommend(model.catalogue.users[user], 5)
+        own = slice(start, start + length)
+        assert model.catalogue.item_ids[items[own]].tolist() == expected["item"].tolist()
+        np.testing.assert_allclose(scores[own], expected["score"], rtol=1e-5)
+
+
+def test_what_items_are_worth_to_many_is_what_they_are_to_each(explainer):
+    model, rng = explainer.tag_model_, np.random.RandomState(0)
+    answers = [(0, True), (2, False), ((1, 3), True)]
+    evidence, amounts = model.evidence(answers), rng.uniform(size=(60, 3))
+    scores = model.recommender.score_items(model.user_embeddings)
+    found = model.worth(scores, amounts, evidence)
+    np.testing.assert_allclose(model.worth(scores, sp.csr_matrix(amounts), evidence), found)
+    for own, said, row in zip(scores, amounts, found, strict=True):
+        wish = sum(
+            amount * model.wish.tag(tag, liked)
+            for amount, (tag, liked) in zip(said, answers, strict=True)
+        )
+        np.testing.assert_allclose(row, own + 1.5 * own.astype(float).std() * wish)
+    assert model.evidence([]).shape == (0, 80)
+    np.testing.assert_array_equal(model.worth(scores, np.ones((60, 0)), model.evidence([])), scores)

@@ -7,10 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from sktpecr.tags._wish import Wish, wish_scores
+from sktpecr.tags._temperature import USUAL_TEMPERATURE, temperature_of
+from sktpecr.tags._wish import Wish, worth
 
 TAGS = np.array([[1, 0, 1], [0, 1, 0], [1, 1, 0], [0, 0, 1], [1, 1, 1]], dtype=float)
 EPS = 0.2
+
+
+def posterior(scores, said):
+    """Return the probabilities of items after answers; what they are worth is in score units."""
+    return softmax(worth(scores, said) / temperature_of(scores))
 
 
 def softmax(values):
@@ -20,30 +26,26 @@ def softmax(values):
 
 @pytest.mark.parametrize("answers", itertools.product([True, False], repeat=3))
 def test_posterior_is_that_of_bayes_theorem(answers):
-    scores, tau = np.array([0.3, 0.1, 0.9, 0.2, -0.5]), 0.4
-    wish = Wish(TAGS, EPS)
-    said = [(1.0, wish.tag(tag, liked)) for tag, liked in enumerate(answers)]
+    scores, wish = np.array([0.3, 0.1, 0.9, 0.2, -0.5]), Wish(TAGS, EPS)
+    said = sum(wish.tag(tag, liked) for tag, liked in enumerate(answers))
     # Every world, one item at a time: prior times the chance of each answer in it.
-    joint = softmax(scores / (tau * scores.std()))
+    joint = softmax(scores / (USUAL_TEMPERATURE * scores.std()))
     for item, tag in itertools.product(range(5), range(3)):
         right = bool(TAGS[item, tag]) == answers[tag]
         joint[item] *= 1 - EPS if right else EPS
-    np.testing.assert_allclose(softmax(wish_scores(scores, tau, said)), joint / joint.sum())
+    np.testing.assert_allclose(posterior(scores, said), joint / joint.sum())
 
 
 def test_posterior_is_the_share_of_simulated_users_who_gave_these_answers():
     rng = np.random.RandomState(0)
-    prior, weights = np.array([0.5, 0.3, 0.2]), np.array([[0.8], [0.4], [0.0]])
+    scores, weights = np.array([0.5, 0.3, 0.2]), np.array([[0.8], [0.4], [0.0]])
+    prior = softmax(scores / temperature_of(scores))
     sought = rng.choice(3, size=400_000, p=prior)
     has = rng.uniform(size=len(sought)) < weights[sought, 0] / 0.8
     says = has != (rng.uniform(size=len(sought)) < EPS)
     expected = np.bincount(sought[says], minlength=3) / says.sum()
-    posterior = softmax(
-        wish_scores(
-            np.log(prior), 1 / np.log(prior).std(), [(1.0, Wish(weights, EPS).tag(0, True))]
-        )
-    )
-    np.testing.assert_allclose(posterior, expected, atol=0.005)
+    found = posterior(scores, Wish(weights, EPS).tag(0, True))
+    np.testing.assert_allclose(found, expected, atol=0.005)
 
 
 @settings(max_examples=60, deadline=None)
@@ -58,9 +60,7 @@ def test_more_liking_never_lowers_an_item_against_one_with_less_of_the_tag(
     tags = np.array(weights)[:, np.newaxis]
     wish, scores = Wish(tags, error_rate), np.zeros(len(weights))
     for liked, sign in ((True, 1), (False, -1)):
-        some, more = (
-            wish_scores(scores, 1.0, [(amount, wish.tag(0, liked))]) for amount in sorted(amounts)
-        )
+        some, more = (worth(scores, amount * wish.tag(0, liked)) for amount in sorted(amounts))
         order = np.argsort(weights, kind="stable")
         gaps = sign * np.diff((more - some)[order])
         assert gaps.min() >= -1e-9
@@ -172,7 +172,9 @@ def test_a_tag_on_everything_or_nothing_is_no_evidence_to_guess_from():
 def test_a_like_and_a_dislike_in_numbers():
     wish = Wish(np.array([[1, 0], [0, 1], [1, 1]]), EPS)
     np.testing.assert_allclose(wish.tag(0, liked=True), np.log([4, 1, 4]))
-    said = [(1.0, wish.tag(0, liked=True)), (1.0, wish.tag(1, liked=False))]
-    assert np.argmax(wish_scores(np.array([0.1, 0.9, 0.5]), 1.0, said)) == 0
-    found = wish_scores(np.array([1.0, 2.0]), 0.5, [(2.0, np.array([3.0, 0.0]))])
-    np.testing.assert_allclose(found, [10, 8])
+    said = wish.tag(0, liked=True) + wish.tag(1, liked=False)
+    assert np.argmax(worth(np.array([0.1, 0.9, 0.5]), said)) == 0
+    found = worth(np.array([1.0, 2.0]), np.array([3.0, 0.0]))
+    np.testing.assert_allclose(found, [1 + 1.5 * 0.5 * 3, 2])
+    # Where all scores are the same, only what was said counts.
+    np.testing.assert_allclose(worth(np.ones(2), np.array([3.0, 0.0])), [1 + 1.5 * 3, 1])
