@@ -7,7 +7,7 @@ import torch
 from sktpecr import CVAEGenerator, GaussianGenerator, TagPreferenceExtractor
 from sktpecr.recommenders import FactorRecommender, TorchRecommender
 from sktpecr.recommenders._protocol import item_gradients
-from sktpecr.solvers._gradients import generated_and_pullback, scores_and_pullback
+from sktpecr.solvers._gradients import generation_at, scores_and_pullback
 from sktpecr.tags._gradients import tag_gradients
 
 RANDOM = np.random.RandomState(0)
@@ -86,8 +86,8 @@ def test_generators_own_gradient_equals_finite_differences(generator):
 
     weights = RANDOM.normal(size=5)
     np.testing.assert_allclose(
-        generated_and_pullback(generator, C[4], USERS[4])[1](weights),
-        generated_and_pullback(WithoutGradient(), C[4], USERS[4])[1](weights),
+        generation_at(generator, USERS[4])(C[4])[1](weights),
+        generation_at(WithoutGradient(), USERS[4])(C[4])[1](weights),
         rtol=1e-5,
         atol=1e-7,
     )
