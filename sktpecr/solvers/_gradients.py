@@ -36,6 +36,25 @@ def scores_and_pullback(
     )
 
 
+def margins_and_pullback(
+    recommender: Any, embedding: NDArray, pairs: NDArray
+) -> tuple[NDArray, Callable[[NDArray], NDArray]]:
+    """Return how far the first of each pair of items is ahead of the second, and the pullback."""
+    # `embedding` (n_factors,), `pairs` (n, 2); returns (n,).
+    if not is_dot_product(recommender):
+        scores, pullback = scores_and_pullback(recommender, embedding, pairs.T.ravel())
+        better, worse = scores.reshape(2, -1)
+        return better - worse, lambda weights: pullback(np.concatenate([weights, -weights]))
+    factors, biases = np.asarray(recommender.item_embeddings), optional(recommender, "item_biases")
+    better, worse = pairs.T
+    apart = factors[better].astype(np.float64)
+    apart -= factors[worse]
+    margins = apart @ embedding
+    if biases is not None:
+        margins += np.asarray(biases)[better].astype(np.float64) - np.asarray(biases)[worse]
+    return margins, lambda weights: weights @ apart
+
+
 def generation_at(
     generator: Any, embedding: NDArray
 ) -> Callable[[NDArray], tuple[NDArray, Callable[[NDArray], NDArray]]]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from sktpecr._inputs._feedback import Feedback
-from sktpecr.solvers._gradients import scores_and_pullback
+from sktpecr.solvers._gradients import margins_and_pullback, scores_and_pullback
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._user import User
 
@@ -43,10 +43,8 @@ class Batch(NamedTuple):
             items, labels = self.rows.T
             scores, pullback = scores_and_pullback(recommender, embedding, items)
             return pullback(self.weights * (expit(scores) - labels) / len(scores))
-        scores, pullback = scores_and_pullback(recommender, embedding, self.rows.T.ravel())
-        better, worse = scores.reshape(2, -1)
-        slope = -self.weights * expit(worse - better)
-        return pullback(np.concatenate([slope, -slope]))
+        margins, pullback = margins_and_pullback(recommender, embedding, self.rows)
+        return pullback(-self.weights * expit(-margins))
 
 
 class Pairs:

@@ -7,7 +7,11 @@ import torch
 from sktpecr import CVAEGenerator, GaussianGenerator, TagPreferenceExtractor
 from sktpecr.recommenders import FactorRecommender, TorchRecommender
 from sktpecr.recommenders._protocol import item_gradients
-from sktpecr.solvers._gradients import generation_at, scores_and_pullback
+from sktpecr.solvers._gradients import (
+    generation_at,
+    margins_and_pullback,
+    scores_and_pullback,
+)
 from sktpecr.tags._gradients import tag_gradients
 
 RANDOM = np.random.RandomState(0)
@@ -67,6 +71,16 @@ def test_gradient_of_a_dot_product():
     scores, pullback = scores_and_pullback(recommender, USERS[7], ROWS)
     np.testing.assert_allclose(scores, ITEMS[ROWS] @ USERS[7] + BIASES[ROWS])
     np.testing.assert_allclose(pullback(WEIGHTS), WEIGHTS @ ITEMS[ROWS])
+
+
+@pytest.mark.parametrize("recommender", [Plain(), FactorRecommender(USERS, ITEMS, BIASES)])
+def test_how_far_items_are_ahead_of_others(recommender):
+    pairs = np.column_stack([ROWS, ROWS[::-1]])
+    scores, of_scores = scores_and_pullback(recommender, USERS[7], ROWS)
+    margins, pullback = margins_and_pullback(recommender, USERS[7], pairs)
+    np.testing.assert_allclose(margins, scores - scores[::-1], atol=1e-12)
+    expected = of_scores(WEIGHTS - WEIGHTS[::-1])
+    np.testing.assert_allclose(pullback(WEIGHTS), expected, rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize(
