@@ -64,9 +64,9 @@ def by_taste(evidence: NDArray, base: NDArray, candidates: NDArray, listed: NDAr
     # `evidence` (n_items,) is above 0 on the tag's items, `base` (n_items,) what items are worth
     # before the answer; `listed` are the columns of the list that makes of the candidates.
     # Evidence times exp(z / 2), z how far the item stands behind the best of the tag that is not
-    # listed yet, in standard deviations. Alike in sign, and in order within
-    # the tag where evidence is, so that more liking still never lowers an item of the tag against
-    # another: but the rest of the list stays, where evidence as it is brings the whole tag.
+    # listed yet, in standard deviations. Alike in sign, and in order within the tag where evidence
+    # is, so that more liking still never lowers an item of the tag against another: but the rest of
+    # the list stays, where evidence as it is brings the whole tag.
     unlisted = candidates.copy()
     unlisted[listed] = False
     of_tag = np.flatnonzero(evidence)
