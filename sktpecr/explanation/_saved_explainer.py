@@ -113,7 +113,7 @@ def _values(explainer: Any) -> dict[str, Any]:
         "alignment": explainer.alignment_,
         "recommender": kept if type(kept) is FactorRecommender else None,
         **dict(zip(_LABELS, labels, strict=True)),
-        "item_tags": tag_model.extractor._item_tags,
+        "item_tags": tag_model.item_tags.tocsc(),
         "interactions": catalogue.interactions,
         **{name: getattr(tag_model, name) for name in _LEARNED},
         "generator_": tag_model.generator,
@@ -210,11 +210,9 @@ def _rebuilt(cls: Any, values: dict[str, Any], given: Any) -> Any:
         recommender, as_given, tag_names=params["tag_names"], aggregate=params["aggregate"]
     )
     extractor._read(recommender, n_items, features)
-    if (extractor._item_tags != item_tags).nnz or (extractor.tag_names_ != tag_names).any():
-        raise ValueError("recommender must have the tags that were explained, got others")
     generator, attribution = values["generator_"], values["attribution_"]
     attribution._composite = CompositeFunction(recommender, generator)
-    explainer._tag_model = TagModel(
+    tag_model = explainer._tag_model = TagModel(
         extractor=extractor,
         catalogue=catalogue,
         tags=Ids("tag", tag_names, n_tags, "tag_names"),
@@ -223,7 +221,9 @@ def _rebuilt(cls: Any, values: dict[str, Any], given: Any) -> Any:
         composite=attribution._composite,
         **{name: values[name] for name in _LEARNED},
     )
-    _check_answers(values, explainer._tag_model)
+    if (tag_model.item_tags != item_tags).nnz or (extractor.tag_names_ != tag_names).any():
+        raise ValueError("recommender must have the tags that were explained, got others")
+    _check_answers(values, tag_model)
     return explainer
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import groupby
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from sktpecr._inputs._feedback import Feedback
 from sktpecr._utils._ranking import top_items
 from sktpecr.explanation._followed import followed
-from sktpecr.refinement._amount import by_taste, solve_amounts, wanted_count
 from sktpecr.refinement._spared import spared
 from sktpecr.solvers import ClosedFormSolver
+from sktpecr.tags._amount import enough, wanted_count
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._temperature import temperature_of
 from sktpecr.tags._user import User
@@ -43,6 +43,12 @@ class Listing:
         """Return the columns that are listed, best first."""
         return top_items(scores, self.candidates, self.n)
 
+    def enough(
+        self, base: NDArray, moves: NDArray, wanted: Sequence[int], first: NDArray
+    ) -> list[NDArray]:
+        """Return as much of what an answer adds to scores as brings each number wanted."""
+        return enough(base, moves, self.candidates, wanted, self.n, self.keep, first)
+
 
 def answers(
     tag_model: TagModel,
@@ -67,7 +73,8 @@ def answers(
         embedding, asked = _taste(tag_model, user, taste, values, hold)
         scores = tag_model.scores_of(embedding)
         if together[0][1] and not values:
-            sparing = _sparing(tag_model, user, embedding, scores, listing, first)
+            is_met = _is_met(tag_model, [wanted for _, wanted in together], listing, first)
+            sparing = _sparing(tag_model, user, embedding, scores, listing, first, is_met)
             if sparing is not None:
                 embedding, scores = sparing
                 asked = tag_model.tag_preferences_of(embedding)
@@ -111,6 +118,19 @@ def _taste(
     return embedding, asked
 
 
+def _is_met(
+    tag_model: TagModel, several: Iterable[dict[Tag, int]], listing: Listing, first: NDArray
+) -> bool:
+    """Tell whether a list has all that it can have of what is asked for, in each choice."""
+    for tag, number in {pair for wanted in several for pair in wanted.items()}:
+        before = count_of(tag_model, tag, first)
+        if number > before:
+            number = min(number, int(listing.candidates[items_of(tag_model, tag)].sum()))
+        if number != before:
+            return False
+    return True
+
+
 def _sparing(
     tag_model: TagModel,
     user: User,
@@ -118,16 +138,19 @@ def _sparing(
     scores: NDArray,
     listing: Listing,
     first: NDArray,
+    is_met: bool,
 ) -> tuple[NDArray, NDArray] | None:
     """Return so much of a move of taste that the list keeps enough of it; None for all of it."""
     # Half of what the list may lose is for what is to be seen: where lists are close calls, taste
-    # alone would have cost all of it, and nothing that was asked for would come.
+    # alone would have cost all of it, and nothing that was asked for would come. Where nothing is
+    # left to be seen, nothing of the list is lost either.
     own, least = user.embedding.astype(np.float64), (1 + listing.keep) / 2 * len(first)
+    least = len(first) if is_met else least
     before, spared = set(first.tolist()), None
-    for _ in range(_HALVINGS):
+    for halved in range(_HALVINGS + is_met):
         if len(before.intersection(listing.of(worth(scores, user.wish)).tolist())) >= least:
             break
-        embedding = (own + embedding) / 2
+        embedding = own if halved == _HALVINGS else (own + embedding) / 2
         scores = tag_model.scores_of(embedding)
         spared = embedding, scores
     return spared
@@ -166,8 +189,8 @@ def _for_now(
             wishes = [
                 each + moves / temperature
                 for each, some in ways
-                for moves in _enough(
-                    prior + temperature * each, temperature * evidence, some, listing, first
+                for moves in listing.enough(
+                    prior + temperature * each, temperature * evidence, some, first
                 )
             ]
     for tag, item in said.less_than.items():
@@ -202,7 +225,7 @@ def _seen(
             base = prior + temperature * wish
             evidence = temperature * tag_model.wish.tag(tag, liked, guess=False)
             # Of the list that the embedding makes, which may be far from the first.
-            (moves,) = _enough(base, evidence, [wanted], longer, longer.of(base))
+            (moves,) = longer.enough(base, evidence, [wanted], longer.of(base))
             wish = wish + moves / temperature
     return wish
 
@@ -243,17 +266,3 @@ def count_of(tag_model: TagModel, tag: Tag, columns: NDArray) -> int:
     items = items_of(tag_model, tag)
     places = np.searchsorted(items, columns)
     return int((items[np.minimum(places, len(items) - 1)] == columns).sum()) if len(items) else 0
-
-
-def _enough(
-    base: NDArray, moves: NDArray, wanted: Sequence[int], listing: Listing, first: NDArray
-) -> list[NDArray]:
-    """Return as much of what an answer adds to scores as brings each number of items wanted."""
-    largest = moves.max()
-    if not largest and not moves.any():
-        return [moves] * len(wanted)
-    allowed, listed = listing.candidates, listing.of(base)
-    if largest > 0:
-        moves = by_taste(moves, base, allowed, listed)
-    found = solve_amounts(base, moves, allowed, wanted, listing.n, listing.keep, first, listed)
-    return [each.strength * moves for each in found]

@@ -23,16 +23,12 @@ from sktpecr._inputs._tables import (
     widened,
 )
 from sktpecr.recommenders._protocol import fold_in
+from sktpecr.tags._described import wish_of
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._wish import worth
 
 # A label names so many tags, and no more.
 _NAMED = 3
-# A tag that somebody new stands a standard deviation from counts as so many answers, several as
-# many in all. With less, not three of the first ten films carry a tag named at 2; with more,
-# people's own films rank lower: of MovieLens-1M, NDCG@10 by five tags is .29, and .23 if each
-# counts in full.
-ANSWERS_A_DEVIATION = 0.5
 # Products with smaller numbers may be 0 in float32.
 _VANISHING = 1e-17
 
@@ -140,18 +136,13 @@ class User:
                 f"embedding, and {type(tag_model.generator).__name__} has none; give interactions"
             )
         embedding = tag_model.generator.predict(tag_model.expected(values)[np.newaxis])[0]
-        wish = None
-        for tag, value in values.items():
-            # With guesses three of ten items that carry the tag come for fewer tags: .78 to .94.
-            evidence = tag_model.wish.tag(tag, value > 0, guess=False)
-            evidence = ANSWERS_A_DEVIATION * abs(value) / len(values) * evidence
-            wish = evidence if wish is None else wish + evidence
         words = [f"{tag_model.tags[tag]} {value:+g}" for tag, value in values.items()]
         if len(words) > _NAMED:
             words[_NAMED:] = ["..."]
         label = f"a new user ({', '.join(words)})" if words else "a new user"
         likes = tuple(tag for tag, value in values.items() if value > 0)
-        return cls(label, embedding, np.empty(0, dtype=np.intp), wish=wish, described=likes)
+        user = cls(label, embedding, np.empty(0, dtype=np.intp), described=likes)
+        return replace(user, wish=wish_of(tag_model, user.taste(tag_model), values))
 
     def taste(self, tag_model: TagModel) -> NDArray:
         """Return the scores of the embedding, computed once."""
@@ -198,9 +189,12 @@ class User:
         """Return the user, who from now on is listed these items alone; None for no change."""
         if items is None:
             return self
-        return replace(
-            self, among=catalogue.items.rows(check_list(items, "candidates", "item ids"))
-        )
+        among = catalogue.items.rows(check_list(items, "candidates", "item ids"))
+        if not len(among):
+            raise ValueError(
+                "candidates must have at least one item id, got none; leave them out for all items"
+            )
+        return replace(self, among=among)
 
     def candidates(
         self, catalogue: Catalogue, exclude_seen: bool, exclude: Iterable[Hashable] = ()

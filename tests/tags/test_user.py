@@ -516,11 +516,3 @@ def test_sparse_arrays_are_as_good_as_matrices(kind):
     np.testing.assert_array_equal(again.transform(kind(X)), EXPLAINER.transform(X))
     expected = EXPLAINER.recommend(n=5, **NEW)
     pd.testing.assert_frame_equal(again.recommend(n=5, interactions=kind(X[ROW])), expected)
-
-
-@settings(max_examples=25, deadline=None)
-@given(values=st.dictionaries(st.sampled_from(TAGS), st.floats(-3, 3), min_size=1, max_size=5))
-def test_several_tags_that_describe_somebody_count_as_one_on_average(values):
-    each = [User.of(POPULATION, tags={tag: value}).wish for tag, value in values.items()]
-    found = User.of(POPULATION, tags=values).wish
-    np.testing.assert_allclose(found, np.mean(each, axis=0), atol=1e-12)

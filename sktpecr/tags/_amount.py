@@ -80,6 +80,27 @@ def by_taste(evidence: NDArray, base: NDArray, candidates: NDArray, listed: NDAr
     return shaped
 
 
+def enough(
+    base: NDArray,
+    moves: NDArray,
+    candidates: NDArray,
+    wanted: Sequence[int],
+    n: int = 10,
+    keep: float = 0.5,
+    first: NDArray | None = None,
+) -> list[NDArray]:
+    """Return as much of what an answer adds to scores as brings each number of items wanted."""
+    # See `solve_amounts`; `moves` (n_items,) may be 0 on all items, and then nothing is moved.
+    largest = moves.max()
+    if not largest and not moves.any():
+        return [moves] * len(wanted)
+    listed = top_items(base, candidates, n)
+    if largest > 0:
+        moves = by_taste(moves, base, candidates, listed)
+    found = solve_amounts(base, moves, candidates, wanted, n, keep, first, listed)
+    return [each.strength * moves for each in found]
+
+
 def solve_amounts(
     base: NDArray,
     evidence: NDArray,

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from sktpecr._inputs._feedback import AMOUNTS
 from sktpecr._utils._ranking import top_items
-from sktpecr.refinement._amount import by_taste, solve_amounts, wanted_count
+from sktpecr.tags._amount import by_taste, solve_amounts, wanted_count
 
 
 def solve_amount(base, evidence, candidates, wanted, *how, **named):
