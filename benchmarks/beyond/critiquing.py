@@ -34,10 +34,10 @@ from benchmarks.beyond.critiquing_rivals import (
     NoAnswer,
     PlainStep,
 )
+from benchmarks.beyond.temperature import fit_temperature
 from benchmarks.common.rows import Row, mean_row, prefix, row
 from benchmarks.common.world import World, world
 from sktpecr import TPECRExplainer
-from sktpecr.tags._temperature import fit_temperature
 
 _N_SESSIONS, _N_TUNED = 100, 40
 _DEFAULT = "default"

@@ -182,7 +182,7 @@ def _without_generator(
     recommender = extractor.recommender_
     scores = recommender.score_items(embeddings)
     scores -= scores[:N_LEARNERS].mean(axis=0)
-    to_tags = np.linalg.pinv(extractor._item_tags.toarray())
+    to_tags = np.linalg.pinv(explainer.tag_model_.item_tags.toarray())
     views = {
         "tag preferences": explainer.tag_preferences_ - explainer.population_mean_,
         "regression": scores @ to_tags.T,

@@ -23,7 +23,8 @@ def tables(everything: dict[str, Any]) -> str:
             what, of = product.rsplit(", million pairs of ", 1)
             of = of.removesuffix(" a second")
             lines.append([what, of, *(rates.get(kind, "") for kind in kinds)])
-        parts.append(csv_table("Million pairs a second", lines))
+        place = name.removeprefix(f"{EXPERIMENT} ").removesuffix(" synthetic")
+        parts.append(csv_table(f"Million pairs a second, {place.replace('cpu', 'CPU')}", lines))
         parts.append(f"``{made['command']}``. {origin(made)}\n")
     return "\n".join(parts)
 

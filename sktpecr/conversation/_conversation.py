@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from copy import copy
 from typing import Any, Self
 
@@ -25,6 +25,12 @@ from sktpecr.refinement._feedback_refiner import FeedbackRefiner, Tags
 from sktpecr.refinement._refinement import Refinement
 from sktpecr.tags._user import one_row
 
+# What a turn can say.
+_FEEDBACK = (
+    *("like", "dislike", "set", "together", "less_than"),
+    *("strength", "units", "amount", "until", "keep"),
+)
+
 
 class Conversation:
     r"""Talk with one user about tags, turn by turn.
@@ -43,6 +49,9 @@ class Conversation:
         The share of answers that changes lasting taste, see :class:`FeedbackRefiner`.
     n : int, default=10
         Length of the list that turns are judged by.
+    candidates : iterable of hashable, optional
+        Raw ids of the items that can be listed, such as those that a candidate generator found for
+        this user. All items by default.
 
     Attributes
     ----------
@@ -95,6 +104,7 @@ class Conversation:
         solver: Any = "auto",
         long_term: float = 0.5,
         n: int = 10,
+        candidates: Iterable[Hashable] | None = None,
     ) -> None:
         if isinstance(user, list | np.ndarray):
             raise ValueError(f"user must be one user id, got {type(user).__name__}: {user!r:.80}")
@@ -104,7 +114,9 @@ class Conversation:
         if interactions is not None:
             # A copy: what the caller does to theirs later changes nothing here.
             interactions = one_row(tag_model.catalogue, interactions).copy()
-        first = self._refiner.refine(user, interactions=interactions, tags=tags)
+        first = self._refiner.refine(
+            user, interactions=interactions, tags=tags, candidates=candidates
+        )
         self.user = first.user
         self.replay: Replay | None = None
         self._who = who_it_is(tag_model, first.user, interactions, tags)
@@ -267,8 +279,7 @@ class Conversation:
         ----------
         **feedback
             Any of like, dislike, set, together, less_than, strength, units, amount, until and
-            keep, see
-            :meth:`FeedbackRefiner.refine`.
+            keep, see :meth:`FeedbackRefiner.refine`.
 
         Returns
         -------
@@ -279,8 +290,10 @@ class Conversation:
         ------
         ValueError
             As :meth:`FeedbackRefiner.refine` does, and if a tag is hidden.
+        TypeError
+            If anything else is given.
         """
-        return self._keep(self.state.refined(self._refiner, self.n, **feedback))
+        return self._keep(self._refined(feedback))
 
     def preview(self, **feedback: Any) -> ConversationTurn:
         """Show what feedback would change, without taking the turn.
@@ -289,15 +302,14 @@ class Conversation:
         ----------
         **feedback
             Any of like, dislike, set, together, less_than, strength, units, amount, until and
-            keep, see
-            :meth:`FeedbackRefiner.refine`.
+            keep, see :meth:`FeedbackRefiner.refine`.
 
         Returns
         -------
         ConversationTurn
             What it would change.
         """
-        said, after = self.state.refined(self._refiner, self.n, **feedback)
+        said, after = self._refined(feedback)
         return ConversationTurn(said, self.state, after, self.n)
 
     def preview_amounts(
@@ -507,8 +519,10 @@ class Conversation:
         """
         items = self._start.tag_model.catalogue.items
         solver = self._refiner.solver
+        among = self._start.user.among
         return SavedConversation(
             *self._who,
+            among=None if among is None else tuple(items[column] for column in among),
             solver=solver if isinstance(solver, str) else repr(solver),
             long_term=self._refiner.long_term,
             n=self.n,
@@ -549,6 +563,10 @@ class Conversation:
             "long_term": saved.long_term,
             "n": saved.n,
         }
+        if saved.among is not None:
+            known = tag_model.catalogue.items
+            how["candidates"] = [item for item in saved.among if item in known]
+            left_out += [f"item {item!r}" for item in saved.among if item not in known]
         conversation = cls(explainer, **who, **how)
         past, also = repeated(saved, conversation._at[0])
         conversation._at = past, saved.position
@@ -560,6 +578,15 @@ class Conversation:
     def nbytes(self) -> int:
         """Bytes of what is kept for every item, at most."""
         return self._at[0].nbytes
+
+    def _refined(self, feedback: Mapping[str, Any]) -> tuple[Statement, ConversationState]:
+        other = sorted(feedback.keys() - _FEEDBACK)
+        if other:
+            raise TypeError(
+                f"say and preview take {', '.join(_FEEDBACK)}, got {other[0]!r}; what else a list "
+                f"depends on, such as n and candidates, is given to Conversation itself"
+            )
+        return self.state.refined(self._refiner, self.n, **feedback)
 
     def _keep(self, said: tuple[Statement, ConversationState]) -> ConversationTurn:
         past, position = self._at

@@ -38,8 +38,8 @@ class ConversationState:
     @lazily
     def candidates(self) -> NDArray:
         """Which items may be listed, shape (n_items,): not seen, not rejected."""
-        catalogue, user = self.tag_model.catalogue, self.user
-        allowed = catalogue.candidates(user.history, user.has_known_history)
+        user = self.user
+        allowed = user.candidates(self.tag_model.catalogue, user.has_known_history)
         allowed[list(self.rejected)] = False
         return allowed
 
@@ -115,7 +115,9 @@ class ConversationState:
         said = Statement.of(refined.feedback, units, keep)
         for tag in said.tags:
             if self.tag_model.tags.row(tag) in self.hidden:
-                raise ValueError(f"tag {tag!r} is hidden in this conversation; undo that first")
+                raise ValueError(
+                    f"tag {tag!r} is hidden in this conversation; undo turns until it is shown"
+                )
         return said, replace(self, refinement=refined)
 
     def passing(self, columns: NDArray) -> tuple[Statement, ConversationState]:

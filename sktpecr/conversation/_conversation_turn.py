@@ -12,7 +12,7 @@ from sktpecr._inputs._ids import plain
 from sktpecr._utils._lazily import lazily
 from sktpecr.conversation._conversation_state import ConversationState
 from sktpecr.conversation._statement import Statement
-from sktpecr.explanation._words import change_in_words, complete_words
+from sktpecr.explanation._words import complete_words
 
 
 class ConversationTurn:
@@ -234,8 +234,8 @@ class ConversationTurn:
         )
         before = len(items) - len(came)
         asked = self._followed is not None and bool(self._followed.tags)
-        yield change_in_words(came, left, before - len(left), before, asked, say)
-        yield from self.shortfalls(say)
+        counts = before - len(left), before
+        yield from self.after.refinement.change(came, left, *counts, asked, say)
 
 
 def _none_if_missing(value: Any) -> Any:

@@ -35,6 +35,7 @@ class SavedConversation:
     said: tuple[Statement, ...]  # All turns, those that were undone as well
     position: int  # How many of them count
     listed: tuple[Any, ...]  # The list that the user saw
+    among: tuple[Any, ...] | None = None  # What can be listed; None for all items
 
     def to_json(self) -> str:
         """Return JSON, without NaN or any number of the model's."""
@@ -49,6 +50,8 @@ class SavedConversation:
             "position": self.position,
             "list": [id_to_plain(item) for item in self.listed],
         }
+        if self.among is not None:
+            document["candidates"] = [id_to_plain(item) for item in self.among]
         return json.dumps(document, allow_nan=False, ensure_ascii=False)
 
     @classmethod
@@ -92,7 +95,7 @@ class SavedConversation:
     def _read(cls, document: dict[str, Any]) -> SavedConversation:
         expected = {"format", "version", "solver", "long_term", "n", "turns", "position", "list"}
         kinds = [kind for kind in _KINDS if kind in document]
-        if len(kinds) != 1 or document.keys() != {*expected, kinds[0]}:
+        if len(kinds) != 1 or document.keys() - {"candidates"} != {*expected, kinds[0]}:
             raise ValueError(
                 f"it must have {', '.join(sorted(expected))}, and one of {', '.join(_KINDS)}; got "
                 f"{', '.join(sorted(document))[:200]}"
@@ -100,8 +103,8 @@ class SavedConversation:
         kind = kinds[0]
         given = document[kind]
         who: Any | Pairs = id_from_plain(given) if kind == "user" else pairs_from_plain(given, kind)
-        for name in ("turns", "list"):
-            if not isinstance(document[name], list):
+        for name in ("turns", "list", "candidates"):
+            if not isinstance(document.get(name, []), list):
                 raise ValueError(f"{name} must be a list, got {type(document[name]).__name__}")
         n_turns = len(document["turns"])
         if n_turns > MAX_TURNS:
@@ -131,6 +134,9 @@ class SavedConversation:
             said=tuple(said),
             position=document["position"],
             listed=tuple(id_from_plain(item) for item in document["list"]),
+            among=tuple(map(id_from_plain, document["candidates"]))
+            if "candidates" in document
+            else None,
         )
 
 

@@ -30,7 +30,7 @@ class NamedTags:
         self._has_histories = X is not None
         if X is not None:
             counts = np.maximum(np.diff(X.indptr), 1)[:, np.newaxis]
-            carried = (tag_model.extractor._tags_by_item > 0).astype(np.float64)
+            carried = (tag_model.item_tags > 0).astype(np.float64)
             self._shares = np.asarray(((X != 0) @ carried).todense()) / counts
             self._usual = self._shares[tag_model.learners].mean(axis=0)
 

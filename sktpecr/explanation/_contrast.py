@@ -70,8 +70,9 @@ class Contrast:
         Difference of the recommender's own scores.
     fidelity : float
         The smaller one of the two explanations.
-    _is_row : optional
-        See :class:`Explanation`: not to be given.
+    _is_row, _speak : optional
+        See :class:`Explanation`, and whether each item's tags explain more than chance: not to be
+        given.
 
     Notes
     -----
@@ -109,6 +110,7 @@ class Contrast:
     score: float
     fidelity: float
     _is_row: bool = field(default=False, repr=False)
+    _speak: tuple[bool, bool] = field(default=(True, True), repr=False)
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row per tag, the largest contribution first.
@@ -178,12 +180,13 @@ class Contrast:
         Returns
         -------
         str
-            Tags that either item carries, in the direction of how they are liked.
+            Tags that either item carries, in the direction of how they are liked; none of an item
+            whose tags explain no more than chance.
         """
         say = complete_words(words)
         sign = -1 if self.score < 0 else 1
         names = {"item": self.item_name, "other": self.other_name}
-        carried = self.on_item, self.on_other
+        carried = self.on_item & self._speak[0], self.on_other & self._speak[1]
         if sign < 0:
             names, carried = {"item": self.other_name, "other": self.item_name}, carried[::-1]
         helps = [
@@ -272,6 +275,7 @@ def contrast_items(tag_model: TagModel, user: User, item: Hashable, other: Hasha
     value = float(attributed.values[0] - attributed.values[1])
     scores = tag_model.scores_of(embedding)[columns].astype(np.float64)
     one, two = columns
+    speak = tag_model.account.says_more_than_chance(columns)
     return Contrast(
         user=user.label,
         item=catalogue.items[one],
@@ -293,4 +297,5 @@ def contrast_items(tag_model: TagModel, user: User, item: Hashable, other: Hasha
         score=float(scores[0] - scores[1]),
         fidelity=float(min(attributed.fidelity * tag_model.fidelity(columns, user.is_folded))),
         _is_row=user.is_row_number(tag_model),
+        _speak=(bool(speak[0]), bool(speak[1])),
     )

@@ -184,9 +184,14 @@ class Counterfactual:
         return f"<figure><figcaption>{html.escape(self.to_text())}</figcaption>{table}</figure>"
 
     def _phrases(self) -> str:
-        return joined(
-            [f"{spoken(self.tag_names[t])} {_how_much(self.changes[t])}" for t in self._by_size()]
-        )
+        tags = self._by_size()
+        moved = [
+            f"{spoken(self.tag_names[tag])} {_how_much(self.changes[tag])}"
+            for tag in tags
+            if self.changes[tag]
+        ]
+        held = [spoken(self.tag_names[tag]) for tag in tags if not self.changes[tag]]
+        return joined(moved) + (f", with {joined(held)} unchanged" if held else "")
 
     def _by_size(self) -> NDArray:
         named = np.array(self.named, dtype=np.intp)
@@ -194,8 +199,6 @@ class Counterfactual:
 
 
 def _how_much(change: float) -> str:
-    if not change:
-        return "as much as now"
     size = "a little " if abs(change) < _LITTLE else "much " if abs(change) >= _MUCH else ""
     return f"{size}{'more' if change > 0 else 'less'}"
 

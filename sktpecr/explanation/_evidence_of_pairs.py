@@ -48,10 +48,11 @@ def evidence_of_pairs(
     users, items = users[pairs], items[pairs]
     n_taken = np.diff(history.indptr)
     groups = _grouped(users, of_pair, n_taken)
+    widest = max(groups.width, loadings.shape[1])
     start = 0
     while start < len(groups.users):
         longest = int(n_taken[groups.users[start]])
-        stop = start + max(1, _NUMBERS_A_CHUNK // (groups.width * longest))
+        stop = start + max(1, _NUMBERS_A_CHUNK // (widest * longest))
         chunk = slice(*groups.bounds[[start, min(stop, len(groups.users))]])
         some, of_chunk = groups.reasons[chunk], groups.places[chunk] - start * groups.width
         owners = groups.users[start:stop]
@@ -101,9 +102,9 @@ def _padded(history: sp.csr_matrix, users: NDArray, longest: int) -> tuple[NDArr
 
 def _nearness(loadings: NDArray, items: NDArray, taken: NDArray) -> NDArray:
     """Return how near each of a group's items is to all items taken, a row for each item."""
-    # Of rows that are copied first, products are quicker by more than the copy takes.
-    of_taken = loadings.take(taken, axis=0).transpose(0, 2, 1).copy()
-    near = np.matmul(loadings.take(items, axis=0), of_taken)
+    # A row for each item taken, of a copy that lies in order: quicker than the other way round.
+    wanted = loadings.take(items, axis=0).transpose(0, 2, 1).copy()
+    near = np.matmul(loadings.take(taken, axis=0), wanted).transpose(0, 2, 1)
     return near.reshape(-1, taken.shape[1])
 
 

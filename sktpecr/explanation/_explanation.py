@@ -313,12 +313,15 @@ class Explanation:
             If there is no sentence of such a name, or it holds what it may not.
         """
         say = complete_words(words)
+        # What was asked for or against is said as that, and not against the item once more.
+        asked = {*self.asked_more, *self.asked_less}
+        reasons = [each for each in self.reasons if each.speaks_for or each.tag not in asked]
         told, against = (
             self._told,
-            [spoken(each.tag) for each in self.reasons if not each.speaks_for],
+            [spoken(each.tag) for each in reasons if not each.speaks_for],
         )
-        if len(self.reasons) > len(against):
-            sentences = [reasons_in_words(self.reasons, told.names, say)]
+        if len(reasons) > len(against):
+            sentences = [reasons_in_words(reasons, told.names, say)]
         else:
             lead = "despite" if against else "no_reason"
             if not (self.item_tags > 0).any():
@@ -330,10 +333,10 @@ class Explanation:
         if self.asked_more:
             # What was asked for is no belief, and is the reason where there is no other.
             only_believed = all(
-                each.tag in self.asked_more and not each.evidence for each in self.reasons
+                each.tag in self.asked_more and not each.evidence for each in reasons
             )
             says_little = sentences[0] in (say["no_reason"], say["no_reason_popular"])
-            if (self.reasons and only_believed) or says_little:
+            if (reasons and only_believed) or says_little:
                 sentences = []
             sentences.insert(0, say["asked_more"].format(tags=self._joined(self.asked_more, say)))
         if self.asked_less:

@@ -31,7 +31,7 @@ def fingerprints(tag_model: TagModel) -> dict[str, str]:
         "interactions": catalogue.interactions,
         "user ids": catalogue.user_ids,
         "item ids": [catalogue.item_ids, catalogue.item_names],
-        "item tags": [tag_model.extractor._tags_by_item, tag_model.tags.array()],
+        "item tags": [tag_model.item_tags, tag_model.tags.array()],
         "explainer": [
             tag_model.method,
             tag_model.learners,

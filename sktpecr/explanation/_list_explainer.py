@@ -83,7 +83,7 @@ class ListExplainer(BatchWork):
     ) -> dict[str, NDArray]:
         """Return columns for `n_tags` tags of each pair, the item's own before the others."""
         importances, contributions, fidelity = self._all_tags(preferences, embeddings, lists)
-        on_item = self.tag_model.extractor._tags_by_item[lists.items].toarray() != 0
+        on_item = self.tag_model.item_tags[lists.items].toarray() != 0
         tags = np.lexsort([-np.abs(contributions), ~on_item])[:, : self.n_tags]
         pairs = np.repeat(np.arange(len(tags)), tags.shape[1])
         return {

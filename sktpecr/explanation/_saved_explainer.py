@@ -26,7 +26,8 @@ from sktpecr._inputs._ids import Ids
 from sktpecr._inputs._tables import is_frame
 from sktpecr._utils._atomic_file import atomic_file
 from sktpecr.attribution._composite import CompositeFunction
-from sktpecr.explanation._saved_parts import check_array, from_plain, to_plain
+from sktpecr.explanation._saved_arrays import CHANGED, read_arrays, write_arrays
+from sktpecr.explanation._saved_parts import from_plain, to_plain
 from sktpecr.recommenders import FactorRecommender, MatrixFactorization, as_recommender
 from sktpecr.recommenders._protocol import check_dot_product, n_items_of
 from sktpecr.tags._tag_model import TagModel
@@ -64,10 +65,7 @@ def save_explainer(explainer: Any, folder: str | os.PathLike[str]) -> Path:
             f"{strange[0]!r}; name another one"
         )
     try:
-        with atomic_file(path) as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]  # mypy takes them for its flag
-            file.seek(0)
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = write_arrays(path, arrays)
         written = {"format": _FORMAT, "version": _VERSION, "arrays": path.name, "digest": digest}
         written["explainer"] = values
         with atomic_file(document) as file:  # the one step that counts
@@ -115,7 +113,7 @@ def _values(explainer: Any) -> dict[str, Any]:
         "alignment": explainer.alignment_,
         "recommender": kept if type(kept) is FactorRecommender else None,
         **dict(zip(_LABELS, labels, strict=True)),
-        "item_tags": tag_model.extractor._item_tags,
+        "item_tags": tag_model.item_tags.tocsc(),
         "interactions": catalogue.interactions,
         **{name: getattr(tag_model, name) for name in _LEARNED},
         "generator_": tag_model.generator,
@@ -167,27 +165,14 @@ def _parsed(folder: Path, text: bytes) -> dict[str, Any]:
             f"{_DOCUMENT} is of version {written.get('version')!r:.20}, and this sktpecr reads "
             f"version {_VERSION}; load it with the sktpecr that saved it, or save it again"
         )
-    changed = "was changed after it was written: its checksum is another"
     if written.pop("sha256", None) != _digest(written):
-        raise ValueError(f"{_DOCUMENT} {changed}")
-    name, arrays = written["arrays"], {}
+        raise ValueError(f"{_DOCUMENT} {CHANGED}")
+    name = written["arrays"]
     if not _ARRAYS.fullmatch(name):
         raise ValueError(f"{_DOCUMENT} names {name!r:.80}, which is no file of a saved explainer")
     if not (folder / name).is_file():  # a pipe would never end
         raise ValueError(f"{name} is missing or no plain file")
-    with (folder / name).open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != written["digest"]:
-            raise ValueError(f"{name} {changed}")
-        file.seek(0)
-        with np.load(file, allow_pickle=False) as read:
-            # Of compressed ones, a few bytes can ask for all of the memory.
-            if any(each.compress_type for each in read.zip.infolist()):
-                raise ValueError(f"{name} must not be compressed")
-            for each, array in read.items():
-                check_array(array, each)
-                # In the order of bytes of this machine: compiled code asks for no other.
-                native = array.dtype.newbyteorder("=")
-                arrays[each] = array.astype(native, order="K", copy=False)
+    arrays = read_arrays(folder / name, written["digest"])
     return {each: from_plain(value, arrays) for each, value in written["explainer"].items()}
 
 
@@ -225,11 +210,9 @@ def _rebuilt(cls: Any, values: dict[str, Any], given: Any) -> Any:
         recommender, as_given, tag_names=params["tag_names"], aggregate=params["aggregate"]
     )
     extractor._read(recommender, n_items, features)
-    if (extractor._item_tags != item_tags).nnz or (extractor.tag_names_ != tag_names).any():
-        raise ValueError("recommender must have the tags that were explained, got others")
     generator, attribution = values["generator_"], values["attribution_"]
     attribution._composite = CompositeFunction(recommender, generator)
-    explainer._tag_model = TagModel(
+    tag_model = explainer._tag_model = TagModel(
         extractor=extractor,
         catalogue=catalogue,
         tags=Ids("tag", tag_names, n_tags, "tag_names"),
@@ -238,7 +221,9 @@ def _rebuilt(cls: Any, values: dict[str, Any], given: Any) -> Any:
         composite=attribution._composite,
         **{name: values[name] for name in _LEARNED},
     )
-    _check_answers(values, explainer._tag_model)
+    if (tag_model.item_tags != item_tags).nnz or (extractor.tag_names_ != tag_names).any():
+        raise ValueError("recommender must have the tags that were explained, got others")
+    _check_answers(values, tag_model)
     return explainer
 
 

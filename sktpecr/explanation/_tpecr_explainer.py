@@ -591,8 +591,8 @@ class TPECRExplainer(TagTransformer):
         >>> explainer = explainer.fit(data.interactions, user_ids=data.user_ids)
         >>> explainer.suggest_question(data.user_ids[3], n=2)
              tag  information  probability
-        0  tag_0     0.701036     0.426779
-        1  tag_3     0.661861     0.352105
+        0  tag_0     0.713588     0.502496
+        1  tag_1     0.623904     0.306151
         """
         somebody = User.of(self.tag_model_, user, interactions, tags)
         return suggest_question(self.tag_model_, somebody, n, among)

@@ -99,6 +99,8 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
         "list_left": "{left} left; {kept} of your first {n} stayed.",
         "list_same": "No change in your first {n}; ask for more.",
         "list_kept": "Your first {n} stayed.",
+        "met_none": "Your list has no {tag}.",
+        "met": "Your list has {count} of {tag} already.",
         "short_available": "Your list has {count} of {tag}; the catalogue has {available}.",
         "short_kept": "Your list has {count} of {tag}; {wanted} would replace too much of it.",
     }

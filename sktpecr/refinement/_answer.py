@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import groupby
@@ -73,7 +73,8 @@ def answers(
         embedding, asked = _taste(tag_model, user, taste, values, hold)
         scores = tag_model.scores_of(embedding)
         if together[0][1] and not values:
-            sparing = _sparing(tag_model, user, embedding, scores, listing, first)
+            is_met = _is_met(tag_model, [wanted for _, wanted in together], listing, first)
+            sparing = _sparing(tag_model, user, embedding, scores, listing, first, is_met)
             if sparing is not None:
                 embedding, scores = sparing
                 asked = tag_model.tag_preferences_of(embedding)
@@ -117,6 +118,19 @@ def _taste(
     return embedding, asked
 
 
+def _is_met(
+    tag_model: TagModel, several: Iterable[dict[Tag, int]], listing: Listing, first: NDArray
+) -> bool:
+    """Tell whether a list has all that it can have of what is asked for, in each choice."""
+    for tag, number in {pair for wanted in several for pair in wanted.items()}:
+        before = count_of(tag_model, tag, first)
+        if number > before:
+            number = min(number, int(listing.candidates[items_of(tag_model, tag)].sum()))
+        if number != before:
+            return False
+    return True
+
+
 def _sparing(
     tag_model: TagModel,
     user: User,
@@ -124,16 +138,19 @@ def _sparing(
     scores: NDArray,
     listing: Listing,
     first: NDArray,
+    is_met: bool,
 ) -> tuple[NDArray, NDArray] | None:
     """Return so much of a move of taste that the list keeps enough of it; None for all of it."""
     # Half of what the list may lose is for what is to be seen: where lists are close calls, taste
-    # alone would have cost all of it, and nothing that was asked for would come.
+    # alone would have cost all of it, and nothing that was asked for would come. Where nothing is
+    # left to be seen, nothing of the list is lost either.
     own, least = user.embedding.astype(np.float64), (1 + listing.keep) / 2 * len(first)
+    least = len(first) if is_met else least
     before, spared = set(first.tolist()), None
-    for _ in range(_HALVINGS):
+    for halved in range(_HALVINGS + is_met):
         if len(before.intersection(listing.of(worth(scores, user.wish)).tolist())) >= least:
             break
-        embedding = (own + embedding) / 2
+        embedding = own if halved == _HALVINGS else (own + embedding) / 2
         scores = tag_model.scores_of(embedding)
         spared = embedding, scores
     return spared

@@ -309,9 +309,40 @@ class Refinement:
             [str(names[column]) for column in some[~np.isin(some, others)]]
             for some, others in ((after, before), (before, after))
         )
-        asked = bool(self.feedback)
-        parts = [change_in_words(came, left, len(before) - len(left), len(before), asked, say)]
-        return " ".join([*parts, *self.shortfalls(say)])
+        counts = len(before) - len(left), len(before)
+        return " ".join(self.change(came, left, *counts, bool(self.feedback), say))
+
+    def change(
+        self,
+        came: list[str],
+        left: list[str],
+        kept: int,
+        n: int,
+        is_asked: bool,
+        words: Mapping[str, str],
+    ) -> list[str]:
+        """Say what a list lost and gained, and of which tags there is no more, or was enough.
+
+        Parameters
+        ----------
+        came, left : list of str
+            Names of items.
+        kept, n : int
+            How many items stayed, of how many.
+        is_asked : bool
+            Whether anything was asked for.
+        words : mapping of str to str
+            All sentences.
+
+        Returns
+        -------
+        list of str
+            Sentences.
+        """
+        more = self.shortfalls(words) if is_asked else []
+        if is_asked and not (came or left or more):
+            more = self._met(words)
+        return [change_in_words(came, left, kept, n, is_asked and not more, words), *more]
 
     def unmet(self) -> list[int]:
         """Return which tags of likes, dislikes and `set` the list does not show to have moved.
@@ -370,12 +401,25 @@ class Refinement:
             more = wanted >= before
             if count >= wanted if more else count <= wanted:
                 continue
-            several = tag if isinstance(tag, tuple) else (tag,)
-            name = together_in_words([self._tag_model.tags[each] for each in several], words)
             short = "short_available" if more and wanted > available else "short_kept"
             told = {"count": str(count), "available": str(available), "wanted": str(wanted)}
-            sentences.append(words[short].format(tag=name, **told))
+            sentences.append(words[short].format(tag=self._called(tag, words), **told))
         return sentences
+
+    def _met(self, words: Mapping[str, str]) -> list[str]:
+        """Say of which tags the list had as many as asked for before."""
+        return [
+            words["met" if wanted else "met_none"].format(
+                tag=self._called(tag, words), **({"count": str(wanted)} if wanted else {})
+            )
+            for tag, wanted in self._wanted.items()
+            if self._counts(tag)[0] == wanted
+        ]
+
+    def _called(self, tag: Tag, words: Mapping[str, str]) -> str:
+        """Return the name of a tag, or of several together."""
+        several = tag if isinstance(tag, tuple) else (tag,)
+        return together_in_words([self._tag_model.tags[each] for each in several], words)
 
     def to_frame(self) -> pd.DataFrame:
         """Return what the feedback asked of each tag and what it got.

@@ -184,7 +184,7 @@ class TagModel:
         known: dict[str, Any] = {}
         if has_fit_parameter(attribution, "item_tags"):
             X = self.catalogue.interactions
-            known["item_tags"] = self.extractor._tags_by_item
+            known["item_tags"] = self.item_tags
             known["tag_matrix"] = self.extractor.tag_matrix_
             known["interactions"] = None if X is None else X[self._looked_at]
         preferences, _ = _preferences(self.extractor, some)
@@ -280,6 +280,11 @@ class TagModel:
     def _looked_at(self) -> NDArray:
         """The learners whose tag preferences are computed, shape (n_users,)."""
         return _sampled(self.learners, len(self.tags))
+
+    @property
+    def item_tags(self) -> sp.csr_matrix:
+        """Weights of the tags on each item, shape (n_items, n_tags)."""
+        return self.extractor._tags_by_item
 
     @lazily
     def n_tagged(self) -> NDArray:

@@ -189,9 +189,12 @@ class User:
         """Return the user, who from now on is listed these items alone; None for no change."""
         if items is None:
             return self
-        return replace(
-            self, among=catalogue.items.rows(check_list(items, "candidates", "item ids"))
-        )
+        among = catalogue.items.rows(check_list(items, "candidates", "item ids"))
+        if not len(among):
+            raise ValueError(
+                "candidates must have at least one item id, got none; leave them out for all items"
+            )
+        return replace(self, among=among)
 
     def candidates(
         self, catalogue: Catalogue, exclude_seen: bool, exclude: Iterable[Hashable] = ()

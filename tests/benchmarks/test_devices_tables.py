@@ -24,7 +24,7 @@ def test_a_product_has_a_row_and_a_kind_of_array_a_column():
     ]
     found = devices.tables({"about": {"experiments": {NAME: MADE}}, "rows": rows})
     assert found.splitlines() == [
-        ".. csv-table:: Million pairs a second",
+        ".. csv-table:: Million pairs a second, a card",
         '   :header: product,pairs of,numpy,"torch, cuda"',
         "",
         '   "lists, short",user and item,12,"34,567"',

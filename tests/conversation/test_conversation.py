@@ -407,6 +407,38 @@ def test_somebody_new_is_the_same_after_json(who):
     assert state(again) == state(conversation)
 
 
+def test_only_candidates_are_listed_and_counted_also_after_json():
+    found = ITEMS[::3]
+    conversation = Conversation(EXPLAINER, USER, candidates=found, n=5)
+    turn = conversation.like(TAGS[1], amount="a lot")
+    conversation.not_these()
+    again = Conversation.from_json(conversation.to_json(), EXPLAINER)
+    assert state(again) == state(conversation)
+    seen = set(DATA.interactions[3].indices)
+    listed = conversation.recommend(len(ITEMS))["item"]
+    assert set(listed) == {i for i in found if ITEMS.index(i) not in seen} - set(
+        turn.items.query("change != 'leaves'")["item"]
+    )
+    # A model that has lost some of them says which.
+    fewer = fitted(item_tags=DATA.item_tags, interactions=DATA.interactions)
+    document = json.loads(conversation.to_json())
+    document["candidates"].append("gone")
+    replayed = Conversation.from_json(json.dumps(document), fewer).replay
+    assert replayed.left_out == ("item 'gone'",)
+    with pytest.raises(ValueError, match="candidates must have at least one item id, got none"):
+        Conversation(EXPLAINER, USER, candidates=[])
+
+
+@pytest.mark.parametrize("given", [{"candidates": ITEMS[:9]}, {"exclude": ITEMS}, {"n": 3}])
+def test_a_turn_says_nothing_but_feedback(given):
+    conversation = Conversation(EXPLAINER, USER)
+    for call in (conversation.say, conversation.preview):
+        message = rf"say and preview take like, .*, got '{next(iter(given))}'"
+        with pytest.raises(TypeError, match=message):
+            call(like=TAGS[1], **given)
+    assert conversation.history == ()
+
+
 def test_another_model_hears_the_same_and_says_what_changed():
     conversation = Conversation(EXPLAINER, user=USER, n=8)
     conversation.like([TAGS[0], TAGS[4]])

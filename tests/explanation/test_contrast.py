@@ -139,6 +139,20 @@ def test_text_says_what_is_liked_of_the_one_and_not_of_the_other():
     assert kinds == {"liked", "disliked", "little"}
 
 
+def test_tags_that_explain_no_more_than_chance_are_no_reason_here_either():
+    account = EXPLAINERS["account"].tag_model_.account
+    speaks = dict(zip(NAMES, account.says_more_than_chance(np.arange(80)), strict=True))
+    kinds = set()
+    for user in DATA.user_ids[:10]:
+        for item in DATA.item_ids[:20]:
+            text = EXPLAINERS["account"].contrast(user, item, "item_31").to_text()
+            for found in re.findall(r"(Film \d+) (?:ranks above Film \d+ because|has)", text):
+                kinds.add(found)
+                assert speaks[found]
+    assert len(kinds) > 5
+    assert not all(speaks.values())
+
+
 def test_details_add_up(contrast):
     summary = contrast.to_text(details=True).splitlines()[1]
     assert summary.startswith(

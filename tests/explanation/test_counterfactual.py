@@ -230,8 +230,8 @@ def test_says_what_it_found_in_words(explainer):
         tag_names=np.array(["dark-comedy", "War", "Drama", "Western"]),
     )
     assert str(several).startswith(
-        "If you liked Western much more, Drama less, dark comedy a little more and War as much as "
-        "now, "
+        "If you liked Western much more, Drama less and dark comedy a little more, with War "
+        "unchanged, "
     )
     assert "size=" in repr(found)
     page = found._repr_html_()

@@ -9,13 +9,14 @@ from sklearn.decomposition import TruncatedSVD
 
 from sktpecr import TPECRExplainer
 
-WRONG, TEMPERATURE = 0.05, 1.5
+WRONG, TEMPERATURE = 0.05, 2.5
 
 
 def by_definition(explainer, scores, seen):
     """Return {tag: (bits, probability)}: joint probabilities of answer and item, one by one."""
     items = [item for item in range(len(scores)) if item not in set(seen)]
-    weights = np.exp(scores[items] / (TEMPERATURE * scores.std()))
+    unit = (scores.max() - scores.mean()) / np.log(len(scores))
+    weights = np.exp(scores[items] / (TEMPERATURE * unit))
     weights /= weights.sum()
     found = {}
     for t, tag in enumerate(explainer.tag_names_):

@@ -82,6 +82,8 @@ GERMAN = {
     "list_left": "Weg: {left}. Es bleiben {kept} von {n}.",
     "list_same": "Die ersten {n} bleiben; verlange mehr.",
     "list_kept": "Die ersten {n} bleiben.",
+    "met_none": "Mit {tag} war nichts dabei.",
+    "met": "Mit {tag} siehst du schon {count}.",
     "short_available": "Mit {tag} siehst du {count} von {available}, die es gibt.",
     "short_kept": "Mit {tag} siehst du {count}: {wanted} würden zu viel verdrängen.",
 }
@@ -127,6 +129,8 @@ def talk():
         conversation.hide("tag_5"),
         conversation.not_these(),
         conversation.forget(),
+        Conversation(TAGGED_ONCE, user=3, n=5).dislike("once"),
+        Conversation(EXPLAINER, user=4, n=5).say(until={"tag_0": 5}),
         Conversation(TAGGED_ONCE, user=3, n=5).like("once", amount="a lot"),
     ]
 
@@ -316,6 +320,16 @@ def test_what_was_asked_for_is_a_reason_while_it_lasts():
         assert turned.asked_more == tuple(np.array(["tag_1", "tag_2"])[[more, less]])
         assert turned.asked_less == ()
         assert turned.without("tag_2").asked_more == (("tag_1",) if more else ())
+
+
+def test_what_was_asked_for_is_not_held_against_an_item():
+    asked = replace(EXPLAINER.explain(3, DATA.item_ids[0]), asked_more=("tag_1",))
+    against = replace(asked, _tell=told([reason(-1.0)], ("Heat", "Ran")), residual=0.5)
+    assert against.to_text() == "You asked for tag_1. People who like Heat and Ran like it, too."
+    less = replace(against, asked_more=(), asked_less=("tag_1",)).to_text()
+    assert less.count("tag_1") == 1
+    other = replace(against, asked_more=("tag_2",)).to_text()
+    assert "though you like tag_1 less than most people" in other
 
 
 def test_who_is_described_by_tags_asked_for_them():

@@ -1,54 +1,36 @@
 import numpy as np
 import pytest
-from scipy.special import log_softmax
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sktpecr.tags._temperature import fit_temperature
+from sktpecr.tags._temperature import tail_scale, temperature_of
 
 
-@pytest.fixture
-def taken():
+@pytest.mark.parametrize("share", [1.0, 0.3])
+def test_scale_of_an_exponential_tail_is_found(share):
+    # Of so many items that the logarithm is much more than what chance does to the largest.
+    n, many = 20_000, 200
     rng = np.random.RandomState(0)
-    scores = rng.normal(size=(3000, 40))
-    scores /= scores.std(axis=1, keepdims=True)
-    taken = np.argmax(scores / 0.4 + rng.gumbel(size=scores.shape), axis=1)
-    # Users who are sure of themselves, and others.
-    return scores * rng.lognormal(size=(3000, 1)) + rng.normal(size=(3000, 1)), taken
+    scores = np.where(rng.uniform(size=(many, n)) < share, rng.exponential(3.0, (many, n)), 0.0)
+    found = np.mean([tail_scale(each) for each in scores])
+    assert found == pytest.approx(3.0, rel=0.15)
 
 
-def test_temperature_that_made_the_choices_is_found(taken):
-    assert fit_temperature(*taken) == pytest.approx(0.4, rel=0.05)
+def test_at_the_scale_the_best_item_is_n_times_as_probable_as_the_average_score():
+    scores = np.random.RandomState(0).normal(size=500)
+    odds = np.exp((scores.max() - scores.mean()) / tail_scale(scores))
+    assert odds == pytest.approx(500)
 
 
-def test_no_other_temperature_is_more_likely(taken):
-    scores, items = taken
-    found = fit_temperature(scores, items)
-
-    scores = scores / scores.std(axis=1, keepdims=True)
-
-    def surprise(tau):
-        return -log_softmax(scores / tau, axis=1)[np.arange(len(items)), items].mean()
-
-    assert all(surprise(found) <= surprise(found * by) for by in np.exp(np.linspace(-2, 2, 41)))
+@given(st.floats(1e-3, 1e3), st.floats(-1e3, 1e3))
+def test_temperature_has_the_unit_of_scores(unit, shift):
+    scores = np.arange(7.0)
+    found = temperature_of(unit * scores + shift)
+    assert found == pytest.approx(unit * temperature_of(scores), rel=1e-6)
 
 
-def test_items_that_could_not_be_taken_do_not_count(taken):
-    scores, items = taken
-    candidates = np.ones(scores.shape, dtype=bool)
-    assert fit_temperature(scores, items, candidates) == fit_temperature(scores, items)
-    # Best scores that could not be taken are no surprise to miss.
-    barred = scores.copy()
-    best = barred.argmax(axis=1)
-    rows = np.flatnonzero(best != items)
-    candidates[rows, best[rows]] = False
-    with_them = fit_temperature(scores[rows], items[rows])
-    assert fit_temperature(scores[rows], items[rows], candidates[rows]) < with_them
-
-
-def test_the_unit_of_scores_does_not_matter(taken):
-    scores, items = taken
-    assert fit_temperature(1000 * scores, items) == pytest.approx(fit_temperature(scores, items))
-
-
-def test_scores_that_tell_nothing_apart_have_none():
-    with pytest.raises(ValueError, match="scores must tell items apart"):
-        fit_temperature(np.ones((3, 4)), np.zeros(3, dtype=int))
+@pytest.mark.parametrize(
+    "scores", [np.full(1000, 0.1), np.full(1000, 0.1, np.float32), [3.0], [0.0]]
+)
+def test_scores_that_are_all_alike_leave_the_temperature_at_its_factor(scores):
+    assert tail_scale(np.asarray(scores)) == 1.0

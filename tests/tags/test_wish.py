@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from sktpecr.tags._temperature import USUAL_TEMPERATURE, temperature_of
+from sktpecr.tags._temperature import temperature_of
 from sktpecr.tags._wish import Wish, worth
 
 TAGS = np.array([[1, 0, 1], [0, 1, 0], [1, 1, 0], [0, 0, 1], [1, 1, 1]], dtype=float)
@@ -29,7 +29,7 @@ def test_posterior_is_that_of_bayes_theorem(answers):
     scores, wish = np.array([0.3, 0.1, 0.9, 0.2, -0.5]), Wish(TAGS, EPS)
     said = sum(wish.tag(tag, liked) for tag, liked in enumerate(answers))
     # Every world, one item at a time: prior times the chance of each answer in it.
-    joint = softmax(scores / (USUAL_TEMPERATURE * scores.std()))
+    joint = softmax(scores / temperature_of(scores))
     for item, tag in itertools.product(range(5), range(3)):
         right = bool(TAGS[item, tag]) == answers[tag]
         joint[item] *= 1 - EPS if right else EPS
@@ -175,6 +175,7 @@ def test_a_like_and_a_dislike_in_numbers():
     said = wish.tag(0, liked=True) + wish.tag(1, liked=False)
     assert np.argmax(worth(np.array([0.1, 0.9, 0.5]), said)) == 0
     found = worth(np.array([1.0, 2.0]), np.array([3.0, 0.0]))
-    np.testing.assert_allclose(found, [1 + 1.5 * 0.5 * 3, 2])
+    # The best of two is half a point above the mean, by log 2.
+    np.testing.assert_allclose(found, [1 + 2.5 * 0.5 / np.log(2) * 3, 2])
     # Where all scores are the same, only what was said counts.
-    np.testing.assert_allclose(worth(np.ones(2), np.array([3.0, 0.0])), [1 + 1.5 * 3, 1])
+    np.testing.assert_allclose(worth(np.ones(2), np.array([3.0, 0.0])), [1 + 2.5 * 3, 1])
