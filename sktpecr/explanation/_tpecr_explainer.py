@@ -112,9 +112,10 @@ class TPECRExplainer(TagTransformer):
     are then what is to be expected of somebody with those that are,
     :math:`z = R_{\cdot k} R_{kk}^+ z_k` in standard deviations, R their correlations in the
     population, and the embedding is the generator's prediction from them. What is recommended to
-    them counts the tags on items too, for as much as brings three items of a tag named at two
-    standard deviations or more into the first ten: two of each of two tags, one of each of up to
-    ten, none of a tag at -2, and at most half of the list changes for that.
+    them counts the tags on items too: a standard deviation as a twentieth of an answer (see
+    :class:`FeedbackRefiner`), and beyond that as much as brings three items of a tag at two
+    standard deviations into the first ten, two of each of two tags, one of each of up to ten, and
+    none of a tag at -2; fewer where half of the list would not stay.
 
     References
     ----------
