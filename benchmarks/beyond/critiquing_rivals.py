@@ -289,7 +289,9 @@ class ClosedForm(NoAnswer):
 
     def question(self, tags: NDArray, candidates: NDArray) -> int:
         """By the information that is expected of the answer, as `suggest_question` asks."""
-        ranked = rank_questions(self.tag_model, self.scores(), candidates, tags)["tag"]
+        at = self.embedding if self.refined is None else self.refined.embedding
+        known = self.tag_model.scores_of(at), self.scores(), candidates, tags
+        ranked = rank_questions(self.tag_model, *known)["tag"]
         return int(self.tag_model.tags.row(ranked[0])) if len(ranked) else int(tags[0])
 
 

@@ -90,7 +90,8 @@ def loaded(what: str, method: str, quick: bool, data_dir: Path | None) -> TPECRE
     if what == "million":  # its users' factors stay in their file
         return explainer_of(what, method, quick, data_dir)
     with tempfile.TemporaryDirectory() as folder:
-        with ProcessPoolExecutor(1, get_context("spawn")) as elsewhere:
+        # Spawned, so that this process is not charged for what fitting took.
+        with ProcessPoolExecutor(1, get_context("fork" if quick else "spawn")) as elsewhere:
             elsewhere.submit(_save, f"{folder}/fitted", what, method, quick, data_dir).result()
         return TPECRExplainer.load(f"{folder}/fitted")
 
@@ -121,7 +122,8 @@ def job(
 
             # Else dask has its workers give memory back at once, and pay for it: see the guide.
             os.environ.update(MALLOC_TRIM_THRESHOLD_="33554432", MALLOC_MMAP_THRESHOLD_="33554432")
-            cluster = LocalCluster(workers, threads_per_worker=1, dashboard_address=None)
+            more: dict[str, Any] = {"threads_per_worker": 1, "dashboard_address": None}
+            cluster = LocalCluster(workers, processes=not quick, **more)
             stack.enter_context(Client(stack.enter_context(cluster)))
         stack.enter_context(joblib.parallel_config(backend, n_jobs=workers))
         start = time.perf_counter()

@@ -32,6 +32,10 @@ What speaks against it, from the same pages:
 
   Each claim of the paper with its verdict and numbers.
 
+* :doc:`results/beyond-reasons`
+
+  Do reasons hold? How often what they claim is true, beside tags dealt at random.
+
 * :doc:`results`
 
   All experiments, with a page for each.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common.rows import figure_file, number
-from benchmarks.pages import control, explanations, feedback, rivals
+from benchmarks.pages import control, explanations, feedback, reasons, rivals
 from benchmarks.pages.tables import FIGURES, counted, csv_table, folded, interval, sections
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -27,6 +27,7 @@ TITLES = {
     "beyond newcomers": "Beyond the paper: users described by tags alone",
     "beyond new-items": "Beyond the paper: items that came after training",
     "beyond planted": "Beyond the paper: a ladder of planted truths",
+    reasons.EXPERIMENT: "Do reasons hold?",
     "beyond rivals": "Beyond the paper: feedback against four rivals",
     "beyond conversations": "Beyond the paper: conversations of several turns",
     "beyond distilled": "Beyond the paper: models without factors",
@@ -44,9 +45,10 @@ HEAD = """\
 Results
 =======
 
-Every number that ``python -m benchmarks.paper`` and ``python -m benchmarks.reliability`` measured
-for this manual: an experiment in each row, and all its numbers behind the link. A *bar* is what
-this project asked of a number before it was measured; most numbers have none.
+Every number that ``python -m benchmarks.paper``, ``benchmarks.beyond.reasons`` and
+``benchmarks.reliability`` measured for this manual: an experiment in each row, and all its numbers
+behind the link. A *bar* is what this project asked of a number before it was measured; most numbers
+have none.
 
 Intervals are 95 % percentile bootstrap intervals over users or pairs. Where the paper's data cannot
 be downloaded any more, others take their place: MovieLens-1M and the small release for
@@ -61,6 +63,7 @@ _PAGES = {
     explanations.EXPLANATIONS: explanations.page,
     explanations.CHECKS: explanations.page,
     feedback.EXPERIMENT: feedback.page,
+    reasons.EXPERIMENT: reasons.page,
     rivals.EXPERIMENT: rivals.page,
 }
 _BARS = {None: "", True: "met", False: "missed"}

@@ -28,7 +28,7 @@ def start(place: Place) -> list[Row]:
     """Import the package, load a saved explainer, explain and refine for the first time."""
     name, repeats = "speed P12 synthetic from nothing", 5 if place.full else 1
     with tempfile.TemporaryDirectory() as folder:
-        imported = _import_seconds(folder, repeats)
+        imported = _import_seconds(folder if place.full else None, repeats)
         explainer = place.world(interactions=_INTERACTIONS).explainer()
         explainer.save(f"{folder}/explainer")
         del explainer
@@ -47,11 +47,12 @@ def start(place: Place) -> list[Row]:
     ]
 
 
-def _import_seconds(folder: str, repeats: int) -> float:
-    """Return the CPU seconds of an import, of modules that are compiled once, as installed."""
-    places = {"PYTHONPYCACHEPREFIX": folder, "PYTHONPATH": os.pathsep.join(["", *sys.path])}
-    environment = {**os.environ, **places}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+def _import_seconds(folder: str | None, repeats: int) -> float:
+    """Return the CPU seconds of an import, of modules that are compiled into a folder before."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["", *sys.path])}
+    if folder is not None:
+        environment["PYTHONPYCACHEPREFIX"] = folder
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
     found = [
         subprocess.run(  # noqa: S603 (this file's own text)
             [sys.executable, "-c", _IMPORT],
@@ -60,9 +61,9 @@ def _import_seconds(folder: str, repeats: int) -> float:
             text=True,
             check=True,
         ).stdout
-        for _ in range(repeats + 1)
+        for _ in range(repeats + (folder is not None))
     ]
-    return statistics.median(float(printed) for printed in found[1:])
+    return statistics.median(float(printed) for printed in found[-repeats:])
 
 
 def _first_answers(folder: str) -> tuple[float, float, float]:

@@ -42,13 +42,13 @@ def turns(place: Place) -> list[Row]:
         median = statistics.median(times)
         rows.append(row(name, f"ms, one {kind}, median", 1e3 * median, holds=median < 1e-3))
     rows += _amounts(world, name)
-    rows += _many(world, name)
+    rows += _many(place, world, name)
     return rows + (_online(place) if place.data == "synthetic" else [])
 
 
-def _many(world: World, name: str) -> list[Row]:
+def _many(place: Place, world: World, name: str) -> list[Row]:
     """Of many users in one call, with lists, beside one call each."""
-    tags, n_users = list(world.tags), min(512, len(world.users))
+    tags, n_users = list(world.tags), min(512 if place.full else 40, len(world.users))
     explainer, rows = world.explainer(), []
     for solver in ("auto", "closed_form"):
         refiner = FeedbackRefiner(explainer, solver=solver)
@@ -71,7 +71,7 @@ def _many(world: World, name: str) -> list[Row]:
             # Two products round differently: near ties may change places.
             if np.mean(np.array(together()) == np.array(one_by_one())) < 0.999:
                 raise AssertionError("the lists of the batch differ from those one by one")
-            spent, alone = medians(together, one_by_one, repeats=3)
+            spent, alone = medians(together, one_by_one, repeats=3 if place.full else 1)
             what = f"turns a second in batch, {kind}, {solver}, with lists"
             rows += [
                 row(name, what, n_users / spent, holds=n_users / spent >= 2_000),
@@ -130,7 +130,7 @@ def _online(place: Place) -> list[Row]:
         def naive(tag: str = tag, found: dict[str, Any] = found) -> None:
             found["naive"] = _naive(explainer, tag, n_items)
 
-        mine, loop = medians(ours, naive, repeats=3)
+        mine, loop = medians(ours, naive, repeats=3 if place.full else 1)
         start = explainer.tag_preferences_[0]
         moved = found["naive"] - start
         worst = same(found["ours"] - start, moved, 1e-6)

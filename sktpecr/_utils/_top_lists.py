@@ -13,6 +13,8 @@ from sktpecr._utils._array_api import as_array, beside, device_of, is_tensor, na
 # Users and items whose scores are there at a time, in the cache, and items of which the best score
 # stands for all: n groups have n items that score at least the least of their best.
 _USERS, _ITEMS, _GROUP = 256, 4096, 16
+# After the first items so few of a block are better than what was listed before, for each user.
+_FEW = 16
 # Scores of so many pairs are formed once more, row by row, at a time.
 _PAIRS = 2**14
 # The same of a GPU, which is quick with much at a time: half a gigabyte in single precision.
@@ -102,19 +104,34 @@ def _candidates(
         own = np.repeat(np.arange(stop - start), np.diff(bounds))
         whose = by_item.indices[bounds[0] : bounds[-1]]
         there[beside(whose, there), beside(own, there)] = -xp.inf
+        all_scores, new, at = xp.reshape(scores, (-1,)), scores, None
+        if best.shape[1] >= n and not is_tensor(users):
+            # But for lists that get ever better, few items beat what was listed so far.
+            at = np.flatnonzero(scores >= least)
+        if at is not None and len(at) <= _FEW * len(users):
+            new = _in_rows(at // width, all_scores[at], len(users))
         # Of a long list all scores count, not groups: there are too few of these.
-        new = scores
-        if n <= width // _GROUP:
+        elif n <= width // _GROUP:
             new = xp.max(xp.reshape(scores, (len(users), _GROUP, width // _GROUP)), axis=1)
+            at = None
         best = xp.concat([best, new], axis=1)
         if n <= best.shape[1]:
             best = _largest(best, n)
             least = xp.clip(best[:, :1] - slack[:, None], floor)
-        at = xp.nonzero(xp.reshape(scores >= least, (-1,)))[0]
-        found.append(_Block(at // width, at % width + start, xp.reshape(scores, (-1,))[at]))
+        if at is None:
+            at = xp.nonzero(xp.reshape(scores >= least, (-1,)))[0]
+        found.append(_Block(at // width, at % width + start, all_scores[at]))
     all_found = _Block(*(xp.concat(each) for each in zip(*found, strict=True)))
     kept = xp.nonzero(all_found.scores >= least[all_found.rows, 0])[0]
     return _Block(*(each[kept] for each in all_found))
+
+
+def _in_rows(rows: NDArray, scores: NDArray, n_rows: int) -> NDArray:
+    """Return scores, which come in order of rows, as one array, the places that are left -inf."""
+    counts = np.bincount(rows, minlength=n_rows)
+    spread = np.full((n_rows, int(counts.max(initial=0))), -np.inf, dtype=scores.dtype)
+    spread[np.arange(spread.shape[1]) < counts[:, np.newaxis]] = scores
+    return spread
 
 
 def _is_on_a_gpu(array: Any) -> bool:

@@ -79,8 +79,10 @@ class ConversationState:
             free[feedback.named] = False
         # Somebody of whom nothing is known, and who said nothing, is asked as the average user.
         unknown = not user.is_known and not any(turns)
-        scores = tag_model.scores_of(tag_model.average_user) if unknown else user.scores(tag_model)
-        return rank_questions(tag_model, scores, self.candidates, np.flatnonzero(free))
+        average = tag_model.average_user
+        taste = tag_model.scores_of(average) if unknown else user.taste(tag_model)
+        scores = taste if unknown else user.scores(tag_model)
+        return rank_questions(tag_model, taste, scores, self.candidates, np.flatnonzero(free))
 
     def refined(
         self,

@@ -246,7 +246,8 @@ def _asked(
     tags: NDArray,
     draw: float,
 ) -> int:
-    questions = rank_questions(tag_model, scores, candidates, tags)["tag"]
+    taste = tag_model.scores_of(embedding)
+    questions = rank_questions(tag_model, taste, scores, candidates, tags)["tag"]
     # Where no answer tells anything, one is as good as another.
     return tag_model.tags.row(questions.iloc[0]) if len(questions) else int(tags[0])
 

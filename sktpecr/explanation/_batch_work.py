@@ -74,15 +74,17 @@ class BatchWork:
 
     def _whose(self, user_ids: NDArray, lists: Listed, pair: NDArray) -> dict[str, Any]:
         """Return the columns that say whose row it is, and of what."""
-        # In the form that pandas gives to ids, from then on: of each id once, not for every row.
+        # In the form that pandas gives to ids, from then on: once for each id that is listed, not
+        # for every row, nor for all items, of which there may be a million.
+        once, place = np.unique(lists.items, return_inverse=True)
         ids, item_ids, names = (
-            pd.Series(each).array for each in (user_ids, self.item_ids, self.item_names)
+            pd.Series(each).array for each in (user_ids, self.item_ids[once], self.item_names[once])
         )
         return {
             "user": ids.take(lists.users[pair]),
             "rank": lists.ranks[pair],
-            "item": item_ids.take(lists.items[pair]),
-            "name": names.take(lists.items[pair]),
+            "item": item_ids.take(place[pair]),
+            "name": names.take(place[pair]),
         }
 
     def _widest(self, users: SomeUsers) -> int:

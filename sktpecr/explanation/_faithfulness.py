@@ -37,10 +37,10 @@ def faithfulness(
 
 def redrawn(tag_model: TagModel, seeds: Iterable[int]) -> Iterator[Any]:
     """Yield the attribution with other seeds; nothing if it draws nothing."""
-    if "random_state" not in tag_model.attribution.get_params():
-        return
-    for seed in seeds:
-        yield tag_model.fitted(clone(tag_model.attribution).set_params(random_state=seed))
+    plain = tag_model.attribution
+    if "random_state" in plain.get_params():
+        others = (clone(plain).set_params(random_state=seed) for seed in seeds)
+        yield from tag_model.all_fitted(others)
 
 
 def agreement(first: NDArray, second: NDArray) -> tuple[float, float, float]:

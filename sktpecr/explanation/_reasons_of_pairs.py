@@ -33,12 +33,11 @@ def reasons_of_pairs(
     speaks = account.says_more_than_chance(items)[pair] & (told.data != 0)
     pair, tag, contribution = pair[speaks], told.indices[speaks], told.data[speaks]
     scale = account.scale_
-    liking = np.zeros(len(tag))
-    np.divide(tastes[users[pair], tag], scale[tag], out=liking, where=scale[tag] > 0)
 
     # Tags that are one in taste and sign are one reason, named as most items do.
     has_alias = np.bincount(account.aliases_, minlength=len(scale))[account.aliases_] > 1
-    entry, leader = np.arange(len(tag)), np.arange(len(tag))
+    entry = leader = first = np.arange(len(tag))
+    total = contribution.astype(np.float64, copy=False)
     several = np.flatnonzero(has_alias[tag])
     if len(several):
         sign = contribution[several] > 0
@@ -46,20 +45,25 @@ def reasons_of_pairs(
         n_items = account.n_items_[tag[several]]
         order = np.lexsort([-np.abs(contribution[several]), -n_items, key])
         is_first = np.diff(key[order], prepend=-1) != 0
+        entry, leader = entry.copy(), leader.copy()
         leader[several[order]] = several[order[is_first]][np.cumsum(is_first) - 1]
         entry[several] = several[order]
-    total = np.bincount(leader[entry], contribution[entry], minlength=len(tag))
-    total = total.astype(np.float64, copy=False)  # whole numbers where there are none
+        total = np.bincount(leader[entry], contribution[entry], minlength=len(tag))
+        first = np.flatnonzero(leader == first)
 
     # What is left out still counts for what is large.
-    first = np.flatnonzero(leader == np.arange(len(tag)))
-    size = np.abs(total[first])
-    starts = np.flatnonzero(np.diff(pair[first], prepend=-1))
+    moved, whose = total[first], pair[first]
+    size = np.abs(moved)
+    starts = np.flatnonzero(np.diff(whose, prepend=-1))
     largest = np.maximum.reduceat(size, starts) if len(starts) else size
     largest = np.repeat(largest, np.diff(starts, append=len(first)))
-    moves = np.where(total[first] < 0, MOVES[1], MOVES[0]) * account.spread_[items[pair[first]]]
-    least = np.maximum(SHARE * largest, moves)
-    named = first[(np.abs(liking[first]) >= LIKED) & (size >= least)]
+    moves = np.where(moved < 0, MOVES[1], MOVES[0]) * account.spread_[items[whose]]
+    large = first[size >= np.maximum(SHARE * largest, moves)]
+    of_scale = scale[tag[large]]
+    liking = np.zeros(len(tag))
+    liking[large] = tastes[users[pair[large]], tag[large]]
+    liking[large] /= np.where(of_scale > 0, of_scale, np.inf)
+    named = large[np.abs(liking[large]) >= LIKED]
     # Where no tags are one, a contribution is the total.
     keys = (total, contribution) if len(several) else (total,)
     named = named[_order(pair[named], *(-np.abs(key[named]) for key in keys))]

@@ -12,20 +12,24 @@ from scipy.special import softmax
 from sktpecr._inputs._numbers import check_n
 from sktpecr.explanation._information_gain import information_gain
 from sktpecr.tags._tag_model import TagModel
-from sktpecr.tags._temperature import temperature_of
+from sktpecr.tags._temperature import tail_scale
 from sktpecr.tags._user import User
 
 # Answers that tell less, in bits, are rounding: of tags on all items that can be listed, or none.
 _NOTHING = 1e-9
+# In units of the scale of the scores' upper tail: where held-out interactions are likeliest.
+_CALIBRATED = 1.2
 
 
 def rank_questions(
-    tag_model: TagModel, scores: NDArray, candidates: NDArray, tags: NDArray
+    tag_model: TagModel, taste: NDArray, scores: NDArray, candidates: NDArray, tags: NDArray
 ) -> pd.DataFrame:
     """Rank tags by how much the answer about each is expected to tell of the item sought."""
+    # `scores` (n_items,) is what items are worth after the answers so far, `taste` (n_items,) the
+    # scores of the embedding alone: answers spread items out, and make nobody less sure.
     posterior = np.zeros(len(scores))
     if candidates.any():
-        posterior[candidates] = softmax(scores[candidates] / temperature_of(scores))
+        posterior[candidates] = softmax(scores[candidates] / (_CALIBRATED * tail_scale(taste)))
     else:
         tags = tags[:0]  # nothing is sought
     wish = tag_model.wish
@@ -45,7 +49,9 @@ def suggest_question(
 ) -> pd.DataFrame:
     """Return the n best questions to a user; one of whom nothing is known is asked as the mean."""
     average = tag_model.average_user
-    scores = user.scores(tag_model) if user.is_known else tag_model.scores_of(average)
+    unknown = not user.is_known
+    taste = tag_model.scores_of(average) if unknown else user.taste(tag_model)
+    scores = taste if unknown else user.scores(tag_model)
     candidates = tag_model.catalogue.candidates(user.history, user.has_known_history)
     columns = tag_model.tag_columns(among)
-    return rank_questions(tag_model, scores, candidates, columns).head(check_n(n))
+    return rank_questions(tag_model, taste, scores, candidates, columns).head(check_n(n))

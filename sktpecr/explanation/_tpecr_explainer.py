@@ -591,8 +591,8 @@ class TPECRExplainer(TagTransformer):
         >>> explainer = explainer.fit(data.interactions, user_ids=data.user_ids)
         >>> explainer.suggest_question(data.user_ids[3], n=2)
              tag  information  probability
-        0  tag_0     0.713588     0.502496
-        1  tag_1     0.623904     0.306151
+        0  tag_3     0.711258     0.468333
+        1  tag_4     0.620677     0.302772
         """
         somebody = User.of(self.tag_model_, user, interactions, tags)
         return suggest_question(self.tag_model_, somebody, n, among)

@@ -19,6 +19,7 @@ from sktpecr.generators._layers import (
     with_scaled_output,
 )
 from sktpecr.generators._network_generator import LearnedGenerator, regress, with_intercept
+from sktpecr.generators._one_user import OneUser
 from sktpecr.generators._shared_moves import SharedMoves
 
 _ROWS = 8192  # encoded at a time
@@ -179,6 +180,11 @@ class CVAEGenerator(LearnedGenerator):
 
     def _encode(self, preferences: NDArray, embeddings: NDArray) -> tuple[NDArray, list[NDArray]]:
         return forward(self._encoder, np.hstack([embeddings, preferences]))
+
+    def _at(self, embedding: NDArray) -> Any:
+        if not self.hidden_dims:
+            return super()._at(embedding)
+        return OneUser(self._encoder, self._decoder, embedding)
 
     def _forward(
         self, preferences: NDArray, embeddings: NDArray

@@ -190,6 +190,16 @@ class LearnedGenerator(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def _forward(self, preferences: NDArray, embeddings: NDArray) -> tuple[NDArray, Any]:
         raise NotImplementedError
 
+    def _at(self, embedding: NDArray) -> Any:
+        """Return the function from a user's tag preferences to the embedding and its pullback."""
+
+        def at(preferences: NDArray) -> tuple[NDArray, Any]:
+            # What the layers held on the way there is what the way back needs.
+            rows, back = self._forward(preferences[np.newaxis], embedding[np.newaxis])
+            return rows[0], lambda gradient: back(gradient[np.newaxis])[0]
+
+        return at
+
 
 def regress(inputs: NDArray, targets: NDArray) -> NDArray:
     """Return the coefficients, intercept last, of the least-squares regression."""

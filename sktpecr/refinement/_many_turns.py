@@ -14,7 +14,7 @@ from sktpecr._inputs._feedback import Feedback
 from sktpecr._utils._ranking import ranks_of, top_items
 from sktpecr.solvers import ClosedFormSolver
 from sktpecr.solvers._closed_form import NO_MOVEMENT
-from sktpecr.solvers._targets import movement_at_strength_one
+from sktpecr.solvers._targets import MOVEMENT_AT_STRENGTH_ONE
 from sktpecr.tags._directions_of_many import combined_of_many
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._user import User
@@ -63,9 +63,16 @@ def _in_a_block(
     feedbacks = []
     for label, said in part.items():
         user = User.of(tag_model, label).listed_among(catalogue, said.get("candidates"))
-        feedback = Feedback.parse(
-            tag_model.tags, said.get("like"), said.get("dislike"), None, strength=1.0
+        # Checked already, before anything was computed.
+        like, dislike = (
+            {
+                tag_model.tags.row(tag): float(value)
+                for tag, value in said.get(kind, {}).items()
+                if value
+            }
+            for kind in ("like", "dislike")
         )
+        feedback = Feedback(like, dislike, {}, tag_model.tags)
         if user.has_known_history or is_auto or not feedback.dislike:
             users[label] = user
             feedbacks.append(feedback)
@@ -126,13 +133,24 @@ def _moved(
     directions = tag_model.directions(embeddings[0])
     wishes = [tastes[row].wishes for row in moving]
     histories = [users[row].history for row in moving]
-    rows = scores[moving]
-    found = combined_of_many(directions, wishes, rows, histories)
-    for row, direction, own in zip(moving, found, rows, strict=True):
-        movement, moves = directions.movement(direction), own.min() < own.max()
-        if moves and movement > NO_MOVEMENT:
-            target = movement_at_strength_one(tag_model, directions, own.astype(np.float64))
+    rows = scores if len(moving) == len(scores) else scores[moving]
+    spreads = [_spread(own) for own in rows]
+    found = combined_of_many(directions, wishes, rows, spreads, histories)
+    for row, direction, spread in zip(moving, found, spreads, strict=True):
+        movement = directions.movement(direction)
+        if spread and movement > NO_MOVEMENT:
+            target = MOVEMENT_AT_STRENGTH_ONE * spread
             embeddings[row] += tastes[row].strength * target / movement * direction
         else:
             embeddings[row] = np.nan
     return embeddings
+
+
+def _spread(scores: NDArray) -> float:
+    """Return the standard deviation of a user's scores, 0 where all of them are alike."""
+    if not np.ptp(scores):
+        return 0.0  # and not what rounding makes of it
+    apart = scores.astype(np.float64)
+    apart -= apart.mean()
+    # Half the time of std.
+    return float(np.sqrt(apart @ apart / len(apart)))

@@ -20,8 +20,9 @@ def scores_and_pullback(
     # `embedding` (n_factors,); returns (n,).
     if is_dot_product(recommender):
         factors = np.asarray(recommender.item_embeddings)[items].astype(np.float64)
-        scores = np.asarray(recommender.score_items(embedding[np.newaxis], items))[0]
-        return scores.astype(np.float64), lambda weights: weights @ factors
+        scores, biases = factors @ embedding, optional(recommender, "item_biases")
+        scores = scores if biases is None else scores + np.asarray(biases)[items]
+        return scores, lambda weights: weights @ factors
     if optional(recommender, "score_items_torch"):
         return _with_autograd(recommender, embedding, items)
 
@@ -35,27 +36,48 @@ def scores_and_pullback(
     )
 
 
-def generated_and_pullback(
-    generator: Any, preferences: NDArray, embedding: NDArray
+def margins_and_pullback(
+    recommender: Any, embedding: NDArray, pairs: NDArray
 ) -> tuple[NDArray, Callable[[NDArray], NDArray]]:
-    """Return the generated embedding, and the function that carries gradients there to the tags."""
-    # `preferences` (n_tags,); `embedding` (n_factors,).
+    """Return how far the first of each pair of items is ahead of the second, and the pullback."""
+    # `embedding` (n_factors,), `pairs` (n, 2); returns (n,).
+    if not is_dot_product(recommender):
+        scores, pullback = scores_and_pullback(recommender, embedding, pairs.T.ravel())
+        better, worse = scores.reshape(2, -1)
+        return better - worse, lambda weights: pullback(np.concatenate([weights, -weights]))
+    factors, biases = np.asarray(recommender.item_embeddings), optional(recommender, "item_biases")
+    better, worse = pairs.T
+    apart = factors[better].astype(np.float64)
+    apart -= factors[worse]
+    margins = apart @ embedding
+    if biases is not None:
+        margins += np.asarray(biases)[better].astype(np.float64) - np.asarray(biases)[worse]
+    return margins, lambda weights: weights @ apart
+
+
+def generation_at(
+    generator: Any, embedding: NDArray
+) -> Callable[[NDArray], tuple[NDArray, Callable[[NDArray], NDArray]]]:
+    """Return the function from a user's tag preferences to the embedding and its pullback."""
+    # `embedding` (n_factors,), `preferences` (n_tags,); a pullback carries gradients at what is
+    # generated to the tags.
     if isinstance(generator, LearnedGenerator):
-        # What the layers held on the way there is what the way back needs.
-        rows, back = generator._forward(preferences[np.newaxis], embedding[np.newaxis])
-        return rows[0], lambda gradient: back(gradient[np.newaxis])[0]
+        return generator._at(embedding)
 
     def generated(rows: NDArray) -> NDArray:
         return np.asarray(generator.generate(rows, np.tile(embedding, (len(rows), 1))))
 
-    def pullback(gradient: NDArray) -> NDArray:
-        if hasattr(generator, "gradient"):
-            at = preferences[np.newaxis], embedding[np.newaxis]
-            return generator.gradient(*at, gradient[np.newaxis])[0]
-        return differences(lambda rows: generated(rows) @ gradient, preferences, found.dtype)
+    def at(preferences: NDArray) -> tuple[NDArray, Callable[[NDArray], NDArray]]:
+        def pullback(gradient: NDArray) -> NDArray:
+            if hasattr(generator, "gradient"):
+                rows = preferences[np.newaxis], embedding[np.newaxis]
+                return generator.gradient(*rows, gradient[np.newaxis])[0]
+            return differences(lambda rows: generated(rows) @ gradient, preferences, found.dtype)
 
-    found = generated(preferences[np.newaxis])[0]
-    return found, pullback
+        found = generated(preferences[np.newaxis])[0]
+        return found, pullback
+
+    return at
 
 
 def _with_autograd(

@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from sktpecr._inputs._feedback import Feedback
 from sktpecr.recommenders._protocol import optional
-from sktpecr.solvers._gradients import generated_and_pullback
+from sktpecr.solvers._gradients import generation_at
 from sktpecr.solvers._pairs import Batch, Pairs
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._user import User
@@ -259,7 +259,7 @@ class OnlineSolver(_IterativeSolver):
     ) -> list[tuple[NDArray, NDArray]]:
         self._validate_params()
         own = user.embedding.astype(np.float64)
-        generator = tag_model.generator
+        generate = generation_at(tag_model.generator, own)
         start = tag_model.tag_preferences_of(own)
         # Tags that were set stay where they were put; steps go on around them.
         start[list(values)] = list(values.values())
@@ -267,7 +267,7 @@ class OnlineSolver(_IterativeSolver):
         free[list(values)] = 0.0
 
         def embed(preferences: NDArray) -> tuple[NDArray, Callable[[NDArray], NDArray]]:
-            embedding, pullback = generated_and_pullback(generator, preferences, own)
+            embedding, pullback = generate(preferences)
             return embedding, lambda gradient: pullback(gradient) * free
 
         end = start

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from sktpecr._inputs._feedback import Feedback
-from sktpecr.solvers._gradients import scores_and_pullback
+from sktpecr.solvers._gradients import margins_and_pullback, scores_and_pullback
 from sktpecr.tags._tag_model import TagModel
 from sktpecr.tags._user import User
 
@@ -34,7 +34,7 @@ class Batch(NamedTuple):
         if loss == "bce":
             each = np.logaddexp(0.0, scores) - self.rows[:, 1] * scores
             return float(self.weights @ each) / len(each)
-        better, worse = np.split(scores, 2)
+        better, worse = scores.reshape(2, -1)
         return float(self.weights @ np.logaddexp(0.0, worse - better))
 
     def gradient(self, recommender: Any, embedding: NDArray, loss: str) -> NDArray:
@@ -43,10 +43,8 @@ class Batch(NamedTuple):
             items, labels = self.rows.T
             scores, pullback = scores_and_pullback(recommender, embedding, items)
             return pullback(self.weights * (expit(scores) - labels) / len(scores))
-        scores, pullback = scores_and_pullback(recommender, embedding, self.rows.T.ravel())
-        better, worse = np.split(scores, 2)
-        slope = -self.weights * expit(worse - better)
-        return pullback(np.concatenate([slope, -slope]))
+        margins, pullback = margins_and_pullback(recommender, embedding, self.rows)
+        return pullback(-self.weights * expit(-margins))
 
 
 class Pairs:
@@ -68,11 +66,12 @@ class Pairs:
         for said, likes in ((feedback.like, True), (feedback.dislike, False)):
             for tag, strength in said.items():
                 inside = tag_model.extractor.items_of(tag)
-                if likes:
-                    others = np.setdiff1d(np.arange(n_items), np.union1d(inside, history))
-                    what = "no item is outside the user's history and the tag"
-                else:
-                    others = np.setdiff1d(history, inside)
+                beside = np.full(n_items, likes)
+                beside[history] = not likes
+                beside[inside] = False
+                others = np.flatnonzero(beside)
+                what = "no item is outside the user's history and the tag"
+                if not likes:
                     what = "no item of the user's history is outside the tag"
                 if not len(others):
                     raise ValueError(

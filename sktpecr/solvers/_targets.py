@@ -11,7 +11,7 @@ from sktpecr.tags._directions import Directions
 from sktpecr.tags._tag_model import TagModel
 
 # The standard deviation of the score changes at strength 1, in units of the user's own scores'.
-_MOVEMENT_AT_STRENGTH_ONE = 1 / 5
+MOVEMENT_AT_STRENGTH_ONE = 1 / 5
 # A tag that was set is met when this share of the way, or of a standard deviation, is missing ...
 _MET = 1e-4
 # ... and given up after so many steps of Newton's method. Where all is linear one is enough.
@@ -29,7 +29,7 @@ def movement_at_strength_one(tag_model: TagModel, directions: Directions, scores
             "the recommender cannot move this user's list the way the feedback asks: it scores all "
             "items alike, for this user and for everybody"
         )
-    return _MOVEMENT_AT_STRENGTH_ONE * float(spread)
+    return MOVEMENT_AT_STRENGTH_ONE * float(spread)
 
 
 def put(

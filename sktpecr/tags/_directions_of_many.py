@@ -38,10 +38,12 @@ def combined_of_many(
     directions: Directions,
     wishes: Sequence[dict[int, float]],
     scores: NDArray,
+    spreads: Sequence[float],
     histories: Sequence[NDArray],
 ) -> NDArray:
     """Return each user's `combined` to rounding, NaN where it has to be asked for one by one."""
-    # `scores` (n_users, n_items); returns (n_users, n_factors).
+    # `scores` (n_users, n_items), `spreads` (n_users,) their standard deviations; returns
+    # (n_users, n_factors).
     strongest = [max(map(abs, each.values())) for each in wishes]
     pairs = _Pairs(
         np.repeat(np.arange(len(wishes)), [len(each) for each in wishes]),
@@ -55,7 +57,7 @@ def combined_of_many(
             ]
         ),
     )
-    apart, scatters = _told_apart(directions, pairs, scores, histories)
+    apart, scatters = _told_apart(directions, pairs, scores, spreads, histories)
     towards = _units(directions, np.linalg.solve(scatters, apart[:, :, np.newaxis])[:, :, 0])
     towards = _units(directions, towards + _pulls(directions, pairs, histories))
     found, sizes = np.zeros((len(wishes), towards.shape[1])), np.zeros(len(wishes))
@@ -78,7 +80,11 @@ def combined_of_many(
 
 
 def _told_apart(
-    directions: Directions, pairs: _Pairs, scores: NDArray, histories: Sequence[NDArray]
+    directions: Directions,
+    pairs: _Pairs,
+    scores: NDArray,
+    spreads: Sequence[float],
+    histories: Sequence[NDArray],
 ) -> tuple[NDArray, NDArray]:
     """Return the mean item to raise less that to lower, and the scatter, for each pair."""
     items = directions.items
@@ -90,7 +96,7 @@ def _told_apart(
     for user, own in enumerate(scores):
         taste = counted[user]
         np.subtract(own, own.max(), out=taste)
-        taste /= (float(own.std()) or 1.0) * TASTE_TEMPERATURE
+        taste /= (spreads[user] or 1.0) * TASTE_TEMPERATURE
         np.exp(taste, out=taste)
         taste[histories[user]] = 0.0
     everything = counted.sum(axis=1, dtype=np.float64)
@@ -126,7 +132,8 @@ def _second_moments(items: NDArray, weights: NDArray) -> NDArray:
     """Return the weighted sums of the items' outer products, a matrix for each row of weights."""
     n_factors = items.shape[1]
     above = np.triu_indices(n_factors)
-    sums = np.zeros((len(weights), len(above[0])), dtype=items.dtype)
+    sums = np.zeros((len(above[0]), len(weights)), dtype=items.dtype)
+    added = np.empty_like(sums)
     products = np.empty((len(above[0]), _BLOCK_ITEMS), dtype=items.dtype)
     for start in range(0, len(items), _BLOCK_ITEMS):
         some = np.ascontiguousarray(items[start : start + _BLOCK_ITEMS].T)
@@ -134,10 +141,11 @@ def _second_moments(items: NDArray, weights: NDArray) -> NDArray:
         for first in range(n_factors):
             np.multiply(some[first], some[first:], out=there[row : row + n_factors - first])
             row += n_factors - first
-        sums += weights[:, start : start + _BLOCK_ITEMS] @ there.T
-    moments = np.empty((len(weights), n_factors, n_factors))
-    moments[:, above[0], above[1]] = moments[:, above[1], above[0]] = sums
-    return moments
+        sums += np.matmul(there, weights[:, start : start + _BLOCK_ITEMS].T, out=added)
+    place = np.zeros((n_factors, n_factors), dtype=np.intp)
+    place[above] = np.arange(len(sums))
+    moments = np.ascontiguousarray(sums.T, dtype=np.float64)
+    return moments.take(np.maximum(place, place.T), axis=1)
 
 
 def _pulls(directions: Directions, pairs: _Pairs, histories: Sequence[NDArray]) -> NDArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -179,16 +179,30 @@ class TagModel:
         object
             The clone.
         """
-        attribution = clone(attribution)
+        return next(self.all_fitted([attribution]))
+
+    def all_fitted(self, attributions: Iterable[Any]) -> Iterator[Any]:
+        """Yield a clone of each attribution, fitted on the learners, whose tags are read once.
+
+        Parameters
+        ----------
+        attributions : iterable of object
+            Unfitted.
+
+        Yields
+        ------
+        object
+            The clone.
+        """
         some = taken(self.user_embeddings, self._looked_at)
-        known: dict[str, Any] = {}
-        if has_fit_parameter(attribution, "item_tags"):
-            X = self.catalogue.interactions
-            known["item_tags"] = self.item_tags
-            known["tag_matrix"] = self.extractor.tag_matrix_
-            known["interactions"] = None if X is None else X[self._looked_at]
         preferences, _ = _preferences(self.extractor, some)
-        return attribution.fit(self.composite, preferences, some.astype(np.float64), **known)
+        for attribution in map(clone, attributions):
+            known: dict[str, Any] = {}
+            if has_fit_parameter(attribution, "item_tags"):
+                X = self.catalogue.interactions
+                known = {"item_tags": self.item_tags, "tag_matrix": self.extractor.tag_matrix_}
+                known["interactions"] = None if X is None else X[self._looked_at]
+            yield attribution.fit(self.composite, preferences, some.astype(np.float64), **known)
 
     @lazily
     def account(self) -> AccountAttribution:

@@ -133,15 +133,15 @@ def test_standard_errors_are_the_spread_between_seeds(target, center):
 @pytest.mark.parametrize("center", ["instance", "population"])
 def test_sobol_points_come_as_near_with_two_fifths_of_the_draws(target, center):
     params = {"target": target, "center": center, "n_competitors": 60}
-    users, items, seeds = (2, 11, 40), np.array([5, 20, 41]), range(5)
+    users, items, seeds = (2, 40), np.array([5, 20, 41]), range(5)
 
     def importances(user, **more):
         return fitted(**params, **more).attribute(PREFERENCES[user], USERS[user], items).importances
 
     for user in users:
-        truth = importances(user, n_samples=200_000)
+        truth = importances(user, n_samples=100_000)
         # Another way to the same place...
-        many = importances(user, engine="sobol", n_samples=2**16)
+        many = importances(user, engine="sobol", n_samples=2**15)
         np.testing.assert_allclose(many, truth, atol=0.02 * np.abs(truth).max())
         # ... and a shorter one.
         few, lime = (

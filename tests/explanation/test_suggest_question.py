@@ -8,14 +8,16 @@ import scipy.sparse as sp
 from sklearn.decomposition import TruncatedSVD
 
 from sktpecr import TPECRExplainer
+from sktpecr.explanation._suggest_question import rank_questions
 
-WRONG, TEMPERATURE = 0.05, 2.5
+WRONG, TEMPERATURE = 0.05, 1.2
 
 
-def by_definition(explainer, scores, seen):
+def by_definition(explainer, scores, seen, taste=None):
     """Return {tag: (bits, probability)}: joint probabilities of answer and item, one by one."""
     items = [item for item in range(len(scores)) if item not in set(seen)]
-    unit = (scores.max() - scores.mean()) / np.log(len(scores))
+    taste = scores if taste is None else taste
+    unit = (taste.max() - taste.mean()) / np.log(len(taste))
     weights = np.exp(scores[items] / (TEMPERATURE * unit))
     weights /= weights.sum()
     found = {}
@@ -43,6 +45,17 @@ def check(frame, expected):
         assert (bits, probability) == pytest.approx(expected[tag], rel=1e-5)
         assert 0 < bits < 1
     assert frame["information"].is_monotonic_decreasing
+
+
+def test_answers_do_not_flatten_what_is_believed(data, explainer):
+    # What items are worth spreads with every answer; how sure a point of score makes does not.
+    tag_model = explainer.tag_model_
+    taste = scores_of(explainer, explainer.user_embeddings_[7])
+    said = taste + 10 * np.ptp(taste) * (data.item_tags["tag_1"].to_numpy() > 0)
+    everything, tags = np.ones(len(taste), dtype=bool), np.arange(len(explainer.tag_names_))
+    found = rank_questions(tag_model, taste, said, everything, tags)
+    expected = by_definition(explainer, said, (), taste)
+    check(found, {tag: both for tag, both in expected.items() if both[0] > 1e-9})
 
 
 def test_is_the_mutual_information_of_answer_and_item(explainer, data):

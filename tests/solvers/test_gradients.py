@@ -7,7 +7,11 @@ import torch
 from sktpecr import CVAEGenerator, GaussianGenerator, TagPreferenceExtractor
 from sktpecr.recommenders import FactorRecommender, TorchRecommender
 from sktpecr.recommenders._protocol import item_gradients
-from sktpecr.solvers._gradients import generated_and_pullback, scores_and_pullback
+from sktpecr.solvers._gradients import (
+    generation_at,
+    margins_and_pullback,
+    scores_and_pullback,
+)
 from sktpecr.tags._gradients import tag_gradients
 
 RANDOM = np.random.RandomState(0)
@@ -69,6 +73,16 @@ def test_gradient_of_a_dot_product():
     np.testing.assert_allclose(pullback(WEIGHTS), WEIGHTS @ ITEMS[ROWS])
 
 
+@pytest.mark.parametrize("recommender", [Plain(), FactorRecommender(USERS, ITEMS, BIASES)])
+def test_how_far_items_are_ahead_of_others(recommender):
+    pairs = np.column_stack([ROWS, ROWS[::-1]])
+    scores, of_scores = scores_and_pullback(recommender, USERS[7], ROWS)
+    margins, pullback = margins_and_pullback(recommender, USERS[7], pairs)
+    np.testing.assert_allclose(margins, scores - scores[::-1], atol=1e-12)
+    expected = of_scores(WEIGHTS - WEIGHTS[::-1])
+    np.testing.assert_allclose(pullback(WEIGHTS), expected, rtol=1e-6, atol=1e-9)
+
+
 @pytest.mark.parametrize(
     "generator",
     [
@@ -86,8 +100,8 @@ def test_generators_own_gradient_equals_finite_differences(generator):
 
     weights = RANDOM.normal(size=5)
     np.testing.assert_allclose(
-        generated_and_pullback(generator, C[4], USERS[4])[1](weights),
-        generated_and_pullback(WithoutGradient(), C[4], USERS[4])[1](weights),
+        generation_at(generator, USERS[4])(C[4])[1](weights),
+        generation_at(WithoutGradient(), USERS[4])(C[4])[1](weights),
         rtol=1e-5,
         atol=1e-7,
     )

@@ -13,6 +13,7 @@ from sklearn.model_selection import GridSearchCV
 
 from sktpecr import CVAEGenerator, FeedbackRefiner, TagPreferenceExtractor, TPECRExplainer
 from sktpecr._utils._rounding import spread
+from sktpecr.attribution import LimeAttribution
 from sktpecr.datasets import make_tagged_interactions
 from sktpecr.recommenders import AdapterError
 
@@ -295,6 +296,25 @@ def test_of_too_many_learners_a_sample_is_what_is_learned_from(monkeypatch):
     assert model.learners.sum() == 80  # whom an evaluation must not take for unseen
 
 
+def test_attributions_fitted_together_are_those_fitted_alone(monkeypatch):
+    model, asked = explainer_of(FIRST).tag_model_, []
+    kinds = [LimeAttribution(n_samples=50, random_state=seed) for seed in (0, 1)]
+    user = model.user_embeddings[0].astype(float)
+    mine = model.tag_preferences_of(user)
+    alone = [model.fitted(kind).attribute(mine, user, [7]).importances for kind in kinds]
+    read = TagPreferenceExtractor.tag_preferences
+    monkeypatch.setattr(
+        TagPreferenceExtractor,
+        "tag_preferences",
+        lambda self, users: asked.append(len(users)) or read(self, users),
+    )
+    together = list(model.all_fitted(kinds))
+    assert asked == [80]  # a network's takes long
+    for kind, expected in zip(together, alone, strict=True):
+        np.testing.assert_array_equal(kind.attribute(mine, user, [7]).importances, expected)
+    assert not np.array_equal(*alone)
+
+
 def test_top_lists_are_what_is_recommended(explainer):
     model = explainer.tag_model_
     seen = model.catalogue.interactions
@@ -319,6 +339,7 @@ def test_what_items_are_worth_to_many_is_what_they_are_to_each(explainer):
             amount * model.wish.tag(tag, liked)
             for amount, (tag, liked) in zip(said, answers, strict=True)
         )
-        np.testing.assert_allclose(row, own + 1.5 * own.astype(float).std() * wish)
+        scale = (own.max() - own.mean(dtype=float)) / np.log(len(own))
+        np.testing.assert_allclose(row, own + 2.5 * scale * wish)
     assert model.evidence([]).shape == (0, 80)
     np.testing.assert_array_equal(model.worth(scores, np.ones((60, 0)), model.evidence([])), scores)
