@@ -15,7 +15,7 @@ from sktpecr.attribution import ExactAttribution, LimeAttribution, ShapleyAttrib
 from sktpecr.evaluation import evaluate_calibration, evaluate_explanations
 
 # Fewer where a network scores 100 items for each of 5000 perturbations.
-_PAIRS, _PAIRS_OF_NETWORKS = 200, 40
+_PAIRS, _PAIRS_OF_NETWORKS = 200, 20
 _QUALITY = ("faithfulness", "insertion", "deletion", "seeds: Spearman", "seeds: top 5")
 _QUALITY += ("seeds: sign flips", "exact: Spearman", "exact: sign flips")
 _OTHERS = ("KernelSHAP", "permutation", "random order")
