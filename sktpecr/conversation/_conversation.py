@@ -17,7 +17,7 @@ from sktpecr.conversation._heard import Heard
 from sktpecr.conversation._past import Past
 from sktpecr.conversation._replay import Replay, repeated
 from sktpecr.conversation._saved_conversation import SavedConversation, who_it_is
-from sktpecr.conversation._statement import Statement
+from sktpecr.conversation._statement import FEEDBACK, Statement
 from sktpecr.explanation._contrast import Contrast, contrast_items
 from sktpecr.explanation._explanation import Explanation
 from sktpecr.explanation._tpecr_explainer import TPECRExplainer
@@ -26,10 +26,7 @@ from sktpecr.refinement._refinement import Refinement
 from sktpecr.tags._user import one_row
 
 # What a turn can say.
-_FEEDBACK = (
-    *("like", "dislike", "set", "together", "less_than"),
-    *("strength", "units", "amount", "until", "keep"),
-)
+_SAID = (*FEEDBACK, "strength", "units", "amount", "keep")
 
 
 class Conversation:
@@ -580,10 +577,10 @@ class Conversation:
         return self._at[0].nbytes
 
     def _refined(self, feedback: Mapping[str, Any]) -> tuple[Statement, ConversationState]:
-        other = sorted(feedback.keys() - _FEEDBACK)
+        other = sorted(feedback.keys() - _SAID)
         if other:
             raise TypeError(
-                f"say and preview take {', '.join(_FEEDBACK)}, got {other[0]!r}; what else a list "
+                f"say and preview take {', '.join(_SAID)}, got {other[0]!r}; what else a list "
                 f"depends on, such as n and candidates, is given to Conversation itself"
             )
         return self.state.refined(self._refiner, self.n, **feedback)

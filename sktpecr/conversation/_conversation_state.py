@@ -14,7 +14,7 @@ from sktpecr._inputs._feedback import AMOUNTS
 from sktpecr._utils._lazily import lazily
 from sktpecr._utils._ranking import ranks_of, top_items
 from sktpecr.conversation._statement import Statement
-from sktpecr.explanation._suggest_question import rank_questions
+from sktpecr.explanation._suggest_question import rank_questions, taste_and_scores
 from sktpecr.refinement._feedback_refiner import FeedbackRefiner
 from sktpecr.refinement._refinement import Refinement
 from sktpecr.tags._tag_model import TagModel
@@ -78,11 +78,8 @@ class ConversationState:
         for feedback in turns:
             free[feedback.named] = False
         # Somebody of whom nothing is known, and who said nothing, is asked as the average user.
-        unknown = not user.is_known and not any(turns)
-        average = tag_model.average_user
-        taste = tag_model.scores_of(average) if unknown else user.taste(tag_model)
-        scores = taste if unknown else user.scores(tag_model)
-        return rank_questions(tag_model, taste, scores, self.candidates, np.flatnonzero(free))
+        believed = taste_and_scores(tag_model, user, user.is_known or any(turns))
+        return rank_questions(tag_model, *believed, self.candidates, np.flatnonzero(free))
 
     def refined(
         self,

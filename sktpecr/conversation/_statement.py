@@ -19,7 +19,7 @@ Pairs = tuple[tuple[Any, float], ...]
 _NUMBERS = ("like", "dislike", "set", "until")
 # Tags that are liked together are a tuple where one tag has a name, and with "less than" goes an
 # item where with the others goes a number.
-_FEEDBACK = (*_NUMBERS, "together", "less_than")
+FEEDBACK = (*_NUMBERS, "together", "less_than")
 # What a turn does that gives no feedback, and does nothing else.
 _ALONE = ("reject", "hide", "not_these", "forget")
 _MUCH = {"a bit": "said_a_bit", "a lot": "said_a_lot"}
@@ -96,7 +96,7 @@ class Statement:
         """Read what :meth:`to_plain` wrote, or say what is wrong with it."""
         if not isinstance(said, dict):
             raise ValueError(f"a turn must be an object, got {type(said).__name__}")
-        unknown = sorted(said.keys() - {*_FEEDBACK, *_ALONE, "units", "amount", "keep"})
+        unknown = sorted(said.keys() - {*FEEDBACK, *_ALONE, "units", "amount", "keep"})
         if unknown:
             raise ValueError(f"a turn has nothing named {unknown[0]!r:.80}")
         if said.keys() & set(_ALONE) and len(said) > 1:
@@ -106,7 +106,7 @@ class Statement:
         passed = said.get("not_these", [])
         if not isinstance(passed, list):
             raise ValueError(f"not_these must be a list of ids, got {passed!r:.80}")
-        read = {name: pairs_from_plain(said.get(name, []), name) for name in _FEEDBACK[:-1]}
+        read = {name: pairs_from_plain(said.get(name, []), name) for name in FEEDBACK[:-1]}
         for pair, _ in read["together"]:
             if not isinstance(pair, tuple):
                 raise ValueError(f"together must be of lists of tags, got {pair!r:.80}")
@@ -130,7 +130,7 @@ class Statement:
             raise ValueError(f"keep must be a share from 0 to 1, got {self.keep!r:.80}")
         said = self.feedback
         names = dict.fromkeys(self.tags)
-        given = {name: said[name] for name in _FEEDBACK}
+        given = {name: said[name] for name in FEEDBACK}
         Feedback.parse(
             Ids("tag", names, len(names), "tags"), **given, strength=1.0, amount=self.amount
         )
@@ -144,7 +144,7 @@ class Statement:
     @property
     def feedback(self) -> dict[str, Any]:
         """What :meth:`FeedbackRefiner.refine` is to be told."""
-        said = {name: dict(getattr(self, name)) for name in _FEEDBACK}
+        said = {name: dict(getattr(self, name)) for name in FEEDBACK}
         # JSON knows whole numbers only as they were read: 3.0 is 3.
         said["until"] = {
             tag: int(count) if float(count).is_integer() else count for tag, count in self.until
@@ -154,7 +154,7 @@ class Statement:
     def to_plain(self) -> dict[str, Any]:
         """Return it as JSON knows it; tags are pairs, as keys of an object would all be text."""
         written: dict[str, Any] = {
-            name: pairs_to_plain(getattr(self, name)) for name in _FEEDBACK if getattr(self, name)
+            name: pairs_to_plain(getattr(self, name)) for name in FEEDBACK if getattr(self, name)
         }
         if self.set:
             written["units"] = self.units
@@ -190,7 +190,7 @@ class Statement:
             return all(each in tags for each in named) and (name != "less_than" or value in items)
 
         kept: dict[str, Any] = {}
-        for name in _FEEDBACK:
+        for name in FEEDBACK:
             kept[name] = tuple(pair for pair in getattr(self, name) if all_known(name, *pair))
         nothing = unknown and not any(kept.values())
         return (None if nothing else replace(self, **kept)), unknown

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from sktpecr._utils._sparse_rows import columns_of_rows
 from sktpecr.attribution import AccountAttribution
 from sktpecr.explanation._reasons_of_pairs import PairReasons
 
@@ -126,11 +127,7 @@ def _no_evidence(
     # A row for each tag that is asked for, and the last one for all the others.
     lacking = np.full((len(once) + 1, longest), -np.inf, dtype=dtype)
     group, place = np.nonzero(is_taken)
-    own = taken[is_taken]
-    starts = item_tags.indptr[own]
-    counts = item_tags.indptr[own + 1] - starts
-    before = np.cumsum(counts) - counts
-    tags_of_taken = item_tags.indices[np.arange(counts.sum()) + np.repeat(starts - before, counts)]
+    counts, tags_of_taken = columns_of_rows(item_tags, taken[is_taken])
     slots = slot_of[np.repeat(group * n_tags, counts) + tags_of_taken]
     lacking.ravel()[slots * longest + np.repeat(place, counts)] = 0
     return lacking.take(slot_of[asked], axis=0, mode="clip")

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from sktpecr._inputs._ids import plain
+from sktpecr._utils._sparse_rows import columns_of_rows
 from sktpecr.attribution import AccountAttribution, Attributed
 from sktpecr.explanation._reason import Reason
 from sktpecr.explanation._words import STRENGTH_BOUNDS
@@ -207,12 +208,9 @@ def _merged(own: OwnTags) -> list[tuple[list[int], float]]:
 
 
 def _carries(item_tags: sp.csr_matrix, items: NDArray, tags: NDArray) -> NDArray:
-    """Return which of some tags, ascending, each item carries; quicker than slices of scipy's."""
-    starts = item_tags.indptr[items]
-    counts = item_tags.indptr[items + 1] - starts
+    """Return which of some tags, ascending, each item carries."""
+    counts, found = columns_of_rows(item_tags, items)
     of_entry = np.repeat(np.arange(len(items)), counts)
-    first = np.cumsum(counts) - counts
-    found = item_tags.indices[np.arange(len(of_entry)) + np.repeat(starts - first, counts)]
     places = np.searchsorted(tags, found)
     known = places < len(tags)
     known[known] = tags[places[known]] == found[known]

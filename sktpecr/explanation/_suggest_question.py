@@ -48,10 +48,15 @@ def suggest_question(
     tag_model: TagModel, user: User, n: int, among: Iterable[Hashable] | None
 ) -> pd.DataFrame:
     """Return the n best questions to a user; one of whom nothing is known is asked as the mean."""
-    average = tag_model.average_user
-    unknown = not user.is_known
-    taste = tag_model.scores_of(average) if unknown else user.taste(tag_model)
-    scores = taste if unknown else user.scores(tag_model)
-    candidates = tag_model.catalogue.candidates(user.history, user.has_known_history)
+    believed = taste_and_scores(tag_model, user, user.is_known)
+    candidates = user.candidates(tag_model.catalogue, user.has_known_history)
     columns = tag_model.tag_columns(among)
-    return rank_questions(tag_model, taste, scores, candidates, columns).head(check_n(n))
+    return rank_questions(tag_model, *believed, candidates, columns).head(check_n(n))
+
+
+def taste_and_scores(tag_model: TagModel, user: User, is_known: bool) -> tuple[NDArray, NDArray]:
+    """Return what `rank_questions` asks by; of one of whom nothing is known, the average user's."""
+    if is_known:
+        return user.taste(tag_model), user.scores(tag_model)
+    average = tag_model.scores_of(tag_model.average_user)
+    return average, average

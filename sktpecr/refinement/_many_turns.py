@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sktpecr._inputs._feedback import Feedback
 from sktpecr._utils._ranking import ranks_of, top_items
+from sktpecr._utils._rounding import deviation
 from sktpecr.solvers import ClosedFormSolver
 from sktpecr.solvers._closed_form import NO_MOVEMENT
 from sktpecr.solvers._targets import MOVEMENT_AT_STRENGTH_ONE
@@ -148,9 +149,4 @@ def _moved(
 
 def _spread(scores: NDArray) -> float:
     """Return the standard deviation of a user's scores, 0 where all of them are alike."""
-    if not np.ptp(scores):
-        return 0.0  # and not what rounding makes of it
-    apart = scores.astype(np.float64)
-    apart -= apart.mean()
-    # Half the time of std.
-    return float(np.sqrt(apart @ apart / len(apart)))
+    return deviation(scores) if np.ptp(scores) else 0.0  # and not what rounding makes of it

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sktpecr._inputs._feedback import AMOUNTS
 from sktpecr._utils._ranking import top_items
+from sktpecr._utils._rounding import deviation
 
 # Past a crossing by this share of the numbers that cross, so that no rounding undoes it.
 _PAST = 1e-9
@@ -71,11 +72,7 @@ def by_taste(evidence: NDArray, base: NDArray, candidates: NDArray, listed: NDAr
     unlisted[listed] = False
     of_tag = np.flatnonzero(evidence)
     to_come = of_tag[unlisted[of_tag]]
-    if not len(to_come):
-        return evidence
-    apart = base[candidates]
-    apart -= apart.mean()
-    spread = np.sqrt(apart @ apart / len(apart))  # half the time of std
+    spread = deviation(base[candidates]) if len(to_come) else 0.0
     if not spread:
         return evidence
     shaped = np.zeros(len(evidence))
